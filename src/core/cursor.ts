@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { DaybookError } from './errors.js';
+
+/** Where a page ended, and what it was a page of. */
+export interface Cursor {
+  readonly order: 'newest' | 'oldest' | 'recorded';
+  /** Entries with a greater seq were not there at the first page. */
+  readonly upTo: number;
+  /** Of the last entry shown, in milliseconds since 1970. */
+  readonly ms: number;
+  /** Of the last entry shown. */
+  readonly seq: number;
+  /** The filter's bounds as the first page resolved them, in milliseconds since 1970: `90d` must not move on. */
+  readonly since?: number;
+  readonly until?: number;
+  /** The hash of the filter as it was asked. */
+  readonly question: string;
+}
+
+const CHECKSUM_LENGTH = 11;
+
+/** A short fingerprint (16 hexadecimal digits) of a filter as it was asked. */
+export function questionHash(question: string): string {
+  return createHash('sha256').update(question).digest('hex').slice(0, 16);
+}
+
+/** A cursor as one opaque word: letters, digits, `-` and `_`. */
+export function encodeCursor(cursor: Cursor): string {
+  const { order, upTo, ms, seq, since = null, until = null, question } = cursor;
+  const body = Buffer.from(JSON.stringify([order, upTo, ms, seq, since, until, question])).toString('base64url');
+  return body + checksum(body);
+}
+
+/**
+ * Reads a cursor that was made for the same order and question.
+ *
+ * @throws DaybookError 'usage' for a cursor that is damaged, or made for another order or filter
+ */
+export function decodeCursor(text: string, expected: Pick<Cursor, 'order' | 'question'>): Cursor {
+  const cursor = readCursor(text);
+  if (cursor === undefined) {
+    throw new DaybookError('usage', 'the cursor is damaged: copy it whole, or begin again without --cursor');
+  }
+  if (cursor.order !== expected.order) {
+    throw new DaybookError(
+      'usage',
+      `the cursor was made for another order: ask in the order ${cursor.order}, not ${expected.order}`,
+    );
+  }
+  if (cursor.question !== expected.question) {
+    throw new DaybookError(
+      'usage',
+      'the cursor was made for another filter: ask with the filters that it was made for',
+    );
+  }
+  return cursor;
+}
+
+function readCursor(text: string): Cursor | undefined {
+  const body = text.slice(0, -CHECKSUM_LENGTH);
+  if (text.slice(-CHECKSUM_LENGTH) !== checksum(body)) return undefined;
+  let fields: unknown;
+  try {
+    fields = JSON.parse(Buffer.from(body, 'base64url').toString());
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(fields)) return undefined;
+  const [order, upTo, ms, seq, since, until, question] = fields as unknown[];
+  if (order !== 'newest' && order !== 'oldest' && order !== 'recorded') return undefined;
+  if (!isWhole(upTo) || !isWhole(ms) || !isWhole(seq) || typeof question !== 'string') return undefined;
+  return {
+    order,
+    upTo,
+    ms,
+    seq,
+    ...(isWhole(since) && { since }),
+    ...(isWhole(until) && { until }),
+    question,
+  };
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
+}
+
+// Taken of the encoded text, not of what it encodes: base64 has several spellings for the same bytes.
+function checksum(body: string): string {
+  return createHash('sha256').update(body).digest('base64url').slice(0, CHECKSUM_LENGTH);
+}
