@@ -1,0 +1,249 @@
+import type { Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
+import type { Filter } from '../core/filter.js';
+import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
+
+/** Where an entry stands in the order of history. */
+export interface Key {
+  /** Milliseconds since 1970. */
+  readonly ms: number;
+  readonly seq: number;
+}
+
+/** `newest` and `oldest` first go by (ts, seq); `recorded` goes by seq, oldest first. */
+export type Order = 'newest' | 'oldest' | 'recorded';
+
+export interface PageQuery {
+  readonly filter: Filter;
+  readonly order: Order;
+  readonly limit: number;
+  /** The page begins behind this key. */
+  readonly after?: Key;
+  /** Entries with a greater seq are not there yet. */
+  readonly upTo: number;
+  /** Only what this prune would take. */
+  readonly doomedBy?: PrunePlan;
+  /** Only what this prune would leave. */
+  readonly sparedBy?: PrunePlan;
+}
+
+export interface EntryPage {
+  readonly entries: readonly HistoryEntry[];
+  /** Where the next page begins, or null on the last page. */
+  readonly next: Key | null;
+}
+
+export type Cell = string | number | null;
+
+/** A page as rows of the asked columns: the least work for large exports. */
+export interface RowPage {
+  readonly rows: readonly (readonly Cell[])[];
+  /** Where the next page begins, or null on the last page. A page of large rows may end before its limit. */
+  readonly next: Key | null;
+}
+
+/**
+ * A page as JSON objects, one a line, each with its line feed. The engine writes them: documents keep every digit and
+ * the bytes move once.
+ */
+export interface LinePage {
+  readonly lines: Uint8Array;
+  readonly count: number;
+  /** Where the next page begins, or null where this one came short of its limit: a full page may be the last. */
+  readonly next: Key | null;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+}
+
+/** The trail at one moment: the last seq, and how many entries match. */
+export interface Extent {
+  readonly upTo: number;
+  readonly count: number;
+}
+
+export interface Explanation {
+  readonly sql: string;
+  readonly parameters: readonly Cell[];
+  readonly plan: readonly string[];
+}
+
+export interface ValueCount {
+  readonly value: string | null;
+  readonly count: number;
+}
+
+export type RecordOutcome =
+  | { readonly outcome: 'recorded'; readonly seq: number; readonly id: string }
+  /** The id is there already, with the same content. */
+  | { readonly outcome: 'skipped'; readonly seq: number; readonly id: string }
+  /** The id is there already, with other content in these fields. */
+  | { readonly outcome: 'conflict'; readonly seq: number; readonly id: string; readonly fields: readonly string[] };
+
+/** An entry to record, with the fields that its writer gave: only those are compared where its id is there already. */
+export interface RecordRequest {
+  readonly entry: NewEntry;
+  readonly given: readonly (keyof NewEntry)[];
+}
+
+/** A named retention rule. */
+export interface Policy {
+  readonly name: string;
+  readonly filter: Filter;
+  /** A duration as it was written, such as `90d`. */
+  readonly maxAge: string | null;
+  readonly maxEntries: number | null;
+}
+
+/** One rule of a prune, its age resolved to a moment. */
+export interface PruneRule {
+  readonly name: string | null;
+  readonly filter: Filter;
+  /** Entries before this moment (milliseconds since 1970) fall. */
+  readonly before: number | null;
+  /** Entries beyond the newest so many that match fall. */
+  readonly keep: number | null;
+}
+
+/** What a prune would take: an entry falls when at least one rule matches it and every rule that matches lets it fall. */
+export interface PrunePlan {
+  readonly rules: readonly ResolvedRule[];
+  readonly upTo: number;
+  /** Entries recorded after this moment (UTC text) do not count yet. */
+  readonly recordedBefore: string | null;
+}
+
+/** A rule whose count has been turned into a key: entries that match and stand before either limit fall. */
+export interface ResolvedRule {
+  readonly name: string | null;
+  readonly filter: Filter;
+  readonly before: number | null;
+  readonly oldestKept: Key | null;
+}
+
+export interface PruneForecast {
+  readonly count: number;
+  readonly byAge: number;
+  readonly byCount: number;
+  /** The time of the first and of the last in the order of history. */
+  readonly first: string | null;
+  readonly last: string | null;
+  /** The least and the greatest seq. */
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  readonly actions: readonly { readonly action: string; readonly count: number }[];
+  readonly months: readonly { readonly month: string; readonly count: number }[];
+  readonly rules: readonly RuleCount[];
+  /** For each checkpoint, how many of the doomed entries its exports have not seen. */
+  readonly unseen: readonly { readonly checkpoint: string; readonly count: number }[];
+}
+
+/** What one batch of a prune took. */
+export interface PrunedBatch {
+  readonly deleted: number;
+  readonly byAge: number;
+  readonly byCount: number;
+  /** How long the write lock was held. */
+  readonly lockMs: number;
+  readonly next: Key | null;
+  /** As it stands after this batch; closed, with its entry, after the last one. */
+  readonly account: PruneAccount;
+}
+
+export interface Checkpoint {
+  readonly name: string;
+  /** The filter as it was asked: a name belongs to its question. */
+  readonly question: string;
+  readonly seq: number;
+  /** Entries that a prune took before any export of this name saw them. */
+  readonly missed: number;
+  readonly updatedAt: string | null;
+}
+
+export interface StoreFacts {
+  readonly schemaVersion: number;
+  readonly entries: number;
+  readonly oldest: string | null;
+  readonly newest: string | null;
+  readonly bytes: { readonly file: number; readonly wal: number; readonly free: number };
+  /** Names of triggers and indexes of ours that should be there and are not, or differ. */
+  readonly missing: readonly string[];
+  readonly future: number;
+  /** Whether the database holds nothing but the trail, so that its space is ours to give back. */
+  readonly own: boolean;
+}
+
+/**
+ * One audit trail in one database. Reads see one moment each and leave nothing open behind them; writes are durable
+ * when their promise resolves. Every method throws a DaybookError of kind `busy` when the database stays locked for
+ * longer than its busy timeout.
+ */
+export interface AuditStore {
+  /**
+   * Records all in one transaction. The outcomes are in the order of the requests; with `stopAtConflict` they end with
+   * the first conflict, and nothing behind it is recorded.
+   */
+  record(
+    requests: readonly RecordRequest[],
+    options?: { readonly stopAtConflict?: boolean },
+  ): Promise<readonly RecordOutcome[]>;
+  /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */
+  revert(entry: NewEntry & { readonly reverts: string }): Promise<Entry>;
+
+  page(query: PageQuery): Promise<EntryPage>;
+  rows(query: PageQuery, columns: readonly HistoryField[]): Promise<RowPage>;
+  lines(query: PageQuery, columns: readonly HistoryField[]): Promise<LinePage>;
+  explain(query: PageQuery): Promise<Explanation>;
+  /** One entry by its seq or its id. */
+  find(key: { readonly seq: number } | { readonly id: string }): Promise<HistoryEntry | undefined>;
+  /** The trail as it is now; with `after`, only what was recorded after that seq is counted. */
+  extent(filter: Filter, after?: number): Promise<Extent>;
+  /** The greatest seq, 0 for an empty trail: cheap. */
+  lastSeq(): Promise<number>;
+  values(field: EntryField, filter: Filter): Promise<readonly ValueCount[]>;
+  /** A number that changes when another connection has committed. */
+  dataVersion(): Promise<number>;
+
+  policies(): Promise<readonly Policy[]>;
+  /** Keeps or, with null, removes a policy; `audit` is recorded in the same transaction. */
+  changePolicy(name: string, policy: Policy | null, audit: NewEntry): Promise<number>;
+
+  /**
+   * Turns rules into a plan for the trail as it is now. `reserved` says for each rule whether the prune's own entry
+   * will take one of the places that it keeps. With `recordedBefore` (UTC text), the trail as it was recorded by then.
+   */
+  plan(
+    rules: readonly PruneRule[],
+    reserved: readonly boolean[],
+    options?: { readonly recordedBefore?: string },
+  ): Promise<PrunePlan>;
+  forecast(plan: PrunePlan): Promise<PruneForecast>;
+  /** Takes the lease and opens the account; throws kind `busy` while another prune lives. */
+  openPrune(intent: PruneIntent): Promise<number>;
+  /** Renews the lease, and notes the archive once it is written. */
+  renewPrune(prune: number, archive?: string): Promise<void>;
+  /**
+   * Deletes up to `size` further entries of the plan in one transaction with their account; the last batch closes the
+   * account and records its entry.
+   */
+  deleteBatch(prune: number, plan: PrunePlan, after: Key | undefined, size: number): Promise<PrunedBatch>;
+  /** Closes an account before its plan is through; what was deleted by then becomes its entry. */
+  closePrune(prune: number, state: 'done' | 'cut_off'): Promise<PruneAccount>;
+  lastPrune(): Promise<PruneAccount | undefined>;
+  /** The accounts of prunes that ended before they were done, and that nobody has closed since. */
+  cutOffPrunes(): Promise<readonly PruneAccount[]>;
+  /** Gives up to `pages` free pages back to the file system; returns the bytes given back. Own databases only. */
+  giveBackSpace(pages: number): Promise<number>;
+  /** Lets the write-ahead log flow back into the database without waiting for anybody. */
+  checkpointLog(): Promise<void>;
+
+  checkpoint(name: string): Promise<Checkpoint | undefined>;
+  /** Notes that an export of this name begins and will reach `upTo`. */
+  beginCheckpoint(name: string, question: string, filter: Filter, upTo: number): Promise<Checkpoint>;
+  /** The checkpoints that a prune took entries from before they were exported. */
+  missedByCheckpoints(): Promise<readonly { readonly checkpoint: string; readonly count: number }[]>;
+  /** Moves the checkpoint, where nobody else has moved it since it was begun. */
+  moveCheckpoint(name: string, from: number, to: number): Promise<void>;
+
+  facts(now: number): Promise<StoreFacts>;
+  backup(target: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,194 @@
+import type { Conditions, EntityPattern, Filter, ListField, MetadataMatch } from '../../core/filter.js';
+import { LIST_FIELDS } from '../../core/filter.js';
+import { DaybookError } from '../../core/errors.js';
+import type { PrunePlan, ResolvedRule } from '../audit-store.js';
+import { and, concat, list, or, sql, wrap } from './sql.js';
+import type { Sql } from './sql.js';
+
+/**
+ * The entry that last took this one back, unless that one was taken back in turn: each revert has at most one that
+ * matters, the latest, so the chain is a line and its length decides.
+ */
+export function revertedBy(alias: string): string {
+  const latest = (id: string): string =>
+    `(SELECT r.id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts = ${id} ORDER BY r.seq DESC LIMIT 1)`;
+  return `(WITH RECURSIVE chain (first, id, depth) AS (
+    SELECT ${latest(`${alias}.id`)}, ${latest(`${alias}.id`)}, 1
+    UNION ALL SELECT first, ${latest('chain.id')}, depth + 1 FROM chain WHERE chain.id IS NOT NULL AND depth < 1000
+  ) SELECT CASE WHEN count(id) % 2 = 1 THEN first END FROM chain)`;
+}
+
+/** The conditions of a filter but for its time window, which the choice of an index has a say in. */
+export function conditionsOf(filter: Filter, alias = 'e'): Sql[] {
+  const pieces = [
+    ...LIST_FIELDS.flatMap((field) => listCondition(field, filter[field], alias)),
+    ...otherConditions(filter, alias),
+  ];
+  if (filter.not !== undefined) {
+    const excluded = [
+      ...LIST_FIELDS.flatMap((field) => listCondition(field, filter.not?.[field], alias)),
+      ...otherConditions(filter.not, alias),
+    ];
+    // A column that is null has none of the values: IS NOT TRUE keeps it.
+    pieces.push(...excluded.map((piece) => wrap('(', piece, ') IS NOT TRUE')));
+  }
+  if (filter.reverted !== undefined) {
+    // Most entries were never taken back: one look at a small index says so, before the chain is followed.
+    const everTaken = `EXISTS (SELECT 1 FROM daybook_entries AS r WHERE r.reverts = ${alias}.id)`;
+    pieces.push(
+      filter.reverted
+        ? sql(`${everTaken} AND ${revertedBy(alias)} IS NOT NULL`)
+        : sql(`NOT ${everTaken} OR ${revertedBy(alias)} IS NULL`),
+    );
+  }
+  return pieces;
+}
+
+/** The time window of a filter. */
+export function windowOf(filter: Pick<Filter, 'since' | 'until'>, alias = 'e'): Sql[] {
+  return [
+    ...(filter.since === undefined ? [] : [sql(`${alias}.ts_ms >= ?`, filter.since)]),
+    ...(filter.until === undefined ? [] : [sql(`${alias}.ts_ms <= ?`, filter.until)]),
+  ];
+}
+
+/** A filter as one condition. */
+export function filterCondition(filter: Filter, alias = 'e'): Sql {
+  return and([...conditionsOf(filter, alias), ...windowOf(filter, alias)]);
+}
+
+function listCondition(field: ListField, values: readonly string[] | undefined, alias: string): Sql[] {
+  if (values === undefined || values.length === 0) return [];
+  return [
+    values.length === 1
+      ? sql(`${alias}.${field} = ?`, values[0] ?? '')
+      : wrap(`${alias}.${field} IN (`, list(values), ')'),
+  ];
+}
+
+function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql {
+  return or(
+    patterns.map((pattern) =>
+      and([
+        ...(pattern.type === undefined ? [] : [sql(`${alias}.entity_type = ?`, pattern.type)]),
+        ...(pattern.id === undefined ? [] : [sql(`${alias}.entity_id = ?`, pattern.id)]),
+      ]),
+    ),
+  );
+}
+
+function otherConditions(conditions: Conditions, alias: string): Sql[] {
+  const pieces: Sql[] = [];
+  if (conditions.entity !== undefined && conditions.entity.length > 0)
+    pieces.push(entityCondition(conditions.entity, alias));
+  if (conditions.search !== undefined) {
+    // lower() knows ASCII only, which is the promise; LIKE would need escapes and has a limit.
+    pieces.push(sql(`instr(lower(${alias}.message), lower(?)) > 0`, conditions.search));
+  }
+  if (conditions.changed !== undefined && conditions.changed.length > 0) {
+    const below = conditions.changed.map((field) =>
+      sql('value = ? OR substr(value, 1, ?) = ?', field, [...field].length + 1, `${field}.`),
+    );
+    pieces.push(concat(`EXISTS (SELECT 1 FROM json_each(${alias}.changed_fields) WHERE `, or(below), ')'));
+  }
+  for (const match of conditions.meta ?? []) pieces.push(metadataCondition(match, alias));
+  return pieces;
+}
+
+/** A string is compared as itself, any other value as its JSON text, so that numbers keep every digit. */
+function metadataCondition(match: MetadataMatch, alias: string): Sql {
+  const alternatives = jsonPaths(match.path).map((path) =>
+    sql(
+      `CASE json_type(${alias}.metadata, ?) WHEN 'text' THEN ${alias}.metadata ->> ? ELSE ${alias}.metadata -> ? END = ?`,
+      path,
+      path,
+      path,
+      match.value,
+    ),
+  );
+  // Almost every entry has no metadata: that is told without reading JSON.
+  return and([sql(`${alias}.metadata <> '{}'`), or(alternatives)]);
+}
+
+/** A segment of digits may be a key or a place in an array. */
+function jsonPaths(path: string): string[] {
+  return path
+    .split('.')
+    .reduce<string[]>(
+      (paths, segment) => {
+        if (segment.includes('"')) {
+          throw new DaybookError(
+            'usage',
+            `--meta path ${JSON.stringify(path)} holds a double quote, which cannot be asked for`,
+          );
+        }
+        const keyed = paths.map((start) => `${start}."${segment}"`);
+        return /^\d{1,9}$/.test(segment) ? [...keyed, ...paths.map((start) => `${start}[${Number(segment)}]`)] : keyed;
+      },
+      ['$'],
+    )
+    .slice(0, 64);
+}
+
+/** Whether a rule lets the entry `alias` fall: by its age, or because enough newer ones match. */
+function falls(rule: ResolvedRule, alias: string): Sql {
+  const limits: Sql[] = [];
+  if (rule.before !== null) limits.push(sql(`${alias}.ts_ms < ?`, rule.before));
+  if (rule.oldestKept !== null) {
+    const { ms, seq } = rule.oldestKept;
+    limits.push(sql(`${alias}.ts_ms < ? OR (${alias}.ts_ms = ? AND ${alias}.seq < ?)`, ms, ms, seq));
+  }
+  return or(limits);
+}
+
+/** Whether a rule matches the entry, as TRUE or FALSE and never NULL. */
+export function ruleMatches(rule: ResolvedRule, alias = 'e'): Sql {
+  return concat('((', filterCondition(rule.filter, alias), ') IS TRUE)');
+}
+
+/** Whether a doomed entry would fall by age alone: what counts as `by_age` in the account. */
+export function fallsByAge(plan: PrunePlan): Sql {
+  return and(
+    plan.rules.map((rule) =>
+      or([concat('NOT ', ruleMatches(rule)), rule.before === null ? sql('FALSE') : sql('e.ts_ms < ?', rule.before)]),
+    ),
+  );
+}
+
+/** Whether the entry was in the trail by a moment, given as UTC text. */
+export function recordedBy(alias: string, moment: string): Sql {
+  return sql(`coalesce(${alias}.recorded_at, ${alias}.ts) <= ?`, moment);
+}
+
+/** Whether the rules of a plan let the entry fall: one matches, and each that matches lets it. */
+function due(plan: PrunePlan, alias: string): Sql {
+  return and([
+    sql(`${alias}.seq <= ?`, plan.upTo),
+    ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
+    or(plan.rules.map((rule) => ruleMatches(rule, alias))),
+    ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, alias)), falls(rule, alias)])),
+  ]);
+}
+
+/**
+ * Whether the entry `e` falls under a plan: it is due, and what it takes back (and what that one takes back, and so on)
+ * does not stay.
+ */
+export function doomed(plan: PrunePlan): Sql {
+  const earlier = concat('SELECT t.id, t.reverts, ', due(plan, 't'), ' FROM ');
+  return concat(
+    due(plan, 'e'),
+    ' AND (e.reverts IS NULL OR NOT EXISTS (WITH RECURSIVE chain (id, reverts, due) AS (',
+    earlier,
+    'daybook_entries AS t WHERE t.id = e.reverts UNION ',
+    earlier,
+    'chain JOIN daybook_entries AS t ON t.id = chain.reverts) SELECT 1 FROM chain WHERE NOT due))',
+  );
+}
+
+/** Entries dated later than this (milliseconds since 1970) stay, whatever the plan. */
+export function horizon(plan: PrunePlan): number {
+  return Math.max(
+    ...plan.rules.map((rule) => Math.max((rule.before ?? -Infinity) - 1, rule.oldestKept?.ms ?? -Infinity)),
+  );
+}

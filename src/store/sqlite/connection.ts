@@ -1,0 +1,137 @@
+import { statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { DaybookError } from '../../core/errors.js';
+import { SCHEMA_VERSION } from './schema.js';
+
+export type Connection = Database.Database;
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly readonly: boolean;
+  /** Milliseconds to wait for a lock before an operation is `busy`. */
+  readonly busyTimeout: number;
+}
+
+/** Opens a file that must be there; its schema is not looked at. */
+export function openFile(options: ConnectionOptions): Connection {
+  const { path } = options;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) {
+    throw new DaybookError('missing', `no database at ${path}`, { hint: `daybook --db ${path} init` });
+  }
+  if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
+  const connection = attempt(
+    path,
+    () =>
+      new Database(path, { readonly: options.readonly, fileMustExist: true, timeout: Math.round(options.busyTimeout) }),
+  );
+  try {
+    return attempt(path, () => {
+      // The first read of the file: what is no database is told here.
+      connection.pragma('schema_version');
+      // An entry is durable when a command says so; WAL alone would not promise that.
+      if (!options.readonly) connection.pragma('synchronous = FULL');
+      return connection;
+    });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Opens a daybook database and makes sure that this program knows its schema. */
+export function openTrail(options: ConnectionOptions): Connection {
+  const connection = openFile(options);
+  try {
+    const version = attempt(options.path, () => schemaVersion(connection));
+    if (version === SCHEMA_VERSION) return connection;
+    throw version === null
+      ? new DaybookError('missing', `${options.path} holds no daybook trail`, {
+          hint: `daybook --db ${options.path} init --alongside`,
+        })
+      : version > SCHEMA_VERSION
+        ? newerSchema(options.path, version)
+        : new DaybookError('missing', `${options.path} has schema ${version}, older than ${SCHEMA_VERSION}`, {
+            hint: `daybook --db ${options.path} init`,
+          });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+export function newerSchema(path: string, version: number): DaybookError {
+  return new DaybookError(
+    'missing',
+    `${path} has schema ${version}, and this daybook knows only up to ${SCHEMA_VERSION}: use a newer daybook`,
+  );
+}
+
+/** The schema of the trail, or null where there is none. */
+export function schemaVersion(connection: Connection): number | null {
+  const table = connection
+    .prepare(
+      `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('daybook_migrations', 'daybook_entries')`,
+    )
+    .pluck()
+    .get();
+  if (table !== 2) return null;
+  return connection.prepare<[], number | null>('SELECT max(version) FROM daybook_migrations').pluck().get() ?? null;
+}
+
+/** Runs `work` in one transaction that takes the write lock at once: a later upgrade could fail without waiting. */
+export function writing<T>(connection: Connection, work: () => T): T {
+  return connection.transaction(work).immediate();
+}
+
+/** Runs `work` on one moment of the database. */
+export function reading<T>(connection: Connection, work: () => T): T {
+  return connection.inTransaction ? work() : connection.transaction(work).deferred();
+}
+
+/** Runs `work` and gives what SQLite says the words and the kind of the contract. */
+export function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw explained(path, error);
+  }
+}
+
+function explained(path: string, error: unknown): unknown {
+  if (error instanceof TypeError && error.message.includes('directory does not exist')) {
+    return new DaybookError('missing', `the folder of ${path} does not exist`, { cause: error });
+  }
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code, message } = error;
+  const say = (kind: ConstructorParameters<typeof DaybookError>[0], text: string, hint?: string): DaybookError =>
+    new DaybookError(kind, text, hint === undefined ? { cause: error } : { cause: error, hint });
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return say('busy', `${path} is locked by another program`, 'the same again, or --busy-timeout 30s');
+  }
+  if (code === 'SQLITE_NOTADB') return say('missing', `${path} is not a SQLite database`);
+  if (code.startsWith('SQLITE_CORRUPT')) {
+    return say('missing', `${path} is damaged (${message})`, `sqlite3 ${path} 'PRAGMA integrity_check'`);
+  }
+  if (
+    code === 'SQLITE_READONLY_DIRECTORY' ||
+    (code === 'SQLITE_CANTOPEN' && statSync(path, { throwIfNoEntry: false }))
+  ) {
+    return say(
+      'missing',
+      `${path} cannot be opened (${message}): SQLite must be able to write beside a database in WAL mode, and to read it`,
+      'run as the user that owns the database, or read a copy made by daybook backup',
+    );
+  }
+  if (code.startsWith('SQLITE_READONLY')) return say('failed', `${path} cannot be written (${message})`);
+  if (code === 'SQLITE_CANTOPEN') return say('missing', `${path} cannot be opened (${message})`);
+  if (code === 'SQLITE_FULL')
+    return say('failed', `the disk or the database is full, nothing was recorded (${message})`);
+  if (code.startsWith('SQLITE_IOERR'))
+    return say('failed', `${path} could not be read or written (${code}: ${message})`);
+  if (code.startsWith('SQLITE_CONSTRAINT')) return say('data', message);
+  if (message.startsWith('no such index: daybook_')) {
+    return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${path} init`);
+  }
+  return say('failed', `${path}: ${message}`);
+}

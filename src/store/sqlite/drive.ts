@@ -1,0 +1,153 @@
+import type { Filter, ListField } from '../../core/filter.js';
+import type { Connection } from './connection.js';
+import { concat, join, sql } from './sql.js';
+import type { Sql } from './sql.js';
+
+/**
+ * The index that a page is read from, and the equalities that cut it into ordered runs. Several runs (a list of values)
+ * are merged, never sorted.
+ */
+export interface Drive {
+  /** Null where a handful of entries is looked up and sorted, which is cheaper than any walk. */
+  readonly index: string | null;
+  /** One condition for each run; TRUE for the whole index. */
+  readonly runs: readonly Sql[];
+}
+
+const BY_TIME: Drive = { index: 'daybook_entries_by_time', runs: [sql('TRUE')] };
+
+const LIST_INDEXES: Readonly<Record<ListField, string>> = {
+  category: 'daybook_entries_by_category',
+  action: 'daybook_entries_by_action',
+  severity: 'daybook_entries_by_severity',
+  actor: 'daybook_entries_by_actor',
+  actor_type: 'daybook_entries_by_actor_type',
+  scope: 'daybook_entries_by_scope',
+  correlation_id: 'daybook_entries_by_correlation',
+  source: 'daybook_entries_by_source',
+};
+
+/** More runs than this would cost more to merge than the filter saves. */
+const MOST_RUNS = 32;
+/** Candidates are weighed by looking at no more index entries than this. */
+const WEIGHED = 1000;
+
+/**
+ * Chooses the index with the least to read: each candidate is weighed by counting, up to a bound, what lies in its runs.
+ * The choice is ours and not the planner's, which knows no statistics here, or those that an application left.
+ */
+export function chooseDrive(connection: Connection, filter: Filter): Drive {
+  const candidates = candidatesOf(connection, filter);
+  if (candidates.length <= 1) return candidates[0] ?? BY_TIME;
+  const weighed = candidates.map((drive) => ({ drive, weight: weigh(connection, drive, filter) }));
+  return weighed.reduce((best, next) => (next.weight < best.weight ? next : best)).drive;
+}
+
+function candidatesOf(connection: Connection, filter: Filter): Drive[] {
+  const drives = (Object.keys(LIST_INDEXES) as ListField[]).flatMap((field) => {
+    const values = [...new Set(filter[field] ?? [])];
+    return values.length === 0
+      ? []
+      : [{ index: LIST_INDEXES[field], runs: values.map((value) => sql(`e.${field} = ?`, value)) }];
+  });
+  return [...drives, ...entityDrives(connection, filter), ...revertedDrives(connection, filter)].filter(
+    (drive) => drive.runs.length <= MOST_RUNS,
+  );
+}
+
+function entityDrives(connection: Connection, filter: Filter): Drive[] {
+  const patterns = filter.entity ?? [];
+  if (patterns.length === 0) return [];
+  if (patterns.every((pattern) => pattern.id === undefined)) {
+    const types = [...new Set(patterns.map((pattern) => pattern.type))];
+    return [
+      { index: 'daybook_entries_by_entity_type', runs: types.map((type) => sql('e.entity_type = ?', type ?? '')) },
+    ];
+  }
+  // A type alone and an id alone are in no one index together: they are left to the index by time.
+  if (patterns.some((pattern) => pattern.id === undefined)) return [];
+  const runs = new Map<string, Sql>();
+  for (const pattern of patterns) {
+    const types = pattern.type === undefined ? typesOf(connection, pattern.id ?? '') : [pattern.type];
+    for (const type of types) {
+      runs.set(
+        JSON.stringify([type, pattern.id]),
+        type === null
+          ? sql('e.entity_id = ? AND e.entity_type IS NULL', pattern.id ?? '')
+          : sql('e.entity_id = ? AND e.entity_type = ?', pattern.id ?? '', type),
+      );
+    }
+  }
+  return [
+    {
+      index: 'daybook_entries_by_entity',
+      runs: runs.size === 0 ? [sql('e.entity_id = ? AND FALSE', '')] : [...runs.values()],
+    },
+  ];
+}
+
+/** The types that an id occurs with, by leaping through the index: its cost is in types, not in entries. */
+function typesOf(connection: Connection, id: string): (string | null)[] {
+  const next = connection
+    .prepare<[string, string], string | null>(
+      `SELECT min(entity_type) FROM daybook_entries INDEXED BY daybook_entries_by_entity WHERE entity_id = ? AND entity_type > ?`,
+    )
+    .pluck();
+  const types: (string | null)[] = [];
+  for (
+    let type = next.get(id, '') ?? null;
+    type !== null && types.length <= MOST_RUNS;
+    type = next.get(id, type) ?? null
+  ) {
+    types.push(type);
+  }
+  const untyped = connection
+    .prepare(
+      `SELECT 1 FROM daybook_entries INDEXED BY daybook_entries_by_entity WHERE entity_id = ? AND entity_type IS NULL LIMIT 1`,
+    )
+    .get(id);
+  return untyped === undefined ? types : [null, ...types];
+}
+
+/** Entries that were taken back are few, as a rule: then they are found from what took them back. */
+function revertedDrives(connection: Connection, filter: Filter): Drive[] {
+  if (filter.reverted !== true) return [];
+  const reverts = 'daybook_entries AS r INDEXED BY daybook_entries_by_reverts';
+  const count =
+    connection
+      .prepare<[], number>(
+        `SELECT count(*) FROM (SELECT 1 FROM ${reverts} WHERE r.reverts IS NOT NULL LIMIT ${WEIGHED})`,
+      )
+      .pluck()
+      .get() ?? 0;
+  if (count === WEIGHED) return [];
+  const targets = `SELECT t.seq FROM ${reverts} JOIN daybook_entries AS t ON t.id = r.reverts WHERE r.reverts IS NOT NULL`;
+  return [{ index: null, runs: [sql(`e.seq IN (${targets})`)] }];
+}
+
+/** How an index is named in FROM. */
+export function indexedBy(drive: Drive): string {
+  return drive.index === null ? 'NOT INDEXED' : `INDEXED BY ${drive.index}`;
+}
+
+function weigh(connection: Connection, drive: Drive, filter: Filter): number {
+  const window = concat(
+    filter.since === undefined ? '' : sql(' AND e.ts_ms >= ?', filter.since),
+    filter.until === undefined ? '' : sql(' AND e.ts_ms <= ?', filter.until),
+  );
+  const counts = drive.runs.map((run) =>
+    concat(
+      `(SELECT count(*) FROM (SELECT 1 FROM daybook_entries AS e ${indexedBy(drive)} WHERE `,
+      run,
+      window,
+      ` LIMIT ${WEIGHED}))`,
+    ),
+  );
+  const query = concat('SELECT ', join(counts, ' + '));
+  return (
+    connection
+      .prepare<unknown[], number>(query.sql)
+      .pluck()
+      .get(...query.parameters) ?? 0
+  );
+}

@@ -1,0 +1,288 @@
+import { isUtf8 } from 'node:buffer';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
+import type { EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
+import type { Filter } from '../../core/filter.js';
+import type {
+  Cell,
+  EntryPage,
+  Explanation,
+  Extent,
+  Key,
+  LinePage,
+  PageQuery,
+  PrunePlan,
+  RowPage,
+  ValueCount,
+} from '../audit-store.js';
+import {
+  conditionsOf,
+  doomed,
+  fallsByAge,
+  filterCondition,
+  horizon,
+  recordedBy,
+  revertedBy,
+  ruleMatches,
+} from './compile.js';
+import { reading } from './connection.js';
+import type { Connection } from './connection.js';
+import { chooseDrive, indexedBy } from './drive.js';
+import { and, concat, join, sql } from './sql.js';
+import type { Sql } from './sql.js';
+
+/** A page of rows of other programs' text may be large: it ends early at about so many characters. */
+const PAGE_CHARACTERS = 4 * 1024 * 1024;
+
+/** The value of a field in SQL, for the entry `e`. */
+function column(field: HistoryField): string {
+  return field === 'reverted_by' ? revertedBy('e') : `e.${field}`;
+}
+
+/** The value of a field as JSON text: documents as they stand, everything else quoted by SQLite. */
+function jsonColumn(field: HistoryField): string {
+  if (field === 'seq') return 'e.seq';
+  return JSON_FIELDS.has(field) ? `coalesce(e.${field}, 'null')` : `json_quote(${column(field)})`;
+}
+
+/**
+ * The statement of a page: `selected`, then the key of each row. It reads one index in its own order: a list of values
+ * is a merge of ordered runs, and a page behind a key has two runs for each, the rest of that millisecond and what lies
+ * beyond it, for thousands of entries may share one.
+ */
+function pageStatement(
+  connection: Connection,
+  query: PageQuery,
+  selected: Sql,
+  limit: Sql,
+  further: readonly Sql[] = [],
+): Sql {
+  const rule = query.doomedBy?.rules.length === 1 ? query.doomedBy.rules[0] : undefined;
+  const filter = rule === undefined ? query.filter : rule.filter;
+  const until =
+    query.doomedBy === undefined ? filter.until : Math.min(horizon(query.doomedBy), filter.until ?? Infinity);
+  const conditions = [
+    ...conditionsOf(query.filter),
+    ...(query.doomedBy === undefined ? [] : [doomed(query.doomedBy)]),
+    ...(query.sparedBy === undefined ? [] : [concat('NOT (', doomed(query.sparedBy), ')')]),
+    sql('e.seq <= ?', query.upTo),
+    ...further,
+  ];
+  const keyed = concat('SELECT ', selected, ', e.ts_ms AS key_ms, e.seq AS key_seq FROM daybook_entries AS e ');
+  if (query.order === 'recorded') {
+    return concat(
+      keyed,
+      'NOT INDEXED WHERE ',
+      and([...conditions, ...between(filter.since, until), sql('e.seq > ?', query.after?.seq ?? 0)]),
+      ' ORDER BY e.seq LIMIT ',
+      limit,
+    );
+  }
+  const drive = chooseDrive(connection, { ...filter, ...(until === undefined ? {} : { until }) });
+  const runs = drive.runs.flatMap((run) =>
+    stretches(query, filter.since, until).map((stretch) =>
+      concat(keyed, `${indexedBy(drive)} WHERE `, and([run, stretch, ...conditions])),
+    ),
+  );
+  const direction = query.order === 'newest' ? 'DESC' : 'ASC';
+  return concat(join(runs, ' UNION ALL '), ` ORDER BY key_ms ${direction}, key_seq ${direction} LIMIT `, limit);
+}
+
+/** The parts of a window that lie behind the key, each of them one range of an index. */
+function stretches(query: PageQuery, since: number | undefined, until: number | undefined): Sql[] {
+  if (query.after === undefined) return [and(between(since, until))];
+  const { ms, seq } = query.after;
+  return query.order === 'newest'
+    ? [sql('e.ts_ms = ? AND e.seq < ?', ms, seq), and(between(since, Math.min(ms - 1, until ?? Infinity)))]
+    : [sql('e.ts_ms = ? AND e.seq > ?', ms, seq), and(between(Math.max(ms + 1, since ?? -Infinity), until))];
+}
+
+function between(since: number | undefined, until: number | undefined): Sql[] {
+  return [
+    ...(since === undefined ? [] : [sql('e.ts_ms >= ?', since)]),
+    ...(until === undefined ? [] : [sql('e.ts_ms <= ?', until)]),
+  ];
+}
+
+/** A page of history, with what took each entry back. */
+export function readPage(connection: Connection, query: PageQuery): EntryPage {
+  const { rows, next } = readRows(connection, query, [...ENTRY_FIELDS, 'reverted_by']);
+  return { entries: rows.map(toEntry), next };
+}
+
+function toEntry(row: readonly Cell[]): HistoryEntry {
+  const fields: Record<string, Cell> = {};
+  ENTRY_FIELDS.forEach((field, position) => (fields[field] = row[position] ?? null));
+  fields['reverted_by'] = row[ENTRY_FIELDS.length] ?? null;
+  return fields as unknown as HistoryEntry;
+}
+
+/** A page as rows of the asked columns. */
+export function readRows(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): RowPage {
+  const statement = pageStatement(connection, query, sql(columns.map(column).join(', ')), sql('?', query.limit + 1));
+  const rows: Cell[][] = [];
+  let next: Key | null = null;
+  let key: Key | null = null;
+  let characters = 0;
+  const read = connection.prepare<unknown[], Cell[]>(statement.sql).raw();
+  for (const row of read.iterate(...statement.parameters)) {
+    if (rows.length === query.limit || characters > PAGE_CHARACTERS) {
+      next = key;
+      break;
+    }
+    key = { ms: row[columns.length] as number, seq: row[columns.length + 1] as number };
+    row.length = columns.length;
+    for (const cell of row) if (typeof cell === 'string') characters += cell.length;
+    rows.push(row);
+  }
+  return { rows, next };
+}
+
+/** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
+export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
+  const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}'`;
+  const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')}) AS line`;
+  const page = pageStatement(connection, query, sql(line), sql('?', query.limit));
+  const statement = concat(
+    `SELECT CAST(group_concat(line, char(10)) AS BLOB), count(*), min(key_seq), max(key_seq),
+      group_concat(key_ms || ' ' || key_seq, ',') FROM (`,
+    page,
+    ')',
+  );
+  const [text, count, firstSeq, lastSeq, keys] = connection
+    .prepare<unknown[], [Buffer | null, number, number | null, number | null, string | null]>(statement.sql)
+    .raw()
+    .get(...statement.parameters) ?? [null, 0, null, null, null];
+  if (text === null || keys === null) return { lines: new Uint8Array(), count: 0, firstSeq, lastSeq, next: null };
+  const [ms, seq] = keys
+    .slice(keys.lastIndexOf(',') + 1)
+    .split(' ')
+    .map(Number);
+  // SQLite does not look at the bytes that another program stored as text; what leaves here is UTF-8.
+  const lines = Buffer.concat([isUtf8(text) ? text : Buffer.from(text.toString('utf8')), LINE_FEED]);
+  return { lines, count, firstSeq, lastSeq, next: count < query.limit ? null : { ms: ms ?? 0, seq: seq ?? 0 } };
+}
+
+const LINE_FEED = Buffer.from('\n');
+
+/** A doomed entry as a batch of a prune needs it. */
+export interface DoomedRow {
+  readonly seq: number;
+  readonly ts: string;
+  readonly byAge: boolean;
+  /** For each rule of the plan, whether it matches. */
+  readonly rules: readonly boolean[];
+}
+
+/** The next doomed entries of a plan, oldest first. */
+export function readDoomed(
+  connection: Connection,
+  plan: PrunePlan,
+  after: Key | undefined,
+  limit: number,
+): { readonly rows: readonly DoomedRow[]; readonly next: Key | null } {
+  const query: PageQuery = {
+    filter: {},
+    order: 'oldest',
+    limit,
+    upTo: plan.upTo,
+    doomedBy: plan,
+    ...(after === undefined ? {} : { after }),
+  };
+  const selected = concat(
+    'e.seq, e.ts, ',
+    join([fallsByAge(plan), ...plan.rules.map((rule) => ruleMatches(rule))], ', '),
+  );
+  const statement = pageStatement(connection, query, selected, sql('?', limit + 1));
+  const found = connection
+    .prepare<unknown[], Cell[]>(statement.sql)
+    .raw()
+    .all(...statement.parameters);
+  const rows = found.slice(0, limit).map((row) => ({
+    seq: row[0] as number,
+    ts: row[1] as string,
+    byAge: row[2] === 1,
+    rules: plan.rules.map((_, position) => row[3 + position] === 1),
+  }));
+  const last = found[limit - 1];
+  const next =
+    found.length <= limit || last === undefined ? null : { ms: last.at(-2) as number, seq: last.at(-1) as number };
+  return { rows, next };
+}
+
+/** Where the entry stands that has `offset` newer ones that match, or undefined where there are not so many. */
+export function keyAt(
+  connection: Connection,
+  filter: Filter,
+  trail: { readonly upTo: number; readonly recordedBefore: string | null },
+  offset: number,
+): Key | undefined {
+  const further = trail.recordedBefore === null ? [] : [recordedBy('e', trail.recordedBefore)];
+  const query: PageQuery = { filter, order: 'newest', limit: 1, upTo: trail.upTo };
+  const statement = pageStatement(connection, query, sql('e.ts_ms AS ms'), sql('1 OFFSET ?', offset), further);
+  const row = connection
+    .prepare<unknown[], [number, number, number]>(statement.sql)
+    .raw()
+    .get(...statement.parameters);
+  return row === undefined ? undefined : { ms: row[1], seq: row[2] };
+}
+
+/** The SQL of a page and how SQLite means to run it. */
+export function explainPage(connection: Connection, query: PageQuery): Explanation {
+  const statement = pageStatement(connection, query, sql('e.*'), sql('?', query.limit + 1));
+  const plan = connection
+    .prepare<unknown[], { id: number; parent: number; detail: string }>(`EXPLAIN QUERY PLAN ${statement.sql}`)
+    .all(...statement.parameters);
+  const depth = new Map<number, number>();
+  const lines = plan.map((step) => {
+    depth.set(step.id, (depth.get(step.parent) ?? -1) + 1);
+    return `${'  '.repeat(depth.get(step.id) ?? 0)}${step.detail}`;
+  });
+  return { sql: statement.sql, parameters: statement.parameters, plan: lines };
+}
+
+/** One entry, by its seq or its id. */
+export function findEntry(
+  connection: Connection,
+  key: { readonly seq: number } | { readonly id: string },
+): HistoryEntry | undefined {
+  const [condition, value] = 'seq' in key ? ['e.seq = ?', key.seq] : ['e.id = ?', key.id];
+  const columns = [...ENTRY_FIELDS, 'reverted_by' as const].map(column).join(', ');
+  const row = connection
+    .prepare<unknown[], Cell[]>(`SELECT ${columns} FROM daybook_entries AS e WHERE ${condition}`)
+    .raw()
+    .get(value);
+  return row === undefined ? undefined : toEntry(row);
+}
+
+export function lastSeq(connection: Connection): number {
+  return connection.prepare<[], number | null>('SELECT max(seq) FROM daybook_entries').pluck().get() ?? 0;
+}
+
+/** The last seq and how many entries match, at one moment. */
+export function readExtent(connection: Connection, filter: Filter, after = 0): Extent {
+  return reading(connection, () => {
+    const upTo = lastSeq(connection);
+    const statement = concat(
+      'SELECT count(*) FROM daybook_entries AS e WHERE ',
+      // The plus keeps the planner on a narrow index: by the key alone it would read every whole row.
+      and([filterCondition(filter), ...(after === 0 ? [] : [sql('e.seq > ?', after)]), sql('+e.seq <= ?', upTo)]),
+    );
+    const count =
+      connection
+        .prepare<unknown[], number>(statement.sql)
+        .pluck()
+        .get(...statement.parameters) ?? 0;
+    return { upTo, count };
+  });
+}
+
+/** The distinct values of a field, most frequent first. */
+export function readValues(connection: Connection, field: EntryField, filter: Filter): ValueCount[] {
+  const condition = filterCondition(filter);
+  return connection
+    .prepare<unknown[], ValueCount>(
+      `SELECT e.${field} AS value, count(*) AS count FROM daybook_entries AS e WHERE ${condition.sql}
+       GROUP BY e.${field} ORDER BY count(*) DESC, e.${field}`,
+    )
+    .all(...condition.parameters);
+}

@@ -1,0 +1,160 @@
+/**
+ * The schema, as migrations that are only ever added to. Everything here runs in other programs too: defaults, CHECKs
+ * and triggers use nothing that SQLite 3.38 does not know, and no function of ours.
+ */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Milliseconds since 1970, from the clock; `now` is one moment within a statement. */
+const NOW_MS = `(CAST(strftime('%s', 'now') AS INTEGER) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER))`;
+
+/** A UUIDv7 (RFC 9562, 5.7) in plain SQL, so that any program can record. */
+const UUID_V7 = `lower(printf('%08x-%04x-7%s-%s%s-%s',
+    ${NOW_MS} >> 16, ${NOW_MS} & 65535, substr(hex(randomblob(2)), 2),
+    substr('89ab', 1 + (random() & 3), 1), substr(hex(randomblob(2)), 2), hex(randomblob(6))))`;
+
+/** Text is kept byte for byte, but for NUL, which SQLite's own functions and many programs take for the end. */
+const clean = (column: string): string => `instr(${column}, char(0)) = 0`;
+
+/** UTC of one width, so that text order is time order; strftime turns 30 February into March, which then differs. */
+const time = (column: string): string =>
+  `${column} IS strftime('%Y-%m-%dT%H:%M:%fZ', ${column}) AND ${column} >= '0001'`;
+
+const object = (column: string): string =>
+  `${column} = '{}' OR (json_valid(${column}) AND json_type(${column}) = 'object')`;
+
+const ENTRIES = `
+CREATE TABLE daybook_entries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq BETWEEN 1 AND 9007199254740991),
+  id TEXT NOT NULL UNIQUE DEFAULT (${UUID_V7}) CHECK (id GLOB '*[^0-9]*' AND ${clean('id')}),
+  ts TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) CHECK (${time('ts')}),
+  recorded_at TEXT CHECK (recorded_at IS NULL OR (${time('recorded_at')})),
+  category TEXT NOT NULL DEFAULT 'entity' CHECK (category <> '' AND ${clean('category')}),
+  action TEXT NOT NULL CHECK (action <> '' AND ${clean('action')}),
+  severity TEXT NOT NULL DEFAULT 'info' CHECK (severity IN ('info', 'warning', 'error')),
+  actor TEXT NOT NULL DEFAULT 'unknown' CHECK (actor <> '' AND ${clean('actor')}),
+  actor_type TEXT NOT NULL DEFAULT 'unknown' CHECK (actor_type <> '' AND ${clean('actor_type')}),
+  actor_name TEXT CHECK (${clean('actor_name')}),
+  recorded_by TEXT CHECK (${clean('recorded_by')}),
+  scope TEXT CHECK (instr(scope, ':') > 1 AND instr(scope, ':') < length(scope) AND ${clean('scope')}),
+  entity_type TEXT CHECK (entity_type <> '' AND instr(entity_type, ':') = 0 AND ${clean('entity_type')}),
+  entity_id TEXT CHECK (${clean('entity_id')}),
+  entity_name TEXT CHECK (${clean('entity_name')}),
+  message TEXT NOT NULL DEFAULT '' CHECK (${clean('message')}),
+  metadata TEXT NOT NULL DEFAULT '{}' CHECK (${object('metadata')}),
+  old_values TEXT CHECK (old_values IS NULL OR ${object('old_values')}),
+  new_values TEXT CHECK (new_values IS NULL OR ${object('new_values')}),
+  changed_fields TEXT CHECK (changed_fields IS NULL OR (json_valid(changed_fields) AND json_type(changed_fields) = 'array')),
+  correlation_id TEXT CHECK (${clean('correlation_id')}),
+  reverts TEXT CHECK (${clean('reverts')}),
+  source TEXT CHECK (${clean('source')}),
+  ts_ms INTEGER NOT NULL GENERATED ALWAYS AS (unixepoch(ts) * 1000 + CAST(substr(ts, 21, 3) AS INTEGER)) VIRTUAL
+) STRICT;
+`;
+
+/** Each serves one filter in the order of history: SQLite puts seq behind the named columns by itself. */
+const INDEXES = `
+CREATE INDEX daybook_entries_by_time ON daybook_entries (ts_ms);
+CREATE INDEX daybook_entries_by_category ON daybook_entries (category, ts_ms);
+CREATE INDEX daybook_entries_by_action ON daybook_entries (action, ts_ms);
+CREATE INDEX daybook_entries_by_severity ON daybook_entries (severity, ts_ms);
+CREATE INDEX daybook_entries_by_actor ON daybook_entries (actor, ts_ms);
+CREATE INDEX daybook_entries_by_actor_type ON daybook_entries (actor_type, ts_ms);
+CREATE INDEX daybook_entries_by_scope ON daybook_entries (scope, ts_ms) WHERE scope IS NOT NULL;
+CREATE INDEX daybook_entries_by_entity_type ON daybook_entries (entity_type, ts_ms) WHERE entity_type IS NOT NULL;
+CREATE INDEX daybook_entries_by_entity ON daybook_entries (entity_id, entity_type, ts_ms) WHERE entity_id IS NOT NULL;
+CREATE INDEX daybook_entries_by_correlation ON daybook_entries (correlation_id, ts_ms) WHERE correlation_id IS NOT NULL;
+CREATE INDEX daybook_entries_by_source ON daybook_entries (source, ts_ms) WHERE source IS NOT NULL;
+CREATE INDEX daybook_entries_by_reverts ON daybook_entries (reverts) WHERE reverts IS NOT NULL;
+`;
+
+const ACCOUNTS = `
+CREATE TABLE daybook_prunes (
+  prune INTEGER PRIMARY KEY AUTOINCREMENT,
+  command TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'done', 'cut_off')),
+  actor TEXT NOT NULL,
+  actor_type TEXT NOT NULL,
+  recorded_by TEXT,
+  reason TEXT,
+  criteria TEXT NOT NULL,
+  up_to INTEGER NOT NULL,
+  started_at TEXT NOT NULL,
+  finished_at TEXT,
+  heartbeat TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  deleted INTEGER NOT NULL DEFAULT 0,
+  by_age INTEGER NOT NULL DEFAULT 0,
+  by_count INTEGER NOT NULL DEFAULT 0,
+  rules TEXT NOT NULL DEFAULT '[]',
+  first_seq INTEGER,
+  last_seq INTEGER,
+  first_ts TEXT,
+  last_ts TEXT,
+  archive TEXT,
+  entry INTEGER,
+  deleting INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX daybook_prunes_open ON daybook_prunes (prune) WHERE state = 'open';
+CREATE INDEX daybook_prunes_deleting ON daybook_prunes (prune) WHERE deleting = 1;
+`;
+
+const SETTINGS = `
+CREATE TABLE daybook_retention (
+  name TEXT NOT NULL PRIMARY KEY,
+  filter TEXT NOT NULL,
+  max_age TEXT,
+  max_entries INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE daybook_checkpoints (
+  name TEXT NOT NULL PRIMARY KEY,
+  question TEXT NOT NULL,
+  filter TEXT NOT NULL,
+  seq INTEGER NOT NULL DEFAULT 0,
+  pending INTEGER NOT NULL DEFAULT 0,
+  missed INTEGER NOT NULL DEFAULT 0,
+  missed_later INTEGER NOT NULL DEFAULT 0,
+  updated_at TEXT
+) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * The trail is append-only for every program. REPLACE fires no DELETE trigger unless a connection asks for it, so an
+ * INSERT that would replace is refused before it can; seq is ours to give, or one foreign row could stop all recording.
+ */
+const GUARDS = `
+CREATE TRIGGER daybook_entries_append_only_insert BEFORE INSERT ON daybook_entries
+WHEN NEW.seq IS NOT -1 OR EXISTS (SELECT 1 FROM daybook_entries WHERE id = NEW.id)
+BEGIN
+  SELECT CASE WHEN NEW.seq IS NOT -1 THEN RAISE(ABORT, 'daybook: seq is given by the trail, leave it out')
+    ELSE RAISE(ABORT, 'daybook: an entry with this id is recorded already, and entries never change') END;
+END;
+CREATE TRIGGER daybook_entries_append_only_update BEFORE UPDATE ON daybook_entries
+BEGIN
+  SELECT RAISE(ABORT, 'daybook: entries never change, record another one that reverts it');
+END;
+CREATE TRIGGER daybook_entries_append_only_delete BEFORE DELETE ON daybook_entries
+WHEN NOT EXISTS (SELECT 1 FROM daybook_prunes WHERE deleting = 1)
+BEGIN
+  SELECT RAISE(ABORT, 'daybook: entries are only deleted by daybook prune and daybook clear');
+END;
+`;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: 'the trail', sql: ENTRIES + INDEXES + ACCOUNTS + SETTINGS + GUARDS },
+];
+
+/** Which migrations a database has seen: `user_version` belongs to the application beside us. */
+export const MIGRATIONS_TABLE = `
+CREATE TABLE IF NOT EXISTS daybook_migrations (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  applied_at TEXT NOT NULL
+) STRICT;
+`;
+
+export const SCHEMA_VERSION = MIGRATIONS.length;

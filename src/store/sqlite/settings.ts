@@ -1,0 +1,116 @@
+import { DaybookError } from '../../core/errors.js';
+import type { NewEntry } from '../../core/entry.js';
+import type { Filter } from '../../core/filter.js';
+import { filterFromJson, filterToJson } from '../../core/filter-text.js';
+import { formatTimestamp } from '../../core/timestamp.js';
+import type { Checkpoint, Policy } from '../audit-store.js';
+import { writing } from './connection.js';
+import type { Connection } from './connection.js';
+import { inserter } from './recording.js';
+
+interface PolicyRow {
+  name: string;
+  filter: string;
+  max_age: string | null;
+  max_entries: number | null;
+}
+
+/** The retention policies, by name. */
+export function readPolicies(connection: Connection): Policy[] {
+  return connection
+    .prepare<[], PolicyRow>('SELECT name, filter, max_age, max_entries FROM daybook_retention ORDER BY name')
+    .all()
+    .map((row) => ({
+      name: row.name,
+      filter: filterFromJson(row.filter),
+      maxAge: row.max_age,
+      maxEntries: row.max_entries,
+    }));
+}
+
+/** Keeps or removes a policy together with the entry that tells of it. Runs in the open transaction. */
+export function changePolicy(
+  connection: Connection,
+  name: string,
+  policy: Policy | null,
+  audit: NewEntry,
+  clock: () => number,
+): number {
+  connection.prepare('DELETE FROM daybook_retention WHERE name = ?').run(name);
+  if (policy !== null) {
+    connection
+      .prepare('INSERT INTO daybook_retention (name, filter, max_age, max_entries) VALUES (?, ?, ?, ?)')
+      .run(policy.name, filterToJson(policy.filter), policy.maxAge, policy.maxEntries);
+  }
+  return inserter(connection, clock)(audit).seq;
+}
+
+interface CheckpointRow {
+  name: string;
+  question: string;
+  seq: number;
+  missed: number;
+  updated_at: string | null;
+}
+
+/** The checkpoint of this name, or undefined before its first export. */
+export function readCheckpoint(connection: Connection, name: string): Checkpoint | undefined {
+  const row = connection
+    .prepare<[string], CheckpointRow>(
+      'SELECT name, question, seq, missed + missed_later AS missed, updated_at FROM daybook_checkpoints WHERE name = ?',
+    )
+    .get(name);
+  if (row === undefined) return undefined;
+  return { name: row.name, question: row.question, seq: row.seq, missed: row.missed, updatedAt: row.updated_at };
+}
+
+/** Notes that an export begins and how far it will reach: what a prune takes beyond that is for the next one to tell. */
+export function beginCheckpoint(
+  connection: Connection,
+  name: string,
+  question: string,
+  filter: Filter,
+  upTo: number,
+): Checkpoint {
+  return writing(connection, () => {
+    connection
+      .prepare(
+        `INSERT INTO daybook_checkpoints (name, question, filter, pending) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET pending = ?4, missed = missed + missed_later, missed_later = 0`,
+      )
+      .run(name, question, filterToJson(filter), upTo);
+    const begun = readCheckpoint(connection, name);
+    if (begun === undefined) throw new DaybookError('failed', `checkpoint ${name} was begun and cannot be read`);
+    return begun;
+  });
+}
+
+/** The checkpoints that a prune took entries from before they were exported. */
+export function readMissed(connection: Connection): { checkpoint: string; count: number }[] {
+  return connection
+    .prepare<[], { checkpoint: string; count: number }>(
+      `SELECT name AS checkpoint, missed + missed_later AS count FROM daybook_checkpoints
+       WHERE missed + missed_later > 0 ORDER BY name`,
+    )
+    .all();
+}
+
+/** Moves a checkpoint after its export is in place. */
+export function moveCheckpoint(
+  connection: Connection,
+  name: string,
+  from: number,
+  to: number,
+  clock: () => number,
+): void {
+  const { changes } = connection
+    .prepare(
+      `UPDATE daybook_checkpoints SET seq = ?, missed = 0, updated_at = ? WHERE name = ? AND seq = ? AND pending = ?`,
+    )
+    .run(to, formatTimestamp(clock()), name, from, to);
+  if (changes === 1) return;
+  throw new DaybookError(
+    'failed',
+    `another export moved checkpoint ${name} meanwhile: this file is complete, and the next export begins where that one ended`,
+  );
+}

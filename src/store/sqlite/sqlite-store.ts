@@ -1,0 +1,106 @@
+import type { AuditStore } from '../audit-store.js';
+import { backupTo } from './backup.js';
+import { attempt, openTrail, writing } from './connection.js';
+import type { Connection } from './connection.js';
+import { futureFrom, isOwn, readFacts } from './facts.js';
+import { explainPage, findEntry, lastSeq, readExtent, readLines, readPage, readRows, readValues } from './pages.js';
+import {
+  closePrune,
+  cutOffAccounts,
+  deleteBatch,
+  forecastPrune,
+  lastAccount,
+  openPrune,
+  planPrune,
+  renewPrune,
+  settleCutOff,
+} from './prunes.js';
+import type { Circumstances } from './prunes.js';
+import { recordEntries, recordRevert } from './recording.js';
+import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+
+export interface SqliteStoreOptions extends Circumstances {
+  readonly path: string;
+  /** Reading commands open read-only, and so cannot write by mistake. */
+  readonly readonly: boolean;
+  /** Milliseconds to wait for a lock before an operation is `busy`. */
+  readonly busyTimeout: number;
+}
+
+/**
+ * Opens the trail in a SQLite database.
+ * Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`.
+ */
+export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
+  const connection = openTrail(options);
+  const { path, clock } = options;
+  const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
+  /** Every write first settles what a killed prune left open, so that its account becomes an entry before the next one. */
+  const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
+    attempt(path, () =>
+      writing(connection, () => {
+        settleCutOff(connection, options);
+        return work(connection);
+      }),
+    );
+
+  return {
+    record: (requests, recording) =>
+      write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
+    revert: (entry) => write(() => recordRevert(connection, entry, clock)),
+
+    page: (query) => read(() => readPage(connection, query)),
+    rows: (query, columns) => read(() => readRows(connection, query, columns)),
+    lines: (query, columns) => read(() => readLines(connection, query, columns)),
+    explain: (query) => read(() => explainPage(connection, query)),
+    find: (key) => read(() => findEntry(connection, key)),
+    extent: (filter, after) => read(() => readExtent(connection, filter, after)),
+    lastSeq: () => read(() => lastSeq(connection)),
+    values: (field, filter) => read(() => readValues(connection, field, filter)),
+    dataVersion: () => read(() => connection.pragma('data_version', { simple: true }) as number),
+
+    policies: () => read(() => readPolicies(connection)),
+    changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
+
+    plan: (rules, reserved, planning) =>
+      read(() => planPrune(connection, rules, reserved, planning?.recordedBefore ?? null)),
+    forecast: (plan) => read(() => forecastPrune(connection, plan)),
+    openPrune: (intent) => read(() => openPrune(connection, intent, options)),
+    renewPrune: (prune, archive) => read(() => renewPrune(connection, prune, archive ?? null, clock)),
+    deleteBatch: (prune, plan, after, size) => read(() => deleteBatch(connection, prune, plan, { after, size }, clock)),
+    closePrune: (prune, state) => read(() => closePrune(connection, prune, state, clock)),
+    lastPrune: () => read(() => lastAccount(connection)),
+    cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
+    giveBackSpace: (pages) => read(() => giveBackSpace(connection, pages)),
+    checkpointLog: () => read(() => void connection.pragma('wal_checkpoint(PASSIVE)')),
+
+    checkpoint: (name) => read(() => readCheckpoint(connection, name)),
+    beginCheckpoint: (name, question, filter, upTo) =>
+      read(() => beginCheckpoint(connection, name, question, filter, upTo)),
+    missedByCheckpoints: () => read(() => readMissed(connection)),
+    moveCheckpoint: (name, from, to) => read(() => moveCheckpoint(connection, name, from, to, clock)),
+
+    facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
+    backup: async (target) => {
+      try {
+        await backupTo(connection, target);
+      } catch (error) {
+        attempt(path, () => {
+          throw error;
+        });
+      }
+    },
+    close: async () => {
+      attempt(path, () => connection.close());
+    },
+  };
+}
+
+/** Gives free pages back to the file system, in a database that is ours alone and was made for it. */
+function giveBackSpace(connection: Connection, pages: number): number {
+  if (connection.pragma('auto_vacuum', { simple: true }) !== 2 || !isOwn(connection)) return 0;
+  const free = (): number => connection.pragma('freelist_count', { simple: true }) as number;
+  const before = free();
+  connection.pragma(`incremental_vacuum(${pages})`);
+  return (before - free()) * (connection.pragma('page_size', { simple: true }) as number);
+}
