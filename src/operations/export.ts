@@ -1,0 +1,150 @@
+import { DaybookError } from '../core/errors.js';
+import type { HistoryField } from '../core/entry.js';
+import type { Filter } from '../core/filter.js';
+import type { AuditStore, Cell, Checkpoint, Key, LinePage, Order, PageQuery, RowPage } from '../store/audit-store.js';
+
+export interface ExportRequest {
+  readonly filter: Filter;
+  readonly columns: readonly HistoryField[];
+  readonly shape: 'lines' | 'rows';
+  /** Only what was recorded since this seq, by order of recording. */
+  readonly since?: number;
+}
+
+export interface ExportPage {
+  readonly lines?: Uint8Array;
+  readonly rows?: readonly (readonly Cell[])[];
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Exported {
+  readonly count: number;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  readonly upTo: number;
+}
+
+/** Pages begin small and grow to about so many bytes: an entry may be a hundred bytes or a megabyte. */
+const PAGE_BYTES = 1024 * 1024;
+const LARGEST_PAGE = 1000;
+
+/** What an export will hold: the trail as it is now, up to its last seq. */
+export async function beginExport(
+  store: AuditStore,
+  request: Pick<ExportRequest, 'filter' | 'since'>,
+): Promise<{ readonly upTo: number; readonly count: number }> {
+  return store.extent(request.filter, request.since);
+}
+
+/**
+ * Yields the entries that match, oldest first, as pages; each page is a read of its own, so that nothing pins the log of
+ * a database that others write to. Ends with kind `failed` where entries fell meanwhile: as many must have come out as
+ * there were at the beginning, and none of those can be new.
+ */
+export async function* exportPages(
+  store: AuditStore,
+  request: ExportRequest,
+  extent: { readonly upTo: number; readonly count: number },
+  signal?: AbortSignal,
+): AsyncGenerator<ExportPage, Exported> {
+  const order: Order = request.since === undefined ? 'oldest' : 'recorded';
+  // Rows carry their seq with them, for the manifest, whatever columns are asked.
+  const columns = request.shape === 'rows' ? [...request.columns, 'seq' as const] : request.columns;
+  let after: Key | undefined = request.since === undefined ? undefined : { ms: 0, seq: request.since };
+  let limit = 64;
+  let count = 0;
+  let firstSeq: number | null = null;
+  let lastSeq: number | null = null;
+  for (;;) {
+    if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: no export was written');
+    const query: PageQuery = {
+      filter: request.filter,
+      order,
+      limit,
+      upTo: extent.upTo,
+      ...(after === undefined ? {} : { after }),
+    };
+    const page =
+      request.shape === 'lines' ? linesOf(await store.lines(query, columns)) : rowsOf(await store.rows(query, columns));
+    if (page.count > 0) {
+      count += page.count;
+      firstSeq = firstSeq === null || page.firstSeq < firstSeq ? page.firstSeq : firstSeq;
+      lastSeq = lastSeq === null || page.lastSeq > lastSeq ? page.lastSeq : lastSeq;
+      yield { ...page.content, done: count, total: extent.count };
+      limit = Math.max(1, Math.min(LARGEST_PAGE, Math.round((PAGE_BYTES * page.count) / Math.max(page.size, 1))));
+    }
+    if (page.next === null) break;
+    after = page.next;
+  }
+  if (count !== extent.count) {
+    throw new DaybookError(
+      'failed',
+      `${extent.count - count} of ${extent.count} entries were pruned while this export ran: it is not complete`,
+    );
+  }
+  return { count, firstSeq, lastSeq, upTo: extent.upTo };
+}
+
+interface AnyPage {
+  readonly content: Pick<ExportPage, 'lines' | 'rows'>;
+  readonly count: number;
+  readonly size: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly next: Key | null;
+}
+
+function linesOf(page: LinePage): AnyPage {
+  const { lines, count, next } = page;
+  return {
+    content: { lines },
+    count,
+    size: lines.length,
+    firstSeq: page.firstSeq ?? 0,
+    lastSeq: page.lastSeq ?? 0,
+    next,
+  };
+}
+
+function rowsOf(page: RowPage): AnyPage {
+  let size = 0;
+  let firstSeq = Infinity;
+  let lastSeq = 0;
+  const rows = page.rows.map((row) => {
+    const seq = row.at(-1) as number;
+    firstSeq = Math.min(firstSeq, seq);
+    lastSeq = Math.max(lastSeq, seq);
+    for (const cell of row) if (typeof cell === 'string') size += cell.length;
+    return row.slice(0, -1);
+  });
+  return { content: { rows }, count: rows.length, size, firstSeq, lastSeq, next: page.next };
+}
+
+/**
+ * Begins an export of what is new since the last one of this name. Throws kind `usage` where the name was used with
+ * another filter.
+ */
+export async function beginCheckpoint(
+  store: AuditStore,
+  name: string,
+  question: string,
+  filter: Filter,
+): Promise<{ readonly checkpoint: Checkpoint; readonly extent: { readonly upTo: number; readonly count: number } }> {
+  const known = await store.checkpoint(name);
+  if (known !== undefined && known.question !== question) {
+    throw new DaybookError(
+      'usage',
+      `checkpoint ${name} belongs to another filter (${known.question}): a name keeps its filter`,
+      {
+        hint: 'another name for --checkpoint',
+      },
+    );
+  }
+  const extent = await store.extent(filter, known?.seq ?? 0);
+  const checkpoint = await store.beginCheckpoint(name, question, filter, extent.upTo);
+  if (checkpoint.seq !== (known?.seq ?? 0)) {
+    throw new DaybookError('busy', `another export of checkpoint ${name} ended just now`);
+  }
+  return { checkpoint, extent };
+}

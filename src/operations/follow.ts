@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Filter } from '../core/filter.js';
+import type { AuditStore } from '../store/audit-store.js';
+import { readPiece } from './reading.js';
+import type { Content, Reading } from './reading.js';
+
+export interface FollowRequest {
+  readonly filter: Filter;
+  /** How many of the entries that are there already are shown first. */
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
+/** How long a commit of another process may go unseen. Looking is one read of shared memory: no cost to speak of. */
+const LOOK_MS = 50;
+const PAGE = 200;
+
+/**
+ * Yields the last entries, oldest first, and then entries as they are recorded, until the signal. A prune takes nothing
+ * from it: it looks only at what is newer than what it has shown.
+ */
+export async function* follow(store: AuditStore, request: FollowRequest, reading: Reading): AsyncGenerator<Content> {
+  const { filter, limit, signal } = request;
+  let seen = await store.lastSeq();
+  // Where the entry before the first one to show stands, if there is one.
+  const { next: start } = await store.rows({ filter, order: 'newest', limit: limit + 1, upTo: seen }, ['seq']);
+  for (let after = start; ;) {
+    const query = { filter, order: 'oldest' as const, limit: PAGE, upTo: seen, ...(after && { after }) };
+    const { content, count, next } = await readPiece(store, query, reading);
+    if (count > 0) yield content;
+    if (next === null) break;
+    after = next;
+  }
+  // Not a version that any database has, so that what came before the first look is not missed.
+  let version = -1;
+  while (!signal.aborted) {
+    const now = await store.dataVersion();
+    if (now !== version) {
+      version = now;
+      const upTo = await store.lastSeq();
+      while (seen < upTo) {
+        const query = { filter, order: 'recorded' as const, limit: PAGE, upTo, after: { ms: 0, seq: seen } };
+        const { content, count, next } = await readPiece(store, query, reading);
+        if (count > 0) yield content;
+        seen = next === null ? upTo : next.seq;
+      }
+    }
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

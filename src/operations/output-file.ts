@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { createGzip } from 'node:zlib';
+import type { Gzip } from 'node:zlib';
+import { DaybookError } from '../core/errors.js';
+import { newId } from '../core/identifiers.js';
+
+export interface OutputFile {
+  write(chunk: string | Uint8Array): Promise<void>;
+  /** Puts the file in place, whole and on the disk. */
+  finish(): Promise<FinishedFile>;
+  /** Leaves nothing behind; harmless after `finish`. */
+  abandon(): Promise<void>;
+}
+
+export interface FinishedFile {
+  readonly path: string;
+  /** Of the file as it stands. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface OutputOptions {
+  /** Whether an existing file may be replaced. */
+  readonly force: boolean;
+  readonly gzip: boolean;
+  /** Looks at the whole file once it is on the disk, before it gets its name; throws to refuse it. */
+  readonly verify?: (path: string) => Promise<void>;
+}
+
+/** Throws kind `refused` where a file of this name is there already. */
+export async function refuseExisting(path: string, force: boolean): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (found.isDirectory()) throw new DaybookError('refused', `${path} is a directory`);
+  if (found.isFile() && !force) {
+    throw new DaybookError('refused', `${path} exists already`, { hint: 'another name, or --force to replace it' });
+  }
+}
+
+/**
+ * Has `make` make a file beside its target (mode 0600), and puts it in place once it is whole. `make` syncs it.
+ * Throws kind `refused` for an existing file unless `force`.
+ */
+export async function fileBeside(path: string, force: boolean, make: (place: string) => Promise<void>): Promise<void> {
+  await refuseExisting(path, force);
+  const place = placeBeside(path);
+  try {
+    await failing(path, (async () => (await open(place, 'wx', 0o600)).close())());
+    await make(place);
+    await failing(path, putInPlace(place, path, force));
+  } finally {
+    await unlink(place).catch(() => undefined);
+  }
+}
+
+function placeBeside(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${newId()}.tmp`);
+}
+
+/**
+ * Opens a file that appears whole or not at all: it is written beside its target (mode 0600), synced, and only then gets
+ * its name. A device or a pipe is written straight. Throws kind `refused` for an existing file unless `force`.
+ */
+export async function openOutput(path: string, options: OutputOptions): Promise<OutputFile> {
+  await refuseExisting(path, options.force);
+  const special = await lstat(path).then(
+    (found) => !found.isFile() && !found.isSymbolicLink(),
+    () => false,
+  );
+  const place = special ? path : placeBeside(path);
+  const handle = await failing(path, open(place, special ? constants.O_WRONLY : 'wx', 0o600));
+  return outputFile(path, place, handle, options);
+}
+
+function outputFile(path: string, place: string, handle: FileHandle, options: OutputOptions): OutputFile {
+  const hash: Hash = createHash('sha256');
+  let bytes = 0;
+  let closed = false;
+  let pending: Promise<void> = Promise.resolve();
+
+  /** Starts the write and waits for the one before it, so that the disk works while the next chunk is made. */
+  const put = async (chunk: Uint8Array): Promise<void> => {
+    const previous = pending;
+    hash.update(chunk);
+    bytes += chunk.byteLength;
+    pending = previous.then(() => writeAll(handle, chunk));
+    pending.catch(() => undefined);
+    await failing(path, previous);
+  };
+  const compressor = options.gzip ? compress(put) : undefined;
+  const write = async (chunk: string | Uint8Array): Promise<void> => {
+    const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    await (compressor === undefined ? put(data) : compressor.write(data));
+  };
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await handle.close();
+  };
+
+  return {
+    write,
+    finish: async () => {
+      await compressor?.end();
+      await failing(path, pending);
+      if (place !== path) await failing(path, handle.sync());
+      await close();
+      if (place !== path) {
+        await options.verify?.(place);
+        await failing(path, putInPlace(place, path, options.force));
+      }
+      return { path, bytes, sha256: hash.digest('hex') };
+    },
+    abandon: async () => {
+      await pending.catch(() => undefined);
+      await close().catch(() => undefined);
+      if (place !== path) await unlink(place).catch(() => undefined);
+    },
+  };
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < chunk.byteLength;) {
+    const { bytesWritten } = await handle.write(chunk, offset);
+    offset += bytesWritten;
+  }
+}
+
+/** A hard link does not replace a file that came meanwhile, as a rename would. */
+async function putInPlace(place: string, path: string, force: boolean): Promise<void> {
+  if (force) {
+    await rename(place, path);
+  } else {
+    await link(place, path);
+    await unlink(place);
+  }
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+interface Compressor {
+  write(chunk: Uint8Array): Promise<void>;
+  end(): Promise<void>;
+}
+
+function compress(put: (chunk: Uint8Array) => Promise<void>): Compressor {
+  const gzip: Gzip = createGzip();
+  const drained = (async () => {
+    for await (const chunk of gzip) await put(chunk as Uint8Array);
+  })();
+  drained.catch(() => undefined);
+  return {
+    write: async (chunk) => {
+      // Once the drain has failed nobody reads any more: wait for whichever comes first.
+      if (!gzip.write(chunk)) await Promise.race([once(gzip, 'drain'), drained]);
+    },
+    end: async () => {
+      gzip.end();
+      await drained;
+    },
+  };
+}
+
+/** Gives what the file system says the words and the kind of the contract. */
+async function failing<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof DaybookError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST')
+      throw new DaybookError('refused', `${path} exists already`, { hint: 'another name, or --force to replace it' });
+    const reason =
+      code === 'ENOENT'
+        ? `the folder ${dirname(path)} does not exist`
+        : code === 'ENOSPC' || code === 'EDQUOT'
+          ? 'the disk is full'
+          : code === 'EACCES' || code === 'EPERM'
+            ? 'permission denied'
+            : code === 'EPIPE'
+              ? 'its reader is gone'
+              : String(error instanceof Error ? error.message : error);
+    throw new DaybookError('failed', `${path} could not be written: ${reason}`, { cause: error });
+  }
+}

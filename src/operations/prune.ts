@@ -1,0 +1,304 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { before as durationBefore, parseDuration } from '../core/duration.js';
+import { DaybookError } from '../core/errors.js';
+import type { Actor, JsonText } from '../core/entry.js';
+import { filterToJson } from '../core/filter-text.js';
+import { matches } from '../core/match.js';
+import { pruneEntry } from '../core/prune-account.js';
+import type { PruneAccount, RuleCount } from '../core/prune-account.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import type { AuditStore, Key, Policy, PruneForecast, PrunePlan, PruneRule } from '../store/audit-store.js';
+import { writeArchive } from './archive.js';
+import type { Archive } from './archive.js';
+
+export interface PruneRequest {
+  readonly command: 'prune' | 'clear';
+  readonly rules: readonly PruneRule[];
+  readonly actor: Actor;
+  readonly reason: string | null;
+}
+
+export interface PreparedPrune extends PruneRequest {
+  readonly plan: PrunePlan;
+  readonly forecast: PruneForecast;
+}
+
+/** What a prune did or, rehearsed, would do, in the shape of the contract. */
+export interface PruneResult {
+  readonly dry_run: boolean;
+  readonly deleted: number;
+  readonly by_age: number;
+  readonly by_count: number;
+  readonly remaining: number;
+  readonly oldest_remaining: string | null;
+  readonly policies: readonly RuleCount[];
+  readonly archive: Archive | null;
+  readonly longest_lock_ms: number;
+  readonly freed_bytes: number;
+  readonly entry: number | null;
+}
+
+export interface PruneRun {
+  readonly archive?: string;
+  readonly busyTimeout: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (step: 'archiving' | 'deleting', done: number, total: number) => void;
+}
+
+/** A batch holds the write lock for about so long, then everybody else has as long. */
+const BATCH_MS = 20;
+const LARGEST_BATCH = 5000;
+/** Every so many batches the log flows back into the database, or it would grow with every page that changes. */
+const BATCHES_PER_LOG_CHECKPOINT = 10;
+const RENEW_MS = 5000;
+const SPACE_PAGES = 64;
+
+/** The rules of the retention policies, with their ages resolved. */
+export function policyRules(policies: readonly Policy[], now: number, zone: string): PruneRule[] {
+  return policies.map((policy) => ({
+    name: policy.name,
+    filter: policy.filter,
+    before: policy.maxAge === null ? null : durationBefore(now, parseDuration(policy.maxAge), zone),
+    keep: policy.maxEntries,
+  }));
+}
+
+/** Plans a prune for the trail as it is now; nothing is written. */
+export async function preparePrune(store: AuditStore, request: PruneRequest, now: number): Promise<PreparedPrune> {
+  const none = request.rules.map(() => false);
+  const plan = await store.plan(request.rules, none);
+  const forecast = await store.forecast(plan);
+  // Only a prune that takes something is recorded, and only then does its own entry ask for a place of those kept.
+  if (forecast.count === 0) return { ...request, plan, forecast };
+  const own = { ...pruneEntry(sampleAccount(request)), ts: formatTimestamp(now) };
+  const reserved = request.rules.map((rule) => matches(rule.filter, own));
+  if (!reserved.some(Boolean)) return { ...request, plan, forecast };
+  const reservedPlan = await store.plan(request.rules, reserved);
+  return { ...request, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
+}
+
+/** What the plan would leave, without doing it. */
+export async function rehearsePrune(store: AuditStore, prepared: PreparedPrune): Promise<PruneResult> {
+  const { forecast } = prepared;
+  const trail = await store.extent({});
+  return {
+    dry_run: true,
+    deleted: forecast.count,
+    by_age: forecast.byAge,
+    by_count: forecast.byCount,
+    remaining: trail.count - forecast.count + (forecast.count > 0 ? 1 : 0),
+    oldest_remaining: await oldestStaying(store, prepared.plan),
+    policies: named(forecast.rules),
+    archive: null,
+    longest_lock_ms: 0,
+    freed_bytes: 0,
+    entry: null,
+  };
+}
+
+async function oldestStaying(store: AuditStore, plan: PrunePlan): Promise<string | null> {
+  const upTo = await store.lastSeq();
+  const { rows } = await store.rows({ filter: {}, order: 'oldest', limit: 1, upTo, sparedBy: plan }, ['ts']);
+  return (rows[0]?.[0] as string | undefined) ?? null;
+}
+
+/**
+ * Carries a plan out: takes the lease, writes the archive, deletes in short batches with pauses as long, gives space
+ * back, and leaves the account as an entry. Entries that were recorded after the plan are never touched.
+ */
+export async function executePrune(store: AuditStore, prepared: PreparedPrune, run: PruneRun): Promise<PruneResult> {
+  const { plan, forecast } = prepared;
+  if (forecast.count === 0) return result(store, undefined, null, 0, 0);
+  const prune = await whenFree(run.busyTimeout, () =>
+    store.openPrune({
+      command: prepared.command,
+      actor: prepared.actor.actor,
+      actorType: prepared.actor.actor_type,
+      recordedBy: prepared.actor.recorded_by,
+      reason: prepared.reason,
+      criteria: criteriaOf(prepared.rules),
+      upTo: plan.upTo,
+    }),
+  );
+  let archive: Archive | null = null;
+  try {
+    if (run.archive !== undefined) {
+      archive = await archiveDoomed(store, prune, prepared, run.archive, run);
+      await store.renewPrune(prune, JSON.stringify(archive));
+    }
+    const { account, longest } = await deleteDoomed(store, prune, prepared, run);
+    const space = await giveBackSpace(store, run);
+    return await result(store, account, archive, Math.max(longest, space.longest), space.freed);
+  } catch (error) {
+    // What fell by now is accounted for, and the lease is free for the next one; the first failure is the one to tell.
+    await store.closePrune(prune, 'cut_off').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function archiveDoomed(
+  store: AuditStore,
+  prune: number,
+  prepared: PreparedPrune,
+  path: string,
+  run: PruneRun,
+): Promise<Archive> {
+  let renewed = performance.now();
+  const total = prepared.forecast.count;
+  const archive = await writeArchive(store, prepared.plan, {
+    path,
+    signal: run.signal,
+    onPage: async (written) => {
+      run.onProgress?.('archiving', written, total);
+      if (performance.now() - renewed < RENEW_MS) return;
+      renewed = performance.now();
+      await store.renewPrune(prune);
+    },
+  });
+  if (archive.count !== total) {
+    throw new DaybookError(
+      'failed',
+      `the archive ${path} holds ${archive.count} entries and not ${total}: nothing was deleted, run the prune again`,
+    );
+  }
+  return archive;
+}
+
+async function deleteDoomed(
+  store: AuditStore,
+  prune: number,
+  prepared: PreparedPrune,
+  run: PruneRun,
+): Promise<{ account: PruneAccount; longest: number }> {
+  let size = 100;
+  let longest = 0;
+  let after: Key | undefined;
+  for (let batches = 1; ; batches++) {
+    const position = after;
+    const batchSize = size;
+    const batch = await whenFree(run.busyTimeout, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
+    longest = Math.max(longest, batch.lockMs);
+    run.onProgress?.('deleting', batch.account.deleted, prepared.forecast.count);
+    if (batch.next === null) return { account: batch.account, longest };
+    after = batch.next;
+    if (run.signal?.aborted === true) {
+      throw new DaybookError(
+        'interrupted',
+        `interrupted: ${batch.account.deleted} of ${prepared.forecast.count} entries were deleted, and are accounted for`,
+      );
+    }
+    size = Math.max(10, Math.min(LARGEST_BATCH, Math.round((size * BATCH_MS) / Math.max(batch.lockMs, 1)), size * 2));
+    const rested = performance.now();
+    if (batches % BATCHES_PER_LOG_CHECKPOINT === 0) await store.checkpointLog();
+    await sleep(Math.max(1, batch.lockMs - (performance.now() - rested)));
+  }
+}
+
+async function giveBackSpace(store: AuditStore, run: PruneRun): Promise<{ freed: number; longest: number }> {
+  let freed = 0;
+  let longest = 0;
+  let pages = SPACE_PAGES;
+  for (let slices = 1; run.signal?.aborted !== true; slices++) {
+    const began = performance.now();
+    const slice = await store.giveBackSpace(pages).catch(whenBusy);
+    const elapsed = performance.now() - began;
+    if (slice <= 0) break;
+    freed += slice;
+    longest = Math.max(longest, elapsed);
+    pages = Math.max(16, Math.min(4096, Math.round((pages * BATCH_MS) / Math.max(elapsed, 1)), pages * 2));
+    if (slices % BATCHES_PER_LOG_CHECKPOINT === 0) await store.checkpointLog();
+    await sleep(Math.max(1, elapsed));
+  }
+  if (freed > 0) await store.checkpointLog();
+  return { freed, longest };
+}
+
+/** Space that cannot be given back now is not lost: the next prune tries again. */
+function whenBusy(error: unknown): number {
+  if (error instanceof DaybookError && error.kind === 'busy') return 0;
+  throw error;
+}
+
+/** Tries again while another prune holds the lease, for as long as one waits for a lock. */
+async function whenFree<T>(busyTimeout: number, work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + busyTimeout;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DaybookError) || error.kind !== 'busy' || performance.now() >= deadline) throw error;
+      await sleep(Math.min(100, Math.max(1, deadline - performance.now())));
+    }
+  }
+}
+
+async function result(
+  store: AuditStore,
+  account: PruneAccount | undefined,
+  archive: Archive | null,
+  longest: number,
+  freed: number,
+): Promise<PruneResult> {
+  const trail = await store.extent({});
+  const { rows } = await store.rows({ filter: {}, order: 'oldest', limit: 1, upTo: trail.upTo }, ['ts']);
+  return {
+    dry_run: false,
+    deleted: account?.deleted ?? 0,
+    by_age: account?.byAge ?? 0,
+    by_count: account?.byCount ?? 0,
+    remaining: trail.count,
+    oldest_remaining: (rows[0]?.[0] as string | undefined) ?? null,
+    policies: named(account?.rules ?? []),
+    archive,
+    longest_lock_ms: Math.round(longest * 10) / 10,
+    freed_bytes: freed,
+    entry: account?.entry ?? null,
+  };
+}
+
+function named(rules: readonly RuleCount[]): RuleCount[] {
+  return rules.filter((rule) => rule.name !== null);
+}
+
+/** The rules as the account keeps them. */
+function criteriaOf(rules: readonly PruneRule[]): JsonText {
+  const parts = rules.map((rule) => {
+    const limits = {
+      ...(rule.name === null ? {} : { policy: rule.name }),
+      ...(rule.before === null ? {} : { before: formatTimestamp(rule.before) }),
+      ...(rule.keep === null ? {} : { max_entries: rule.keep }),
+    };
+    return `${JSON.stringify({ ...limits, filter: null }).slice(0, -5)}${filterToJson(rule.filter)}}`;
+  });
+  return `[${parts.join(',')}]`;
+}
+
+/** An account to ask whether the entry of this prune will match a rule, before there is one. */
+function sampleAccount(request: PruneRequest): PruneAccount {
+  return {
+    command: request.command,
+    actor: request.actor.actor,
+    actorType: request.actor.actor_type,
+    recordedBy: request.actor.recorded_by,
+    reason: request.reason,
+    criteria: criteriaOf(request.rules),
+    upTo: 0,
+    prune: 0,
+    state: 'done',
+    startedAt: '',
+    finishedAt: null,
+    deleted: 1,
+    byAge: 0,
+    byCount: 0,
+    rules: [],
+    firstSeq: null,
+    lastSeq: null,
+    firstTs: null,
+    lastTs: null,
+    archive: null,
+    entry: null,
+    host: '',
+    pid: 0,
+    heartbeat: '',
+  };
+}

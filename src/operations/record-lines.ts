@@ -1,0 +1,166 @@
+import { isUtf8 } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DaybookError } from '../core/errors.js';
+import type { AuditStore, RecordRequest } from '../store/audit-store.js';
+
+/** A line of input as it came, without its line feed. */
+export interface InputLine {
+  readonly line: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface RecordLinesOptions {
+  /** Reads one line; throws a DaybookError of kind `data` that says what is wrong with it. */
+  readonly parse: (line: string) => RecordRequest;
+  /** Takes the lines that are invalid, where they are not to end the run. */
+  readonly reject?: (line: InputLine, reason: string) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export interface RecordedLines {
+  readonly recorded: number;
+  readonly skipped: number;
+  readonly rejected: number;
+  /** The last line that is durable, or was skipped or rejected. */
+  readonly line: number;
+}
+
+/** A batch keeps the write lock for about so long. */
+const BATCH_MS = 20;
+const LARGEST_BATCH = 2000;
+/** A pause in the input of so long ends a batch, */
+const PAUSE_MS = 20;
+/** and so does the age of its first line: a slow steady stream is durable well within a second. */
+const OLDEST_MS = 200;
+
+type Pending = InputLine & { readonly request: RecordRequest };
+
+/**
+ * Records entries from lines as they arrive, in batches that are each durable before the next begins; yields the totals
+ * after each. Throws kind `data` at the first invalid line, after recording all before it, unless `reject` takes it.
+ */
+export async function* recordLines(
+  store: AuditStore,
+  input: AsyncIterable<readonly InputLine[]>,
+  options: RecordLinesOptions,
+): AsyncGenerator<RecordedLines, RecordedLines> {
+  let totals: RecordedLines = { recorded: 0, skipped: 0, rejected: 0, line: 0 };
+  let pending: Pending[] = [];
+  let firstAt = 0;
+  let size = 200;
+
+  const flush = async (): Promise<RecordedLines> => {
+    const batch = pending;
+    pending = [];
+    const began = performance.now();
+    totals = await recordBatch(store, batch, totals, options);
+    size = nextSize(size, batch.length, performance.now() - began);
+    return totals;
+  };
+
+  for await (const lines of paused(input, () => (pending.length === 0 ? undefined : firstAt))) {
+    if (options.signal?.aborted === true) break;
+    if (lines === undefined) {
+      yield await flush();
+      continue;
+    }
+    for (const line of lines) {
+      if (pending.length === 0) firstAt = performance.now();
+      try {
+        if (line.bytes.length > 0) pending.push({ ...line, request: parseBytes(line, options) });
+      } catch (error) {
+        if (!(error instanceof DaybookError)) throw error;
+        if (pending.length > 0) yield await flush();
+        totals = await rejected(line, error.message, totals, options);
+      }
+      if (pending.length >= size) yield await flush();
+    }
+  }
+  if (pending.length > 0) yield await flush();
+  return totals;
+}
+
+function parseBytes(line: InputLine, options: RecordLinesOptions): RecordRequest {
+  if (!isUtf8(line.bytes)) throw new DaybookError('data', 'not valid UTF-8');
+  return options.parse(Buffer.from(line.bytes.buffer, line.bytes.byteOffset, line.bytes.byteLength).toString());
+}
+
+/** Records a batch; in a run that ends at the first invalid line, a conflict ends it and what came before it stands. */
+async function recordBatch(
+  store: AuditStore,
+  batch: readonly Pending[],
+  before: RecordedLines,
+  options: RecordLinesOptions,
+): Promise<RecordedLines> {
+  const outcomes = await store.record(
+    batch.map((line) => line.request),
+    { stopAtConflict: options.reject === undefined },
+  );
+  let totals = before;
+  for (const [position, outcome] of outcomes.entries()) {
+    const line = batch[position];
+    if (line === undefined) break;
+    if (outcome.outcome === 'conflict') {
+      const reason = `id ${outcome.id} is recorded already, with another ${outcome.fields.join(', ')}`;
+      totals = await rejected(line, reason, totals, options);
+    } else {
+      totals = { ...totals, [outcome.outcome]: totals[outcome.outcome] + 1, line: line.line };
+    }
+  }
+  return totals;
+}
+
+async function rejected(
+  line: InputLine,
+  reason: string,
+  totals: RecordedLines,
+  options: RecordLinesOptions,
+): Promise<RecordedLines> {
+  if (options.reject === undefined) {
+    throw new DaybookError(
+      'data',
+      `line ${line.line}: ${reason} (recorded before it: ${totals.recorded}, skipped: ${totals.skipped})`,
+    );
+  }
+  await options.reject(line, reason);
+  return { ...totals, rejected: totals.rejected + 1, line: line.line };
+}
+
+function nextSize(size: number, recorded: number, elapsed: number): number {
+  // A short batch says nothing about what a full one would take.
+  if (recorded < size) return size;
+  return Math.max(10, Math.min(LARGEST_BATCH, Math.round((size * BATCH_MS) / Math.max(elapsed, 1)), size * 2));
+}
+
+/**
+ * Passes the input on and puts an `undefined` in wherever it pauses while lines are waiting, or one has waited long.
+ * `waitingSince` tells when the first of them came, by the clock of `performance`.
+ */
+async function* paused<T>(
+  input: AsyncIterable<T>,
+  waitingSince: () => number | undefined,
+): AsyncGenerator<T | undefined> {
+  const iterator = input[Symbol.asyncIterator]();
+  try {
+    for (let next = iterator.next(); ;) {
+      const since = waitingSince();
+      if (since !== undefined) {
+        const patience = Math.min(PAUSE_MS, since + OLDEST_MS - performance.now());
+        const timer = new AbortController();
+        const pause = sleep(Math.max(patience, 0), undefined, { signal: timer.signal }).catch(() => undefined);
+        const first = patience <= 0 ? undefined : await Promise.race([next, pause]);
+        timer.abort();
+        if (first === undefined) {
+          yield undefined;
+          continue;
+        }
+      }
+      const step = await next;
+      if (step.done === true) return;
+      yield step.value;
+      next = iterator.next();
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}

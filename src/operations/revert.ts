@@ -1,0 +1,37 @@
+import { DaybookError } from '../core/errors.js';
+import { newEntry } from '../core/entry.js';
+import type { Actor, Entry, HistoryEntry } from '../core/entry.js';
+import type { AuditStore } from '../store/audit-store.js';
+
+/** Reads `<seq|id>` as the contract has it: an id is never all digits. */
+export function entryKey(text: string): { readonly seq: number } | { readonly id: string } {
+  return /^\d+$/.test(text) ? { seq: Number(text) } : { id: text };
+}
+
+/** Finds the entry that `<seq|id>` names. Throws kind `missing`. */
+export async function findEntry(store: AuditStore, text: string): Promise<HistoryEntry> {
+  const found = await store.find(entryKey(text));
+  if (found === undefined) throw new DaybookError('missing', `no entry ${text}`);
+  return found;
+}
+
+/**
+ * Takes an entry back by a new one about the same entity. Throws kind `refused` where it is taken back already, kind
+ * `missing` where there is none.
+ */
+export async function revert(store: AuditStore, key: string, actor: Actor, reason: string): Promise<Entry> {
+  const target = await findEntry(store, key);
+  return store.revert({
+    ...newEntry({
+      ...actor,
+      category: target.category,
+      action: 'revert',
+      message: reason,
+      scope: target.scope,
+      entity_type: target.entity_type,
+      entity_id: target.entity_id,
+      entity_name: target.entity_name,
+    }),
+    reverts: target.id,
+  });
+}

@@ -1,0 +1,119 @@
+import { before as durationBefore } from '../core/duration.js';
+import type { Duration } from '../core/duration.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import type { AuditStore, PruneRule } from '../store/audit-store.js';
+import { policyRules } from './prune.js';
+
+export interface Problem {
+  readonly code:
+    'overdue' | 'prune_cut_off' | 'schema_object_missing' | 'wal_large' | 'future_entries' | 'checkpoint_missed';
+  readonly message: string;
+}
+
+/** What `status` tells, in the shape of the contract. */
+export interface Status {
+  readonly database: string;
+  readonly schema_version: number;
+  readonly entries: number;
+  readonly oldest: string | null;
+  readonly newest: string | null;
+  readonly bytes: { readonly file: number; readonly wal: number; readonly free: number };
+  readonly policies: readonly { readonly name: string; readonly due: number }[];
+  readonly last_prune: { readonly at: string; readonly deleted: number; readonly entry: number | null } | null;
+  readonly problems: readonly Problem[];
+}
+
+export interface StatusRequest {
+  readonly database: string;
+  readonly now: number;
+  readonly zone: string;
+  /** How long something may be due before that is a problem. */
+  readonly grace: Duration;
+}
+
+/** A log of this size has not flowed back for long: some reader holds it, or nobody checkpoints. */
+const LARGE_WAL = 128 * 1024 * 1024;
+
+/** What the database holds and what is wrong with it; nothing is written. */
+export async function status(store: AuditStore, request: StatusRequest): Promise<Status> {
+  const { now, zone } = request;
+  const facts = await store.facts(now);
+  const policies = await store.policies();
+  const due = await dueNow(store, policyRules(policies, now, zone));
+  const last = await store.lastPrune();
+  const graceStart = durationBefore(now, request.grace, zone);
+  const overdue = await dueThen(store, policyRules(policies, graceStart, zone), formatTimestamp(graceStart));
+  const cutOff = await store.cutOffPrunes();
+  const missed = await store.missedByCheckpoints();
+
+  const problems: Problem[] = [];
+  if (overdue > 0) {
+    problems.push({
+      code: 'overdue',
+      message: `${overdue} entries have been due for more than ${request.grace.text}: is daybook prune run?`,
+    });
+  }
+  for (const account of cutOff) {
+    problems.push({
+      code: 'prune_cut_off',
+      message: `the ${account.command} that ${account.actor} began at ${account.startedAt} was cut off after ${account.deleted} entries: run it again`,
+    });
+  }
+  for (const name of facts.missing) {
+    problems.push({
+      code: 'schema_object_missing',
+      message: `${name} is missing or was changed: daybook init puts it back`,
+    });
+  }
+  if (facts.bytes.wal > LARGE_WAL) {
+    problems.push({
+      code: 'wal_large',
+      message: `the write-ahead log has grown to ${facts.bytes.wal} bytes: some reader keeps a transaction open`,
+    });
+  }
+  if (facts.future > 0) {
+    problems.push({
+      code: 'future_entries',
+      message: `${facts.future} entries are dated in the future: was a clock wrong?`,
+    });
+  }
+  for (const { checkpoint, count } of missed) {
+    problems.push({
+      code: 'checkpoint_missed',
+      message: `${count} entries were pruned before checkpoint ${checkpoint} had exported them`,
+    });
+  }
+  return {
+    database: request.database,
+    schema_version: facts.schemaVersion,
+    entries: facts.entries,
+    oldest: facts.oldest,
+    newest: facts.newest,
+    bytes: facts.bytes,
+    policies: due,
+    last_prune:
+      last === undefined ? null : { at: last.finishedAt ?? last.heartbeat, deleted: last.deleted, entry: last.entry },
+    problems,
+  };
+}
+
+async function dueNow(store: AuditStore, rules: readonly PruneRule[]): Promise<{ name: string; due: number }[]> {
+  if (rules.length === 0) return [];
+  const plan = await store.plan(
+    rules,
+    rules.map(() => false),
+  );
+  const forecast = await store.forecast(plan);
+  return forecast.rules.map((rule) => ({ name: rule.name ?? '', due: rule.deleted }));
+}
+
+/** How much would have been due at an earlier moment already, in the trail as it was then. */
+async function dueThen(store: AuditStore, rules: readonly PruneRule[], recordedBefore: string): Promise<number> {
+  if (rules.length === 0) return 0;
+  const plan = await store.plan(
+    rules,
+    rules.map(() => false),
+    { recordedBefore },
+  );
+  return (await store.forecast(plan)).count;
+}
