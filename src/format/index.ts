@@ -1,0 +1,67 @@
+import type { HistoryEntry, HistoryField } from '../core/entry.js';
+import type { Cell } from '../store/audit-store.js';
+import type { Palette } from '../terminal/colour.js';
+import { visible, visibleJson } from '../terminal/sanitize.js';
+import { csvEncoder } from './csv.js';
+import { jsonWriter } from './json.js';
+import { lineFormatter } from './line.js';
+import { tableFormatter } from './table.js';
+
+export interface FormatOptions {
+  /** The fields to show; the rows or lines of a page must hold just these. */
+  readonly columns: readonly HistoryField[];
+  /** Whether somebody asked for these columns: a table has a better view of its own. */
+  readonly columnsGiven: boolean;
+  /** Whether the output is a terminal: hidden characters are then made visible. */
+  readonly terminal: boolean;
+  readonly width: number;
+  /** The zone of `table` and `line`; machines always get UTC. */
+  readonly zone: string;
+  readonly palette: Palette;
+  /** CSV: with a header line, and without disarmed formulas. */
+  readonly header: boolean;
+  readonly exact: boolean;
+  /** JSON: one array, or the envelope with the next cursor. */
+  readonly shape: 'array' | 'envelope';
+}
+
+/** Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines. */
+export type Formatter = { begin(): string; end(nextCursor: string | null): string } & (
+  | { readonly reads: 'entries'; page(entries: readonly HistoryEntry[]): Promise<string> }
+  | { readonly reads: 'rows'; page(rows: readonly (readonly Cell[])[]): string }
+  | { readonly reads: 'lines'; page(lines: Uint8Array): string | Uint8Array }
+);
+
+const nothing = (): string => '';
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
+
+/** Every format by its name. */
+export const FORMATS = {
+  async table(options: FormatOptions): Promise<Formatter> {
+    const { page } = await tableFormatter({ ...options, columns: options.columnsGiven ? options.columns : undefined });
+    return { reads: 'entries', begin: nothing, page, end: nothing };
+  },
+  async line(options: FormatOptions): Promise<Formatter> {
+    const format = await lineFormatter(options.zone);
+    return { reads: 'entries', begin: nothing, page: async (entries) => format(entries), end: nothing };
+  },
+  async json(options: FormatOptions): Promise<Formatter> {
+    const { begin, page, end } = jsonWriter(options.shape);
+    return { reads: 'lines', begin, page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page, end };
+  },
+  async ndjson(options: FormatOptions): Promise<Formatter> {
+    const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
+    return { reads: 'lines', begin: nothing, page, end: nothing };
+  },
+  async csv(options: FormatOptions): Promise<Formatter> {
+    const { header, rows } = await csvEncoder(options.columns, options);
+    return {
+      reads: 'rows',
+      begin: options.header ? header : nothing,
+      page: options.terminal ? (cells) => visible(rows(cells), { newlines: 'keep' }) : rows,
+      end: nothing,
+    };
+  },
+} as const;
+
+export type FormatName = keyof typeof FORMATS;

@@ -1,0 +1,150 @@
+import type { Palette } from '../terminal/colour.js';
+import type { Ruler } from '../terminal/width.js';
+
+/** One cell of a table: text that has been made visible, and how it is coloured. */
+export interface TableCell {
+  readonly text: string;
+  readonly colour?: (text: string) => string;
+}
+
+export interface TableColumn {
+  readonly heading: string;
+  readonly width: number;
+  readonly align?: 'left' | 'right';
+  /** Where text that is too long loses its letters. */
+  readonly cut?: 'end' | 'middle';
+  /** How far the next column stands away. */
+  readonly gap?: number;
+}
+
+/** Columns stand this far apart, unless they say otherwise. */
+export const GAP = 2;
+
+/** cli-table3 takes quadratic time: small tables one below the other look the same. */
+const ROWS_PER_TABLE = 200;
+
+/** A character of private use, which stands in for text while cli-table3 lays out. */
+const STAND_IN = '\ue000';
+const PLAIN = /^[\x20-\x7e]*$/;
+
+export type Layout = (rows: readonly (readonly TableCell[])[]) => string;
+
+/** Lays out rows in columns of fixed widths, without borders, through cli-table3. */
+export async function loadLayout(columns: readonly TableColumn[], ruler: Ruler): Promise<Layout> {
+  const { default: Table } = await import('cli-table3');
+  const last = columns.length - 1;
+  const options = {
+    chars: BORDERLESS,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
+    colWidths: columns.map(({ width, gap = GAP }, index) => (index === last ? width : width + gap)),
+  };
+
+  const render = (rows: readonly (readonly TableCell[])[]): string => {
+    // cli-table3 measures by an old Unicode, and would cut or misplace what it measures wrongly. All but plain ASCII
+    // is therefore shaped here, laid out as a run of stand-ins of the same width, and put back.
+    const texts: string[] = [];
+    const table = new Table(options);
+    for (const row of rows) {
+      const cells = columns.map(({ width, align, cut }, index) => {
+        const { text, colour } = row[index] ?? { text: '' };
+        let shaped = ruler.truncate(text, width, cut);
+        if (align === 'right') shaped = ruler.pad(shaped, width, 'right');
+        if (!PLAIN.test(shaped)) {
+          const run = STAND_IN.repeat(Math.max(1, ruler.width(shaped)));
+          texts.push(shaped);
+          shaped = run;
+        }
+        return colour === undefined || shaped === '' ? shaped : colour(shaped);
+      });
+      table.push(cells);
+    }
+    return table
+      .toString()
+      .replace(/\ue000+/g, () => texts.shift() ?? '')
+      .replace(/ +$/gm, '')
+      .concat('\n');
+  };
+
+  return (rows) => {
+    let text = '';
+    for (let start = 0; start < rows.length; start += ROWS_PER_TABLE) {
+      text += render(rows.slice(start, start + ROWS_PER_TABLE));
+    }
+    return text;
+  };
+}
+
+const BORDERLESS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+/** The row of headings for a layout. */
+export function headingRow(columns: readonly TableColumn[], palette: Palette): TableCell[] {
+  return columns.map(({ heading }) => ({ text: heading, colour: palette.heading }));
+}
+
+/** How wide the widest cell of each column is, up to `limit` and at least 1. */
+export function naturalWidths(rows: readonly (readonly TableCell[])[], limit: number, ruler: Ruler): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, { text }] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 1, ruler.width(ruler.truncate(text, limit)));
+    }
+  }
+  return widths;
+}
+
+/** What the gaps between columns leave of a width. */
+export function roomFor(columns: readonly { readonly gap?: number }[], width: number): number {
+  return columns.slice(0, -1).reduce((room, { gap = GAP }) => room - gap, width);
+}
+
+/** What a column would like, and its part where there is not enough for all; 0 for a column that may not be cut. */
+export interface Wish {
+  readonly natural: number;
+  readonly weight: number;
+}
+
+/**
+ * Shares a width out among columns: whoever wants no more than the fair part gets what it wants, the others share the
+ * rest by weight. Nobody gets less than `minimum`, even if the whole grows too wide.
+ */
+export function shareWidth(wishes: readonly Wish[], available: number, minimum: number): number[] {
+  const widths = wishes.map(({ natural }) => natural);
+  let left = available;
+  let open = [...wishes.keys()];
+  const weight = (index: number): number => wishes[index]?.weight ?? 0;
+  const settle = (settled: (index: number) => boolean): boolean => {
+    const before = open.length;
+    for (const index of open.filter(settled)) left -= widths[index] ?? 0;
+    open = open.filter((index) => !settled(index));
+    return open.length < before;
+  };
+  let fair: (index: number) => number;
+  settle((index) => weight(index) === 0);
+  do {
+    const room = left;
+    const weights = open.reduce((sum, index) => sum + weight(index), 0);
+    fair = (index) => Math.max(minimum, Math.floor((room * weight(index)) / weights));
+  } while (settle((index) => (widths[index] ?? 0) <= fair(index)));
+  for (const index of open) widths[index] = fair(index);
+  // What rounding has left goes to the last of them, mostly the message.
+  const spare = open.reduce((rest, index) => rest - (widths[index] ?? 0), left);
+  const last = open.at(-1);
+  if (last !== undefined && spare > 0) widths[last] = (widths[last] ?? 0) + spare;
+  return widths;
+}

@@ -1,0 +1,24 @@
+import type { HistoryEntry } from '../core/entry.js';
+import { visible } from '../terminal/sanitize.js';
+
+/** One line of safe text: the only way that an entry's text gets onto a line for people. */
+export function oneLine(text: string): string {
+  return visible(text, { newlines: 'mark' });
+}
+
+/** Who did it: the name as it was then, else the id. */
+export function actorText(entry: HistoryEntry): string {
+  return oneLine(entry.actor_name ?? entry.actor);
+}
+
+/** `type:id`, as `history` takes it. */
+export function entityText(entry: HistoryEntry): string {
+  if (entry.entity_type === null && entry.entity_id === null) return '-';
+  return oneLine(`${entry.entity_type ?? ''}:${entry.entity_id ?? ''}`);
+}
+
+/** The message without line feeds at its end, and with a mark that needs no colour where the entry was taken back. */
+export function messageText(entry: HistoryEntry): string {
+  const message = oneLine(entry.message.replace(/\n+$/, ''));
+  return entry.reverted_by === null ? message : `[reverted] ${message}`;
+}

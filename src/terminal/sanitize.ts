@@ -1,0 +1,57 @@
+/**
+ * What no terminal may receive raw: controls (C0, DEL, C1), line and paragraph separators, lone surrogates, and all
+ * that shows nothing or moves other text about (bidi controls, zero-width characters, tags, variation selectors).
+ */
+const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]`;
+
+/**
+ * Emoji hold joiners and variation selectors by right. Four are joined at most, as in the longest emoji there are: a
+ * longer chain is no emoji, and some terminals would draw it as wide as it is long.
+ */
+const EMOJI_PART = String.raw`\p{Extended_Pictographic}(?:[\ufe0e\ufe0f]|\p{Emoji_Modifier})?`;
+const EMOJI = String.raw`${EMOJI_PART}(?:\u200d${EMOJI_PART}){0,3}|[0-9#*]\ufe0f\u20e3`;
+
+const PLAIN = /^[\x20-\x7e]*$/;
+const EMOJI_OR_HIDDEN = new RegExp(`(?:${EMOJI})|${HIDDEN}`, 'gu');
+const HIDDEN_ONE = new RegExp(`^${HIDDEN}$`, 'u');
+
+/**
+ * Makes text safe for a terminal. Nothing is dropped: each hidden character becomes an escape such as `\x1b` or
+ * `\u202e`. A newline becomes `⏎` (`mark`) or stays (`keep`).
+ */
+export function visible(text: string, options: { readonly newlines: 'mark' | 'keep' }): string {
+  if (PLAIN.test(text)) return text;
+  const newline = options.newlines === 'mark' ? '⏎' : '\n';
+  return text.replace(EMOJI_OR_HIDDEN, (found) => {
+    if (found === '\n') return newline;
+    return HIDDEN_ONE.test(found) ? escaped(found) : found;
+  });
+}
+
+function escaped(character: string): string {
+  if (character === '\t') return String.raw`\t`;
+  if (character === '\r') return String.raw`\r`;
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x100) return String.raw`\x${hex(code, 2)}`;
+  if (code < 0x10000) return String.raw`\u${hex(code, 4)}`;
+  return String.raw`\u{${hex(code, 5)}}`;
+}
+
+/**
+ * Makes JSON text safe for a terminal, and leaves it the same JSON: hidden characters become `\uXXXX`. Line feeds and
+ * tabs stay, for in valid JSON they stand only between tokens; so do carriage returns, which become spaces.
+ */
+export function visibleJson(json: string): string {
+  return json.replace(EMOJI_OR_HIDDEN, (found) => {
+    if (found === '\n' || found === '\t') return found;
+    if (found === '\r') return ' ';
+    if (!HIDDEN_ONE.test(found)) return found;
+    let text = '';
+    for (let index = 0; index < found.length; index += 1) text += String.raw`\u${hex(found.charCodeAt(index), 4)}`;
+    return text;
+  });
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0');
+}
