@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import type { AuditStore } from '../store/audit-store.js';
+import { visible } from '../terminal/sanitize.js';
+import type { Context } from './context.js';
+import { addGlobalOptions } from './globals.js';
+import type { Globals } from './globals.js';
+
+export interface CommandText {
+  readonly description: string;
+  /** What a user would type, without the program's name. */
+  readonly examples: readonly string[];
+  readonly notes?: string;
+}
+
+/** Declares a command with its help. */
+export function declare(parent: Command, usage: string, text: CommandText): Command {
+  const command = parent.command(usage).description(text.description);
+  addGlobalOptions(command, true);
+  const examples = text.examples.map((example) => `  daybook ${example}`).join('\n');
+  const notes = text.notes === undefined ? '' : `\n${text.notes}\n`;
+  return command.addHelpText('after', `${notes}\nExamples:\n${examples}`);
+}
+
+/** Runs `work` with the trail open, and closes it whatever happens. */
+export async function withStore<T>(
+  context: Context,
+  globals: Globals,
+  mode: 'read' | 'write',
+  work: (store: AuditStore) => Promise<T>,
+): Promise<T> {
+  const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
+  const store = openSqliteStore({
+    path: globals.db,
+    readonly: mode === 'read',
+    busyTimeout: globals.busyTimeout,
+    clock: context.now,
+    presence: { host: context.host(), pid: context.pid, lives: context.lives },
+  });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Runs `work` with a signal that an interrupt sets, for what must end in order. */
+export async function interruptible<T>(context: Context, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = context.onInterrupt(() => controller.abort());
+  try {
+    return await work(controller.signal);
+  } finally {
+    stop();
+  }
+}
+
+/** Says something for people on stderr, unless they asked for quiet. */
+export async function note(context: Context, globals: Globals, text: string): Promise<void> {
+  if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'keep' })}\n`);
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+import { declare, note, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+
+export function addBackup(program: Command, context: Context): void {
+  declare(program, 'backup', {
+    description: 'copy the whole database, consistently, beside its writers',
+    examples: ['backup /var/backups/audit.db', 'backup audit-before-upgrade.db --force'],
+  })
+    .argument('<file>', 'the copy')
+    .option('--force', 'replace a file that exists')
+    .action(async (file: string, options: { readonly force?: true }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { backup } = await import('../../operations/backup.js');
+      await withStore(context, globals, 'read', (store) => backup(store, file, options.force === true));
+      await note(context, globals, `copied ${globals.db} to ${file}`);
+    });
+}

@@ -1,0 +1,26 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { declare, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { FilterOptions } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+
+interface Options extends FilterOptions {
+  readonly format?: 'json';
+}
+
+export function addCount(program: Command, context: Context): void {
+  const command = declare(program, 'count', {
+    description: 'count the entries that match',
+    examples: ['count --severity error --since yesterday', 'count --entity settlement:42 --format json'],
+  }).addOption(new Option('--format <format>', 'print {"count": n}').choices(['json']));
+  addFilterOptions(command).action(async (options: Options, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    const { filter } = await readFilter(options, globals, context);
+    await withStore(context, globals, 'read', async (store) => {
+      const { count } = await store.extent(filter);
+      await context.streams.stdout.write(options.format === 'json' ? `{"count": ${count}}\n` : `${count}\n`);
+    });
+  });
+}

@@ -1,0 +1,211 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { ENTRY_FIELDS } from '../../core/entry.js';
+import type { EntryField } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import type { Formatter } from '../../format/index.js';
+import type { Exported } from '../../operations/export.js';
+import type { AuditStore } from '../../store/audit-store.js';
+import { readColumns } from '../columns.js';
+import { declare, interruptible, note, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { AskedFilter, FilterOptions } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { openTarget } from '../target.js';
+
+type ExportFormat = 'csv' | 'json' | 'ndjson';
+
+interface Options extends FilterOptions {
+  readonly format?: ExportFormat;
+  readonly output?: string;
+  readonly gzip?: true;
+  readonly columns?: string;
+  readonly force?: true;
+  readonly header: boolean;
+  readonly exact?: true;
+  readonly checkpoint?: string;
+  readonly manifest?: string;
+}
+
+export function addExport(program: Command, context: Context): void {
+  const command = declare(program, 'export', {
+    description: 'write entries to a file or a pipe, oldest first',
+    examples: [
+      'export --in 2026-Q1 -o q1.csv --manifest q1.manifest.json',
+      'export --checkpoint siem -o "entries-$(date +%F).ndjson.gz"',
+    ],
+    notes:
+      'A file appears whole or not at all. With --checkpoint, only what was recorded since the last completed export of\nthat name, by order of recording; exit code 3 says that a prune took entries before they were exported.',
+  })
+    .addOption(
+      new Option('--format <format>', "csv, json or ndjson; else from the file's name, else ndjson").choices([
+        'csv',
+        'json',
+        'ndjson',
+      ]),
+    )
+    .option('-o, --output <file>', 'write to this file (else stdout)')
+    .option('--gzip', 'compress (a name that ends in .gz does too)')
+    .option('--columns <fields>', 'only these fields, in this order, separated by commas')
+    .option('--force', 'replace a file that exists')
+    .option('--no-header', 'CSV without its header line')
+    .option('--exact', 'CSV without disarmed formulas')
+    .option('--checkpoint <name>', 'only what is new since the last export of this name')
+    .option('--manifest <file>', 'write the count, the checksum and the filter there');
+  addFilterOptions(command).action(async (options: Options, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    const asked = await readFilter(options, globals, context);
+    const columns = readColumns(options.columns, ENTRY_FIELDS) ?? ENTRY_FIELDS;
+    const plan: Plan = { options, asked, columns, format: formatOf(options), globals, context };
+    if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
+    await interruptible(context, (signal) =>
+      withStore(context, globals, options.checkpoint === undefined ? 'read' : 'write', (store) =>
+        exportAll(store, plan, signal),
+      ),
+    );
+  });
+}
+
+interface Plan {
+  readonly options: Options;
+  readonly asked: AskedFilter;
+  readonly columns: readonly EntryField[];
+  readonly format: ExportFormat;
+  readonly globals: Globals;
+  readonly context: Context;
+}
+
+function formatOf(options: Options): ExportFormat {
+  if (options.format !== undefined) return options.format;
+  const name = options.output?.replace(/\.gz$/, '');
+  const ending = name === undefined ? undefined : /\.(csv|json|ndjson|jsonl)$/.exec(name)?.[1];
+  if (ending === 'jsonl') return 'ndjson';
+  if (ending !== undefined) return ending as ExportFormat;
+  if (options.output === undefined || options.output === '-') return 'ndjson';
+  throw new DaybookError('usage', `the name ${options.output} does not say the format`, {
+    hint: `daybook export --format ndjson -o ${options.output}`,
+  });
+}
+
+async function exportAll(store: AuditStore, plan: Plan, signal: AbortSignal): Promise<void> {
+  const { beginCheckpoint, beginExport } = await import('../../operations/export.js');
+  const { options, asked, context, globals } = plan;
+  const { filter, question } = asked;
+  if (options.manifest !== undefined) {
+    const { refuseExisting } = await import('../../operations/output-file.js');
+    await refuseExisting(options.manifest, options.force === true);
+  }
+  const target = await openTarget(options, context);
+  try {
+    const begun =
+      options.checkpoint === undefined ? undefined : await beginCheckpoint(store, options.checkpoint, question, filter);
+    const since = begun?.checkpoint.seq;
+    const extent = begun?.extent ?? (await beginExport(store, { filter }));
+    const exported = await writeEntries(store, plan, { since, extent, target, signal });
+    const file = await target.finish();
+    if (options.manifest !== undefined) await writeManifest(options.manifest, plan, exported, file);
+    if (options.checkpoint !== undefined && since !== undefined) {
+      await store.moveCheckpoint(options.checkpoint, since, exported.upTo);
+    }
+    if (options.output !== undefined)
+      await note(context, globals, `exported ${exported.count} entries to ${options.output}`);
+    const missed = begun?.checkpoint.missed ?? 0;
+    if (missed > 0) {
+      throw new DaybookError(
+        'findings',
+        `${missed} entries were pruned before checkpoint ${options.checkpoint ?? ''} had exported them; the ${exported.count} that were left are exported`,
+      );
+    }
+  } finally {
+    await target.abandon();
+  }
+}
+
+interface Writing {
+  readonly since: number | undefined;
+  readonly extent: { readonly upTo: number; readonly count: number };
+  readonly target: Awaited<ReturnType<typeof openTarget>>;
+  readonly signal: AbortSignal;
+}
+
+async function writeEntries(store: AuditStore, plan: Plan, writing: Writing): Promise<Exported> {
+  const { exportPages } = await import('../../operations/export.js');
+  const { startProgress } = await import('../../terminal/progress.js');
+  const { columns, asked, context, globals } = plan;
+  const { extent, target, since } = writing;
+  const formatter = await exportFormatter(plan, target.isTerminal);
+  const progress = startProgress(context.streams.stderr, {
+    quiet: globals.quiet || target.isTerminal,
+    verb: 'exported',
+    total: extent.count,
+  });
+  const shape = formatter.reads === 'rows' ? 'rows' : 'lines';
+  const request = { filter: asked.filter, columns, shape, ...(since === undefined ? {} : { since }) } as const;
+  try {
+    await target.write(formatter.begin());
+    const pages = exportPages(store, request, extent, writing.signal);
+    for (;;) {
+      const step = await pages.next();
+      if (step.done === true) {
+        await target.write(formatter.end(null));
+        return step.value;
+      }
+      const { rows, lines, done } = step.value;
+      if (formatter.reads === 'rows' && rows !== undefined) await target.write(formatter.page(rows));
+      if (formatter.reads === 'lines' && lines !== undefined) await target.write(formatter.page(lines));
+      await progress.update(done);
+    }
+  } finally {
+    await progress.end();
+  }
+}
+
+async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter> {
+  const { FORMATS } = await import('../../format/index.js');
+  const { PLAIN_PALETTE } = await import('../../terminal/colour.js');
+  return FORMATS[plan.format]({
+    columns: plan.columns,
+    columnsGiven: true,
+    terminal,
+    width: 80,
+    zone: 'UTC',
+    palette: PLAIN_PALETTE,
+    header: plan.options.header,
+    exact: plan.options.exact === true,
+    shape: 'array',
+  });
+}
+
+async function writeManifest(
+  path: string,
+  plan: Plan,
+  exported: Exported,
+  file: { readonly bytes: number; readonly sha256: string },
+): Promise<void> {
+  const { openOutput } = await import('../../operations/output-file.js');
+  const { filterToJson } = await import('../../core/filter-text.js');
+  const { formatTimestamp } = await import('../../core/timestamp.js');
+  const { VERSION } = await import('../../core/version.js');
+  const output = await openOutput(path, { force: plan.options.force === true, gzip: false });
+  const facts = {
+    format: plan.format,
+    columns: plan.columns,
+    count: exported.count,
+    first_seq: exported.firstSeq,
+    last_seq: exported.lastSeq,
+    filter: JSON.parse(filterToJson(plan.asked.filter)) as unknown,
+    sha256: file.sha256,
+    bytes: file.bytes,
+    created_at: formatTimestamp(plan.context.now()),
+    complete: true,
+    tool: `daybook ${VERSION}`,
+  };
+  try {
+    await output.write(`${JSON.stringify(facts, null, 2)}\n`);
+    await output.finish();
+  } finally {
+    await output.abandon();
+  }
+}

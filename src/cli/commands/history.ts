@@ -1,0 +1,200 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { HistoryField } from '../../core/entry.js';
+import { HISTORY_FIELDS } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import type { Formatter, FormatName } from '../../format/index.js';
+import type { HistoryRequest } from '../../operations/history.js';
+import type { Content, Reading } from '../../operations/reading.js';
+import type { AuditStore } from '../../store/audit-store.js';
+import type { Output } from '../../terminal/streams.js';
+import { readColumns } from '../columns.js';
+import { declare, interruptible, note, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { FilterOptions } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { wholeNumber } from '../numbers.js';
+
+interface Options extends FilterOptions {
+  readonly limit: number;
+  readonly cursor?: string;
+  readonly oldestFirst?: true;
+  readonly format?: FormatName;
+  readonly columns?: string;
+  readonly follow?: true;
+  readonly explain?: true;
+  readonly pager: boolean;
+}
+
+export function addHistory(program: Command, context: Context): void {
+  const command = declare(program, 'history', {
+    description: 'show entries, newest first',
+    examples: [
+      'history settlement:42',
+      'history --action partial_dispense --in march --format csv --columns ts,actor,entity_id,message',
+      'history --severity error --since 1d --follow',
+    ],
+  })
+    .alias('log')
+    .argument('[type:id]', 'only about this entity')
+    .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
+    .option('--cursor <cursor>', 'go on where an earlier page ended')
+    .option('--oldest-first', 'oldest first')
+    .addOption(
+      new Option('--format <format>', 'table on a terminal, line elsewhere').choices([
+        'table',
+        'line',
+        'json',
+        'ndjson',
+        'csv',
+      ]),
+    )
+    .option('--columns <fields>', 'only these fields, in this order, separated by commas');
+  addFilterOptions(command)
+    .option('-f, --follow', 'go on with what is recorded from now on')
+    .option('--explain', 'show the SQL and how SQLite runs it')
+    .option('--no-pager', 'do not page long output')
+    .action(async (entity: string | undefined, options: Options, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const asked = await readFilter(options, globals, context, entity);
+      const request: HistoryRequest = {
+        filter: asked.filter,
+        question: asked.question,
+        order: options.oldestFirst === true ? 'oldest' : 'newest',
+        limit: options.limit,
+        cursor: options.cursor,
+      };
+      const columns = readColumns(options.columns, HISTORY_FIELDS);
+      if (options.follow === true) checkFollow(options);
+      await withStore(context, globals, 'read', async (store) => {
+        if (options.explain === true) return explain(store, request, context);
+        if (options.follow === true) return followOn(store, request, { options, columns, globals, context });
+        await showPage(store, request, { options, columns, globals, context });
+      });
+    });
+}
+
+interface View {
+  readonly options: Options;
+  readonly columns: readonly HistoryField[] | undefined;
+  readonly globals: Globals;
+  readonly context: Context;
+}
+
+async function showPage(store: AuditStore, request: HistoryRequest, view: View): Promise<void> {
+  const { withPager } = await import('../../terminal/pager.js');
+  const { context, options, globals } = view;
+  let cursor: string | null = null;
+  let any = false;
+  await withPager(context.streams, context.env, options.pager, async (out) => {
+    const formatter = await formatterFor(view, out);
+    ({ cursor, any } = await writePage(store, request, formatter, view, out));
+  });
+  if (!any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
+  if (cursor !== null && (options.format ?? 'table') !== 'json') {
+    await note(context, globals, `more: --cursor ${cursor}`);
+  }
+}
+
+async function writePage(
+  store: AuditStore,
+  request: HistoryRequest,
+  formatter: Formatter,
+  view: View,
+  out: Output,
+): Promise<{ cursor: string | null; any: boolean }> {
+  const { history } = await import('../../operations/history.js');
+  const pages = history(store, request, readingOf(formatter, view));
+  let any = false;
+  // The first read comes before the first byte: a wrong cursor must not leave half a document behind.
+  let step = await pages.next();
+  await writeText(out, formatter.begin());
+  while (step.done !== true) {
+    any = true;
+    await writeText(out, await formatted(formatter, step.value));
+    step = await pages.next();
+  }
+  await writeText(out, formatter.end(step.value));
+  return { cursor: step.value, any };
+}
+
+function readingOf(formatter: Formatter, view: View): Reading {
+  return formatter.reads === 'entries'
+    ? { as: 'entries' }
+    : { as: formatter.reads, columns: view.columns ?? HISTORY_FIELDS };
+}
+
+async function writeText(out: Output, text: string | Uint8Array): Promise<void> {
+  if (text.length > 0) await out.write(text);
+}
+
+async function formatted(formatter: Formatter, content: Content): Promise<string | Uint8Array> {
+  if (formatter.reads === 'entries' && content.as === 'entries') return formatter.page(content.entries);
+  if (formatter.reads === 'rows' && content.as === 'rows') return formatter.page(content.rows);
+  if (formatter.reads === 'lines' && content.as === 'lines') return formatter.page(content.lines);
+  throw new DaybookError('failed', `a format that reads ${formatter.reads} was given ${content.as}`);
+}
+
+async function formatterFor(view: View, out: Output): Promise<Formatter> {
+  const [{ FORMATS }, { palette }] = await Promise.all([
+    import('../../format/index.js'),
+    import('../../terminal/colour.js'),
+  ]);
+  const { options, columns, globals } = view;
+  const name = options.format ?? (out.isTerminal ? 'table' : 'line');
+  if (name === 'line' && columns !== undefined) {
+    throw new DaybookError('usage', '--columns does not go with the line format', {
+      hint: 'daybook history --columns … --format csv',
+    });
+  }
+  return FORMATS[name]({
+    columns: columns ?? HISTORY_FIELDS,
+    columnsGiven: columns !== undefined,
+    terminal: out.isTerminal,
+    width: out.columns,
+    zone: globals.zone,
+    palette: await palette(globals.colour('stdout')),
+    header: true,
+    exact: false,
+    shape: 'envelope',
+  });
+}
+
+function checkFollow(options: Options): void {
+  const wrong =
+    options.cursor !== undefined
+      ? '--cursor'
+      : options.oldestFirst === true
+        ? '--oldest-first'
+        : options.format === 'json' || options.format === 'csv'
+          ? `--format ${options.format}`
+          : options.until !== undefined || options.in !== undefined
+            ? '--until or --in'
+            : undefined;
+  if (wrong !== undefined) throw new DaybookError('usage', `--follow does not go with ${wrong}: it has no end`);
+}
+
+/** The last entries, oldest at the top, and below them whatever is recorded from then on. */
+async function followOn(store: AuditStore, request: HistoryRequest, view: View): Promise<void> {
+  const { follow } = await import('../../operations/follow.js');
+  const { context } = view;
+  const out = context.streams.stdout;
+  const formatter = await formatterFor(view, out);
+  await interruptible(context, async (signal) => {
+    const asked = { filter: request.filter, limit: request.limit, signal };
+    for await (const content of follow(store, asked, readingOf(formatter, view))) {
+      await writeText(out, await formatted(formatter, content));
+    }
+  });
+  throw new DaybookError('interrupted', '');
+}
+
+async function explain(store: AuditStore, request: HistoryRequest, context: Context): Promise<void> {
+  const { explainHistory } = await import('../../operations/history.js');
+  const { visible } = await import('../../terminal/sanitize.js');
+  const { sql, parameters, plan } = await explainHistory(store, request);
+  const text = [sql, `parameters: ${JSON.stringify(parameters)}`, ...plan].join('\n');
+  await context.streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { declare, note } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+
+interface Options {
+  readonly alongside?: true;
+}
+
+export function addInit(program: Command, context: Context): void {
+  declare(program, 'init', {
+    description: 'create or upgrade the database',
+    examples: ['init', '--db app.db init --alongside'],
+    notes: 'A second run changes nothing; an index or a trigger of ours that is missing is put back.',
+  })
+    .option('--alongside', "add the trail to another application's database, and touch nothing else in it")
+    .action(async (options: Options, command: Command) => {
+      const globals = await resolveGlobals(command, context);
+      const { initialize } = await import('../../store/sqlite/initialize.js');
+      const { outcome, schemaVersion, repaired } = initialize({
+        path: globals.db,
+        alongside: options.alongside === true,
+        busyTimeout: globals.busyTimeout,
+        clock: context.now,
+        actor: globals.actor,
+      });
+      const words = {
+        created: `created ${globals.db}`,
+        added: `added the trail to ${globals.db}`,
+        upgraded: `upgraded ${globals.db} to schema ${schemaVersion}`,
+        repaired: `put back in ${globals.db}: ${repaired.join(', ')}`,
+        unchanged: `${globals.db} is up to date`,
+      };
+      await note(context, globals, words[outcome]);
+    });
+}

@@ -1,0 +1,117 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { describeFilter } from '../../core/filter-text.js';
+import { DaybookError } from '../../core/errors.js';
+import { describeLimits, policyJson, removePolicy, setPolicy } from '../../operations/retention.js';
+import type { Policy } from '../../store/audit-store.js';
+import { visible, visibleJson } from '../../terminal/sanitize.js';
+import { declare, note, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { FilterOptions } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+import { wholeNumber } from '../numbers.js';
+
+interface SetOptions extends FilterOptions {
+  readonly maxAge?: string;
+  readonly maxEntries?: number;
+  readonly yes?: true;
+}
+
+export function addRetention(program: Command, context: Context): void {
+  const group = declare(program, 'retention', {
+    description: 'keep rules in the database for what daybook prune deletes',
+    examples: ['retention set everything --max-age 90d', 'retention list'],
+  });
+  addSet(group, context);
+  addList(group, context);
+  addRemove(group, context);
+}
+
+function addSet(group: Command, context: Context): void {
+  const command = declare(group, 'set', {
+    description: 'make or change a policy',
+    examples: [
+      'retention set everything --max-age 90d',
+      'retention set auth --category auth --max-age 2y --max-entries 100000',
+    ],
+    notes:
+      'An entry falls only when every policy that matches it lets it fall: with these two, auth entries stay for two\nyears and everything else for 90 days.',
+  })
+    .argument('<name>', 'the name of the policy')
+    .option('--max-age <duration>', 'entries older than this fall')
+    .addOption(new Option('--max-entries <n>', 'all but the newest so many fall').argParser(wholeNumber(0)))
+    .option('--yes', 'also with less than an hour of age');
+  addFilterOptions(command).action(async (name: string, options: SetOptions, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    for (const option of ['since', 'until', 'in'] as const) {
+      if (options[option] !== undefined) {
+        throw new DaybookError('usage', `--${option} does not go into a policy: its time is --max-age`);
+      }
+    }
+    const { textProblem } = await import('../../core/json.js');
+    const problem = name === '' ? 'must not be empty' : textProblem(name);
+    if (problem !== undefined) throw new DaybookError('usage', `the name of a policy ${problem}`);
+    const { filter } = await readFilter(options, globals, context);
+    const policy: Policy = {
+      name,
+      filter,
+      maxAge: options.maxAge ?? null,
+      maxEntries: options.maxEntries ?? null,
+    };
+    await withStore(context, globals, 'write', async (store) => {
+      const { changed } = await setPolicy(store, policy, globals.actor, options.yes === true);
+      await note(
+        context,
+        globals,
+        changed ? `policy ${name}: ${describeLimits(policy)}` : `policy ${name} is like that already`,
+      );
+    });
+  });
+}
+
+function addList(group: Command, context: Context): void {
+  declare(group, 'list', {
+    description: 'list the policies',
+    examples: ['retention list', 'retention list --format json'],
+    notes: 'As JSON: {"policies": [{"name", "max_age", "max_entries", "filter"}]}.',
+  })
+    .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
+    .action(async (options: { readonly format?: 'json' }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const policies = await withStore(context, globals, 'read', (store) => store.policies());
+      const { stdout } = context.streams;
+      if (options.format === 'json') {
+        const text = `{"policies": [${policies.map(policyJson).join(', ')}]}\n`;
+        return stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+      }
+      if (policies.length === 0) return note(context, globals, 'there are no retention policies');
+      const rows = policies.map((policy) => [policy.name, describeLimits(policy), describeFilter(policy.filter)]);
+      if (!stdout.isTerminal) {
+        return stdout.write(rows.map((row) => `${visible(row.join('\t'), { newlines: 'mark' })}\n`).join(''));
+      }
+      const [{ plainTable }, { palette }] = await Promise.all([
+        import('../../format/table.js'),
+        import('../../terminal/colour.js'),
+      ]);
+      await stdout.write(
+        await plainTable(['name', 'keeps', 'of'], rows, {
+          width: stdout.columns,
+          palette: await palette(globals.colour('stdout')),
+        }),
+      );
+    });
+}
+
+function addRemove(group: Command, context: Context): void {
+  declare(group, 'remove', {
+    description: 'remove a policy',
+    examples: ['retention remove auth', 'retention remove everything --as alice'],
+  })
+    .argument('<name>', 'the name of the policy')
+    .action(async (name: string, _options: object, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      await withStore(context, globals, 'write', (store) => removePolicy(store, name, globals.actor));
+      await note(context, globals, `policy ${name} is removed`);
+    });
+}

@@ -1,0 +1,94 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { diffFields } from '../../core/diff.js';
+import { HISTORY_FIELDS } from '../../core/entry.js';
+import type { HistoryEntry } from '../../core/entry.js';
+import { surroundings } from '../../operations/surroundings.js';
+import type { AuditStore } from '../../store/audit-store.js';
+import { visibleJson } from '../../terminal/sanitize.js';
+import { declare, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { wholeNumber } from '../numbers.js';
+
+interface Options {
+  readonly around: number;
+  readonly format?: 'json';
+}
+
+export function addShow(program: Command, context: Context): void {
+  declare(program, 'show', {
+    description: 'show one entry in full, with its diff and what takes it back',
+    examples: ['show 1042', 'show al_1a2b3c4d --around 3'],
+    notes: 'With --format json and --around the answer is {"before": [...], "entry": {...}, "after": [...]}.',
+  })
+    .argument('<seq|id>', 'the entry')
+    .addOption(
+      new Option('--around <n>', 'also so many entries before and after it').argParser(wholeNumber(0)).default(0),
+    )
+    .addOption(new Option('--format <format>', 'print it as JSON').choices(['json']))
+    .action(async (key: string, options: Options, command: Command) => {
+      const globals = await resolveGlobals(command, context);
+      await withStore(context, globals, 'read', async (store) => {
+        const { findEntry } = await import('../../operations/revert.js');
+        const entry = await findEntry(store, key);
+        await (options.format === 'json'
+          ? showJson(store, entry, options.around, context)
+          : showText(store, entry, options.around, globals, context));
+      });
+    });
+}
+
+async function showJson(store: AuditStore, entry: HistoryEntry, around: number, context: Context): Promise<void> {
+  const { stdout } = context.streams;
+  const one = async (seq: number): Promise<string> => {
+    const query = { filter: {}, order: 'recorded' as const, limit: 1, upTo: seq, after: { ms: 0, seq: seq - 1 } };
+    const { lines } = await store.lines(query, HISTORY_FIELDS);
+    return Buffer.from(lines).toString().trimEnd();
+  };
+  const { before, after } = await surroundings(store, entry, around);
+  const all = async (entries: readonly HistoryEntry[]): Promise<string> =>
+    (await Promise.all(entries.map((other) => one(other.seq)))).join(', ');
+  const itself = await one(entry.seq);
+  const text =
+    around === 0 ? itself : `{"before": [${await all(before)}], "entry": ${itself}, "after": [${await all(after)}]}`;
+  await stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
+}
+
+async function showText(
+  store: AuditStore,
+  entry: HistoryEntry,
+  around: number,
+  globals: Globals,
+  context: Context,
+): Promise<void> {
+  const [{ detailText }, { FORMATS }, { palette }] = await Promise.all([
+    import('../../format/detail.js'),
+    import('../../format/index.js'),
+    import('../../terminal/colour.js'),
+  ]);
+  const { stdout } = context.streams;
+  const colours = await palette(globals.colour('stdout'));
+  const differences =
+    entry.old_values === null && entry.new_values === null ? [] : diffFields(entry.old_values, entry.new_values);
+  const width = stdout.isTerminal ? stdout.columns : 80;
+  const detail = await detailText(entry, differences, { width, zone: globals.zone, palette: colours });
+  const { before, after } = await surroundings(store, entry, around);
+  const line = await FORMATS.line({
+    columns: HISTORY_FIELDS,
+    columnsGiven: false,
+    terminal: stdout.isTerminal,
+    width,
+    zone: globals.zone,
+    palette: colours,
+    header: true,
+    exact: false,
+    shape: 'envelope',
+  });
+  const list = async (entries: readonly HistoryEntry[]): Promise<string> =>
+    line.reads === 'entries' ? line.page(entries) : '';
+  if (before.length > 0) await stdout.write(`${await list(before)}\n`);
+  await stdout.write(detail);
+  if (after.length > 0) await stdout.write(`\n${await list(after)}`);
+}

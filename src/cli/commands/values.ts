@@ -1,0 +1,65 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { ENTRY_FIELDS } from '../../core/entry.js';
+import type { EntryField } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import type { ValueCount } from '../../store/audit-store.js';
+import { visible } from '../../terminal/sanitize.js';
+import { declare, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { FilterOptions } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+
+interface Options extends FilterOptions {
+  readonly format?: 'json';
+}
+
+export function addValues(program: Command, context: Context): void {
+  const command = declare(program, 'values', {
+    description: 'list the distinct values of a field, most frequent first',
+    examples: ['values action', 'values actor --severity error --format json'],
+    notes: 'Off a terminal each line is the count, a tab, and the value; nothing behind the tab is null.',
+  })
+    .argument('<field>', `one of ${ENTRY_FIELDS.join(', ')}`)
+    .addOption(new Option('--format <format>', 'print {"field": ..., "values": [...]}').choices(['json']));
+  addFilterOptions(command).action(async (name: string, options: Options, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    const field = ENTRY_FIELDS.find((candidate) => candidate === name);
+    if (field === undefined) {
+      throw new DaybookError('usage', `${JSON.stringify(name)} is not a field: there are ${ENTRY_FIELDS.join(', ')}`);
+    }
+    const { filter } = await readFilter(options, globals, context);
+    await withStore(context, globals, 'read', async (store) => {
+      const values = await store.values(field, filter);
+      await context.streams.stdout.write(await valuesText(field, values, options.format, globals, context));
+    });
+  });
+}
+
+async function valuesText(
+  field: EntryField,
+  values: readonly ValueCount[],
+  format: 'json' | undefined,
+  globals: Globals,
+  context: Context,
+): Promise<string> {
+  const { stdout } = context.streams;
+  if (format === 'json') return `${JSON.stringify({ field, values })}\n`;
+  if (!stdout.isTerminal) {
+    return values
+      .map(({ value, count }) => `${count}\t${visible(String(value ?? ''), { newlines: 'mark' })}\n`)
+      .join('');
+  }
+  const [{ plainTable }, { palette }] = await Promise.all([
+    import('../../format/table.js'),
+    import('../../terminal/colour.js'),
+  ]);
+  const rows = values.map(({ value, count }) => [String(count), String(value ?? '-')]);
+  return plainTable(['count', field], rows, {
+    width: stdout.columns,
+    align: ['right', 'left'],
+    palette: await palette(globals.colour('stdout')),
+  });
+}

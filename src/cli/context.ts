@@ -1,0 +1,17 @@
+import type { Streams } from '../terminal/streams.js';
+
+/** Everything that a command touches of the world around it, so that a test can give it another one. */
+export interface Context {
+  readonly streams: Streams;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Who runs the program, by the operating system. */
+  readonly user: () => string;
+  readonly host: () => string;
+  readonly pid: number;
+  /** Whether a process with this id lives on this host. */
+  readonly lives: (pid: number) => boolean;
+  /** Calls back at the first interrupt; the function returned stops listening. */
+  readonly onInterrupt: (interrupted: () => void) => () => void;
+}

@@ -1,0 +1,110 @@
+import { changedFields } from '../core/diff.js';
+import type { NewEntry } from '../core/entry.js';
+import { DaybookError } from '../core/errors.js';
+import { normalizeDocument } from '../core/json.js';
+import { metadataWith } from '../core/metadata.js';
+import { collapse, redact } from '../core/redact.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import { validateEntry } from '../core/validate.js';
+import type { RecordRequest } from '../store/audit-store.js';
+import type { Context } from './context.js';
+import type { Globals } from './globals.js';
+import { valueOrFile } from './input.js';
+
+/** An entry as it is typed: `note` takes some of these options and `record` all. */
+export interface EntryOptions {
+  readonly action: string;
+  readonly category?: string;
+  readonly severity?: string;
+  readonly entity?: string;
+  readonly entityName?: string;
+  readonly scope?: string;
+  readonly message?: string;
+  readonly meta?: readonly string[];
+  readonly metadata?: string;
+  readonly old?: string;
+  readonly new?: string;
+  readonly redact?: readonly string[];
+  readonly correlation?: string;
+  readonly ts?: string;
+  readonly id?: string;
+}
+
+/** Makes a valid entry of options. Throws kind `usage` for a bad option, kind `data` for a bad document in one. */
+export async function entryFromOptions(
+  options: EntryOptions,
+  run: { readonly globals: Globals; readonly context: Context; readonly defaults: NewEntry },
+): Promise<RecordRequest> {
+  const { globals, context, defaults } = run;
+  const now = context.now();
+  const ts =
+    options.ts === undefined
+      ? undefined
+      : formatTimestamp((await import('../core/period.js')).resolveInstant(options.ts, { now, zone: globals.zone }));
+  const request = validateEntry(
+    {
+      action: options.action,
+      category: options.category,
+      severity: options.severity,
+      ...entityParts(options.entity),
+      entity_name: options.entityName,
+      scope: options.scope,
+      message: options.message,
+      ...documents(options),
+      correlation_id: options.correlation,
+      ts,
+      id: options.id,
+    },
+    'usage',
+    { documents: 'text', now, defaults },
+  );
+  return request;
+}
+
+function entityParts(entity: string | undefined): { entity_type?: string; entity_id?: string } {
+  if (entity === undefined) return {};
+  const colon = entity.indexOf(':');
+  if (colon <= 0 || colon === entity.length - 1) {
+    throw new DaybookError('usage', `entity ${JSON.stringify(entity)} is not type:id, such as user:42`);
+  }
+  return { entity_type: entity.slice(0, colon), entity_id: entity.slice(colon + 1) };
+}
+
+/** The documents of an entry. What is redacted is compared first: the field is still named as changed. */
+function documents(
+  options: EntryOptions,
+): Partial<Pick<NewEntry, 'metadata' | 'old_values' | 'new_values' | 'changed_fields'>> {
+  const paths = options.redact ?? [];
+  const read = (value: string | undefined, option: string): string | undefined => {
+    if (value === undefined) return undefined;
+    try {
+      return normalizeDocument(valueOrFile(value, option));
+    } catch (error) {
+      if (error instanceof DaybookError && !error.message.startsWith(option)) {
+        throw new DaybookError('data', `${option}: ${error.message}`);
+      }
+      throw error;
+    }
+  };
+  const hide = (text: string | undefined): string | undefined =>
+    text === undefined || paths.length === 0 ? text : redact(text, paths).text;
+
+  const before = read(options.old, '--old');
+  const after = read(options.new, '--new');
+  const metadata =
+    options.metadata === undefined && options.meta === undefined
+      ? undefined
+      : metadataWith(read(options.metadata, '--metadata') ?? '{}', options.meta ?? []);
+  const given = {
+    ...(metadata === undefined ? {} : { metadata: hide(metadata) ?? '{}' }),
+    ...(before === undefined ? {} : { old_values: hide(before) ?? null }),
+    ...(after === undefined ? {} : { new_values: hide(after) ?? null }),
+  };
+  if (paths.length === 0 || !isObject(before) || !isObject(after)) return given;
+  return { ...given, changed_fields: JSON.stringify(collapse(changedFields(before, after), paths)) };
+}
+
+/** What is no object is refused by the rules of an entry, in their words. */
+function isObject(text: string | undefined): text is string {
+  return text?.startsWith('{') === true;
+}

@@ -1,0 +1,86 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Filter } from '../core/filter.js';
+import type { FilterInput } from '../core/filter-text.js';
+import type { Context } from './context.js';
+import type { Globals } from './globals.js';
+
+/** Gathers the values of an option that may be given several times. */
+export function collect(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** The options that say which entries: the same on every command that asks. */
+export function addFilterOptions(command: Command): Command {
+  const repeatable = (flags: string, description: string): void => {
+    command.addOption(new Option(flags, description).argParser(collect));
+  };
+  repeatable('--category <category>', 'any of these categories (repeat it, or separate by commas)');
+  repeatable('--action <action>', 'any of these actions (repeat it, or separate by commas)');
+  repeatable('--severity <severity>', 'any of info, warning, error (repeat it, or separate by commas)');
+  repeatable('--actor <actor>', 'whose entries (repeatable)');
+  repeatable('--actor-type <type>', 'any of these kinds of actor (repeat it, or separate by commas)');
+  repeatable('--scope <kind:id>', 'in this scope (repeatable)');
+  repeatable('--entity <entity>', 'about type, type:id or :id (repeatable)');
+  repeatable('--correlation <id>', 'of this unit of work (repeatable)');
+  repeatable('--source <source>', 'imported from there (repeatable)');
+  repeatable('--not <filter=value>', 'none of these, such as --not actor=cron (repeatable)');
+  command
+    .option('--since <time>', 'from this moment, or the start of this period')
+    .option('--until <time>', 'to this moment, or the end of this period')
+    .option('--in <period>', 'within this period')
+    .option('--search <text>', 'the message holds this text (ASCII case ignored)');
+  repeatable('--changed <field>', 'this field changed, or one below it (repeatable: any of them)');
+  repeatable('--meta <path=value>', 'a metadata value, compared as text (repeatable: all of them)');
+  command.addOption(new Option('--reverted', 'only entries that were taken back').conflicts('notReverted'));
+  command.addOption(new Option('--not-reverted', 'only entries that were not'));
+  return command;
+}
+
+export interface FilterOptions extends Omit<FilterInput, 'reverted'> {
+  readonly reverted?: true;
+  readonly notReverted?: true;
+}
+
+export interface AskedFilter {
+  readonly filter: Filter;
+  /** The filter as it was asked, for what belongs to a question: cursors and checkpoints. */
+  readonly question: string;
+  /** Whether any filter was given at all. */
+  readonly any: boolean;
+}
+
+/** Turns the options of a command into a filter; `entity` is one that stands as an argument. */
+export async function readFilter(
+  options: FilterOptions,
+  globals: Globals,
+  context: Context,
+  entity?: string,
+): Promise<AskedFilter> {
+  const { parseFilter, filterQuestion } = await import('../core/filter-text.js');
+  const input: FilterInput = {
+    category: options.category,
+    action: options.action,
+    severity: options.severity,
+    actor: options.actor,
+    actorType: options.actorType,
+    scope: options.scope,
+    entity: entity === undefined ? options.entity : [...(options.entity ?? []), entity],
+    correlation: options.correlation,
+    source: options.source,
+    not: options.not,
+    since: options.since,
+    until: options.until,
+    in: options.in,
+    search: options.search,
+    changed: options.changed,
+    meta: options.meta,
+    reverted: options.reverted === true ? true : options.notReverted === true ? false : undefined,
+  };
+  const filter = await parseFilter(input, () => ({ now: context.now(), zone: globals.zone }));
+  return {
+    filter,
+    question: filterQuestion(input, globals.zone),
+    any: Object.values(input).some((value) => value !== undefined),
+  };
+}

@@ -1,0 +1,138 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Actor } from '../core/entry.js';
+import { DaybookError } from '../core/errors.js';
+import { resolveColour } from '../terminal/colour.js';
+import type { ColourLevel } from '../terminal/colour.js';
+import type { Context } from './context.js';
+
+interface GlobalOption {
+  readonly key: 'db' | 'as' | 'asType' | 'tz' | 'busyTimeout' | 'color' | 'quiet';
+  readonly flags: string;
+  readonly description: string;
+  readonly environment?: string;
+  readonly defaultText?: string;
+  readonly choices?: readonly string[];
+}
+
+/** The options that every command takes, before its name and after it. */
+const GLOBAL_OPTIONS: readonly GlobalOption[] = [
+  {
+    key: 'db',
+    flags: '--db <file>',
+    description: 'the audit database',
+    environment: 'DAYBOOK_DB',
+    defaultText: 'audit.db',
+  },
+  {
+    key: 'as',
+    flags: '--as <actor>',
+    description: 'who is acting, for commands that record',
+    environment: 'DAYBOOK_ACTOR',
+    defaultText: 'SUDO_USER, else the OS user',
+  },
+  {
+    key: 'asType',
+    flags: '--as-type <type>',
+    description: 'what kind of actor that is',
+    environment: 'DAYBOOK_ACTOR_TYPE',
+    defaultText: 'user',
+  },
+  {
+    key: 'tz',
+    flags: '--tz <zone>',
+    description: 'IANA zone or "local": how times without an offset are read, and shown to people',
+    environment: 'DAYBOOK_TZ',
+    defaultText: 'UTC',
+  },
+  {
+    key: 'busyTimeout',
+    flags: '--busy-timeout <duration>',
+    description: 'how long to wait for a lock',
+    environment: 'DAYBOOK_BUSY_TIMEOUT',
+    defaultText: '5s',
+  },
+  {
+    key: 'color',
+    flags: '--color <when>',
+    description: 'colour on a terminal (see also NO_COLOR, FORCE_COLOR)',
+    choices: ['auto', 'always', 'never'],
+    defaultText: 'auto',
+  },
+  { key: 'quiet', flags: '-q, --quiet', description: 'no notes on stderr; errors still' },
+];
+
+/** Adds the global options; on a subcommand they are understood and left out of its help. */
+export function addGlobalOptions(command: Command, hidden: boolean): void {
+  for (const { flags, description, environment, defaultText, choices } of GLOBAL_OPTIONS) {
+    const notes = [
+      ...(defaultText === undefined ? [] : [`default: ${defaultText}`]),
+      ...(environment === undefined ? [] : [`env: ${environment}`]),
+    ];
+    const option = new Option(flags, notes.length === 0 ? description : `${description} (${notes.join(', ')})`);
+    if (choices !== undefined) option.choices(choices);
+    command.addOption(hidden ? option.hideHelp() : option);
+  }
+}
+
+/** The global options as they hold for one run: a flag, else the environment, else the default. */
+export interface Globals {
+  readonly db: string;
+  readonly quiet: boolean;
+  /** Milliseconds. */
+  readonly busyTimeout: number;
+  readonly zone: string;
+  readonly actor: Actor;
+  readonly colour: (output: 'stdout' | 'stderr') => ColourLevel;
+}
+
+export async function resolveGlobals(command: Command, context: Context): Promise<Globals> {
+  const value = (key: GlobalOption['key']): string | undefined => {
+    const flag = flagValue(command, key);
+    if (typeof flag === 'string') {
+      if (flag === '') throw new DaybookError('usage', `--${kebab(key)} must not be empty`);
+      return flag;
+    }
+    const name = GLOBAL_OPTIONS.find((option) => option.key === key)?.environment;
+    // An empty variable is as good as none: that is how scripts and cron switch one off.
+    return (name === undefined ? undefined : context.env[name]) || undefined;
+  };
+  const zone = value('tz');
+  const patience = value('busyTimeout');
+  const flag = (value('color') ?? 'auto') as 'auto' | 'always' | 'never';
+  return {
+    db: value('db') ?? 'audit.db',
+    quiet: flagValue(command, 'quiet') === true,
+    busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
+    zone: zone === undefined || zone === 'UTC' ? 'UTC' : (await import('../core/period.js')).resolveZone(zone),
+    actor: actorOf(value('as'), value('asType'), context),
+    colour: (output) => resolveColour({ flag, env: context.env, isTerminal: context.streams[output].isTerminal }),
+  };
+}
+
+/** What a flag was given as, by the command itself or any that it stands under. */
+function flagValue(command: Command, key: string): unknown {
+  for (let level: Command | null = command; level !== null; level = level.parent) {
+    if (level.getOptionValueSource(key) === 'cli') return level.getOptionValue(key) as unknown;
+  }
+  return undefined;
+}
+
+function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+async function milliseconds(text: string): Promise<number> {
+  const { parseDuration, fixedMilliseconds } = await import('../core/duration.js');
+  return fixedMilliseconds(parseDuration(text));
+}
+
+/** Where somebody else is named, the entry keeps who ran the program as well. */
+function actorOf(named: string | undefined, type: string | undefined, context: Context): Actor {
+  const own = context.env['SUDO_USER'] || context.user();
+  return {
+    actor: named ?? own,
+    actor_type: type ?? 'user',
+    recorded_by: named === undefined || named === own ? null : `${context.user()}@${context.host()}`,
+  };
+}

@@ -1,0 +1,59 @@
+import { hostname, userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { systemStreams } from '../terminal/streams.js';
+import type { Context } from './context.js';
+import { createProgram } from './program.js';
+import { run } from './run.js';
+
+/** The program, with the world as it is. */
+export async function main(): Promise<void> {
+  // Exiting at once would cut off what is still on its way to a pipe.
+  process.exitCode = await run(process.argv.slice(2), systemContext());
+}
+
+/** The commands as they are declared, for the generated documentation. */
+export function buildProgram(): Command {
+  return createProgram(systemContext());
+}
+
+export { completionScript } from './completion.js';
+export { describeCommand } from './command-tree.js';
+
+function systemContext(): Context {
+  return {
+    streams: systemStreams(),
+    env: process.env,
+    now: Date.now,
+    user,
+    host: hostname,
+    pid: process.pid,
+    lives,
+    onInterrupt: (interrupted) => {
+      // Once only: a second interrupt ends the program the hard way.
+      const listener = (): void => interrupted();
+      process.once('SIGINT', listener);
+      process.once('SIGTERM', listener);
+      return () => {
+        process.off('SIGINT', listener);
+        process.off('SIGTERM', listener);
+      };
+    },
+  };
+}
+
+/** A user without an entry in the password file, as in many containers, is known by number. */
+function user(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid:${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

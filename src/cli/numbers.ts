@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Reads a whole number of at least `least`, for commander. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < least || !Number.isSafeInteger(number)) {
+      throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`);
+    }
+    return number;
+  };
+}

@@ -1,0 +1,171 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { DaybookError } from '../core/errors.js';
+import { textProblem } from '../core/json.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import type { PreparedPrune, PruneResult } from '../operations/prune.js';
+import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
+import { interruptible, note, withStore } from './command.js';
+import type { Context } from './context.js';
+import type { Globals } from './globals.js';
+
+/** What `prune` and `clear` have in common. */
+export interface PruneOptions {
+  readonly dryRun?: true;
+  readonly archive?: string;
+  readonly archiveDir?: string;
+  readonly reason?: string;
+  readonly yes?: true;
+  readonly format?: 'json';
+}
+
+export function addPruneOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'say what would go, and delete nothing')
+    .addOption(
+      new Option(
+        '--archive <file>',
+        'write the doomed entries there first, as NDJSON (gzip by a name that ends in .gz)',
+      ).conflicts('archiveDir'),
+    )
+    .option('--archive-dir <directory>', 'the same, with a name made of time and seq')
+    .option('--reason <text>', 'why: it is kept with the account')
+    .option('--yes', 'do not ask')
+    .addOption(new Option('--format <format>', 'print the result as JSON').choices(['json']));
+}
+
+/** Plans, says what would go, asks, and deletes. */
+export async function runPrune(
+  command: 'prune' | 'clear',
+  rules: readonly PruneRule[] | 'policies',
+  options: PruneOptions,
+  globals: Globals,
+  context: Context,
+): Promise<void> {
+  const reason = options.reason ?? null;
+  const problem = reason === null ? undefined : textProblem(reason);
+  if (problem !== undefined) throw new DaybookError('usage', `--reason ${problem}`);
+  await withStore(context, globals, options.dryRun === true ? 'read' : 'write', async (store) => {
+    const { policyRules, preparePrune, rehearsePrune } = await import('../operations/prune.js');
+    const now = context.now();
+    const resolved = rules === 'policies' ? policyRules(await store.policies(), now, globals.zone) : rules;
+    if (resolved.length === 0) {
+      await note(
+        context,
+        globals,
+        'there are no retention policies, so nothing is due (daybook retention set makes one)',
+      );
+    }
+    const prepared = await preparePrune(store, { command, rules: resolved, actor: globals.actor, reason }, now);
+    await sayPlan(prepared.forecast, options, globals, context);
+    if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
+    const archive = await archivePath(options, prepared.forecast, now);
+    if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
+    const result = await execute(store, prepared, archive, globals, context);
+    await printResult(result, options, context);
+  });
+}
+
+async function execute(
+  store: AuditStore,
+  prepared: PreparedPrune,
+  archive: string | undefined,
+  globals: Globals,
+  context: Context,
+): Promise<PruneResult> {
+  const { executePrune } = await import('../operations/prune.js');
+  const { startProgress } = await import('../terminal/progress.js');
+  const { stderr } = context.streams;
+  const progressOf = (verb: string): ReturnType<typeof startProgress> =>
+    startProgress(stderr, { quiet: globals.quiet, verb, total: prepared.forecast.count });
+  const progress = { archiving: progressOf('archived'), deleting: progressOf('deleted') };
+  try {
+    return await interruptible(context, (signal) =>
+      executePrune(store, prepared, {
+        ...(archive === undefined ? {} : { archive }),
+        busyTimeout: globals.busyTimeout,
+        signal,
+        onProgress: (step, done) => void progress[step].update(done),
+      }),
+    );
+  } finally {
+    await progress.archiving.end();
+    await progress.deleting.end();
+  }
+}
+
+async function archivePath(options: PruneOptions, forecast: PruneForecast, now: number): Promise<string | undefined> {
+  if (forecast.count === 0) return undefined;
+  const { archiveName } = await import('../operations/archive.js');
+  const path =
+    options.archiveDir === undefined
+      ? options.archive
+      : archiveName(options.archiveDir, forecast, formatTimestamp(now));
+  if (path !== undefined) {
+    const { refuseExisting } = await import('../operations/output-file.js');
+    await refuseExisting(path, false);
+  }
+  return path;
+}
+
+async function ask(command: string, count: number, context: Context): Promise<void> {
+  const { canAsk, confirm } = await import('../terminal/prompt.js');
+  if (!canAsk(context.streams)) {
+    throw new DaybookError(
+      'refused',
+      `${command} deletes ${entries(count)}, and nobody is there to be asked: nothing was deleted`,
+      {
+        hint: `daybook ${command} … --yes`,
+      },
+    );
+  }
+  if (await confirm(context.streams, `Delete ${entries(count)}?`)) return;
+  throw new DaybookError('refused', 'not confirmed: nothing was deleted');
+}
+
+function entries(count: number): string {
+  return count === 1 ? '1 entry' : `${count} entries`;
+}
+
+const MOST_LISTED = 12;
+
+/** What would go, for people. */
+async function sayPlan(
+  forecast: PruneForecast,
+  options: PruneOptions,
+  globals: Globals,
+  context: Context,
+): Promise<void> {
+  if (forecast.count === 0) return note(context, globals, 'nothing is due');
+  const verb = options.dryRun === true ? 'would delete' : 'will delete';
+  const listed = (pairs: readonly (readonly [string, number])[]): string => {
+    const shown = pairs.slice(0, MOST_LISTED).map(([name, count]) => `${name} ${count}`);
+    return [...shown, ...(pairs.length > MOST_LISTED ? [`and ${pairs.length - MOST_LISTED} more`] : [])].join(', ');
+  };
+  const lines = [
+    `${verb} ${entries(forecast.count)}: ${forecast.byAge} by age, ${forecast.byCount} by count`,
+    `  dated ${forecast.first ?? ''} to ${forecast.last ?? ''}`,
+    `  actions: ${listed(forecast.actions.map(({ action, count }) => [action, count]))}`,
+    `  months: ${listed(forecast.months.map(({ month, count }) => [month, count]))}`,
+    ...forecast.rules.flatMap((rule) => (rule.name === null ? [] : [`  policy ${rule.name}: ${rule.deleted}`])),
+    ...forecast.unseen.flatMap(({ checkpoint, count }) =>
+      count === 0 ? [] : [`  checkpoint ${checkpoint} has not exported ${count} of them`],
+    ),
+  ];
+  await note(context, globals, lines.join('\n'));
+}
+
+async function printResult(result: PruneResult, options: PruneOptions, context: Context): Promise<void> {
+  const { stdout } = context.streams;
+  if (options.format === 'json') return stdout.write(`${JSON.stringify(result)}\n`);
+  if (result.dry_run) {
+    return stdout.write(`would delete ${entries(result.deleted)}, and leave ${result.remaining}\n`);
+  }
+  const parts = [
+    `deleted ${entries(result.deleted)}, ${result.remaining} remain`,
+    ...(result.archive === null ? [] : [`archived to ${result.archive.path}`]),
+    ...(result.entry === null ? [] : [`entry ${result.entry}`]),
+  ];
+  const { visible } = await import('../terminal/sanitize.js');
+  await stdout.write(`${visible(parts.join('; '), { newlines: 'mark' })}\n`);
+}

@@ -1,0 +1,31 @@
+import { ENTRY_FIELDS } from '../core/entry.js';
+import { record } from '../operations/record.js';
+import type { AuditStore, RecordRequest } from '../store/audit-store.js';
+import { visibleJson } from '../terminal/sanitize.js';
+import type { Context } from './context.js';
+
+/** Records an entry and prints its seq, or the entry. */
+export async function printRecorded(
+  store: AuditStore,
+  request: RecordRequest,
+  format: 'json' | undefined,
+  context: Context,
+): Promise<void> {
+  const { seq } = await record(store, request);
+  await printSeq(store, seq, format, context);
+}
+
+/** Prints the seq of an entry that is there, or the entry. */
+export async function printSeq(
+  store: AuditStore,
+  seq: number,
+  format: 'json' | undefined,
+  context: Context,
+): Promise<void> {
+  const { stdout } = context.streams;
+  if (format === undefined) return stdout.write(`${seq}\n`);
+  const query = { filter: {}, order: 'recorded' as const, limit: 1, upTo: seq, after: { ms: 0, seq: seq - 1 } };
+  const { lines } = await store.lines(query, ENTRY_FIELDS);
+  const text = Buffer.from(lines).toString();
+  await stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+}

@@ -1,0 +1,81 @@
+import { CommanderError } from 'commander';
+import type { Command } from 'commander';
+import { DaybookError } from '../core/errors.js';
+import { visible } from '../terminal/sanitize.js';
+import { OutputClosed } from '../terminal/streams.js';
+import type { Context } from './context.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { createProgram } from './program.js';
+
+/** Commands that only show: whoever stops reading them has seen enough. */
+const READING = new Set(['history', 'show', 'count', 'values', 'status', 'list', 'completion']);
+
+/**
+ * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become
+ * messages and exit codes.
+ */
+export async function run(words: readonly string[], context: Context): Promise<number> {
+  const program = createProgram(context);
+  const printed: { stream: 'stdout' | 'stderr'; text: string }[] = [];
+  let current: Command = program;
+  for (const command of everyCommand(program)) {
+    command.exitOverride();
+    command.configureOutput({
+      writeOut: (text) => printed.push({ stream: 'stdout', text }),
+      writeErr: (text) => printed.push({ stream: 'stderr', text }),
+      outputError: () => undefined,
+      getOutHelpWidth: () => (context.streams.stdout.isTerminal ? context.streams.stdout.columns : 100),
+      getErrHelpWidth: () => (context.streams.stderr.isTerminal ? context.streams.stderr.columns : 100),
+    });
+    command.hook('preAction', (_program, action) => {
+      current = action;
+    });
+  }
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return EXIT_CODES.done;
+  } catch (error) {
+    return await report(error);
+  } finally {
+    for (const { stream, text } of printed) await context.streams[stream].write(text).catch(ignoreClosed);
+  }
+
+  async function report(error: unknown): Promise<number> {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT_CODES.done;
+      // A bare `daybook` or `daybook retention` has printed its help on stderr.
+      if (error.code === 'commander.help') return EXIT_CODES.usage;
+      await say(`daybook: ${commanderMessage(error)}`, `${commandPath(current)} --help`);
+      return EXIT_CODES.usage;
+    }
+    if (error instanceof OutputClosed && READING.has(current.name())) return EXIT_CODES.done;
+    if (error instanceof DaybookError) {
+      if (error.message !== '') await say(`daybook: ${error.message}`, error.hint);
+      return EXIT_CODES[error.kind];
+    }
+    await say(`daybook: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return EXIT_CODES.failed;
+  }
+
+  async function say(message: string, hint?: string): Promise<void> {
+    const text = hint === undefined ? message : `${message}\ntry: ${hint}`;
+    await context.streams.stderr.write(`${visible(text, { newlines: 'keep' })}\n`).catch(ignoreClosed);
+  }
+}
+
+/** Nobody is left to tell. */
+function ignoreClosed(error: unknown): void {
+  if (!(error instanceof OutputClosed)) throw error;
+}
+
+function commanderMessage(error: CommanderError): string {
+  return error.message.replace(/^error: /, '').replace(/\.$/, '');
+}
+
+function commandPath(command: Command): string {
+  return command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

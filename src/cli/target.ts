@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createGzip } from 'node:zlib';
+import type { Context } from './context.js';
+
+/** Where an export goes: a file that appears whole, or stdout. */
+export interface Target {
+  readonly isTerminal: boolean;
+  write(chunk: string | Uint8Array): Promise<void>;
+  /** The size and the checksum of what was written, as it stands there. */
+  finish(): Promise<{ readonly bytes: number; readonly sha256: string }>;
+  abandon(): Promise<void>;
+}
+
+export interface TargetOptions {
+  readonly output?: string;
+  readonly gzip?: true;
+  readonly force?: true;
+}
+
+/** Opens the target. Throws kind `refused` for a file that exists, unless `force`. */
+export async function openTarget(options: TargetOptions, context: Context): Promise<Target> {
+  if (options.output === undefined || options.output === '-') return stdoutTarget(options.gzip === true, context);
+  const { openOutput } = await import('../operations/output-file.js');
+  const file = await openOutput(options.output, {
+    force: options.force === true,
+    gzip: options.gzip === true || options.output.endsWith('.gz'),
+  });
+  return {
+    isTerminal: false,
+    write: async (chunk) => {
+      if (chunk.length > 0) await file.write(chunk);
+    },
+    finish: () => file.finish(),
+    abandon: () => file.abandon(),
+  };
+}
+
+function stdoutTarget(gzip: boolean, context: Context): Target {
+  const { stdout } = context.streams;
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const put = async (chunk: Uint8Array): Promise<void> => {
+    hash.update(chunk);
+    bytes += chunk.byteLength;
+    await stdout.write(chunk);
+  };
+  const compressor = gzip ? createGzip() : undefined;
+  const drained = (async () => {
+    for await (const chunk of compressor ?? []) await put(chunk as Uint8Array);
+  })();
+  drained.catch(() => undefined);
+  return {
+    isTerminal: stdout.isTerminal && !gzip,
+    write: async (chunk) => {
+      if (chunk.length === 0) return;
+      const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      if (compressor === undefined) return put(data);
+      if (!compressor.write(data)) await Promise.race([once(compressor, 'drain'), drained]);
+    },
+    finish: async () => {
+      compressor?.end();
+      await drained;
+      return { bytes, sha256: hash.digest('hex') };
+    },
+    abandon: async () => {},
+  };
+}
