@@ -3,7 +3,7 @@
 //   node scripts/build.mjs             everything
 //   node scripts/build.mjs --program   only what bin/daybook.js runs
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,26 +26,130 @@ const shared = {
   logLevel: 'warning',
 };
 
+/** Libraries of the program that have a file of their own, so that only what is needed is loaded and compiled. */
+const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lossless-json', 'luxon', 'string-width'];
+
+/** Parts of ours that must be there only once: an error is recognised by its class. */
+const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
+
 /**
- * CommonJS, since Node starts it faster than an ES module, and in one file, since each file costs a look-up. What the
- * source imports dynamically stays lazy inside it. better-sqlite3 brings machine code and cannot be inlined.
+ * The program as CommonJS, which Node starts faster than ES modules: its door, a file for each command with all that
+ * the command needs, and the libraries. Few files, since each costs a look-up, and none with what is not run, since
+ * compiling that costs too. better-sqlite3 brings machine code and cannot be inlined.
  */
 async function buildProgram() {
-  const result = await build({
+  const commands = (await readdir(path.join(root, 'src/cli/commands'))).map((file) => path.basename(file, '.ts'));
+  const program = {
     ...shared,
-    entryPoints: ['src/cli/main.ts'],
-    outfile: 'dist/cli.cjs',
     format: 'cjs',
-    external: ['better-sqlite3'],
-    // CommonJS has no import.meta: what finds files beside itself, such as createRequire, gets this.
-    define: { ...shared.define, 'import.meta.url': 'importMetaUrl' },
-    banner: { js: '"use strict";const importMetaUrl=require("node:url").pathToFileURL(__filename).href;' },
-    minifySyntax: true,
-    minifyWhitespace: true,
+    minify: true,
     keepNames: false,
-  });
-  await Promise.all([...result.outputFiles.map(putInPlace), putLicensesInPlace(result.metafile)]);
+    // A real import() would start Node's ES module loader.
+    supported: { 'dynamic-import': false },
+    outExtension: { '.js': '.cjs' },
+    outdir: 'dist/program',
+  };
+  const builds = await Promise.all([
+    build({
+      ...program,
+      entryPoints: {
+        cli: 'src/cli/main.ts',
+        ...SHARED,
+        ...Object.fromEntries(commands.map((name) => [`command-${name}`, `src/cli/commands/${name}.ts`])),
+      },
+      plugins: [filesBeside],
+    }),
+    build({
+      ...program,
+      stdin: { contents: await driver(), resolveDir: root },
+      outdir: undefined,
+      outExtension: undefined,
+      outfile: 'dist/program/better-sqlite3.cjs',
+      external: ['better-sqlite3', 'better-sqlite3/package.json'],
+      plugins: [addonBeside],
+    }),
+    build({
+      ...program,
+      entryPoints: Object.fromEntries(LIBRARIES.map((name) => [libraryFile(name), name])),
+      plugins: [lazyChildProcess],
+    }),
+  ]);
+  await Promise.all([
+    ...builds.flatMap(({ outputFiles }) => outputFiles.map(putInPlace)),
+    putLicensesInPlace(builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+  ]);
 }
+
+/**
+ * The JavaScript of better-sqlite3 in one file: the fourteen that it is in take longer to load than the SQLite beside
+ * them. It fits only the machine code of its own version; beside any other, the package is loaded as it is installed.
+ */
+async function driver() {
+  const manifest = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
+  const { version } = JSON.parse(await readFile(manifest, 'utf8'));
+  return `module.exports = require('better-sqlite3/package.json').version === ${JSON.stringify(version)}
+    ? require('./node_modules/better-sqlite3/lib/index.js')
+    : require('better-sqlite3');`;
+}
+
+/** Finds the machine code at its usual place at once; `bindings`, which looks in many, is for where it is not. */
+const addonBeside = {
+  name: 'addon-beside',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^bindings$/ }, ({ path: name }) => ({ path: name, namespace: 'addon' }));
+    onLoad({ filter: /.*/, namespace: 'addon' }, () => ({
+      contents: `const path = require('node:path');
+        module.exports = (name) => {
+          const folder = path.dirname(require.resolve('better-sqlite3/package.json'));
+          try {
+            return require(path.join(folder, 'build/Release', name));
+          } catch (error) {
+            if (error.code !== 'MODULE_NOT_FOUND') throw error;
+            return module.require(require.resolve('bindings', { paths: [folder] }))(name);
+          }
+        };`,
+    }));
+  },
+};
+
+function libraryFile(name) {
+  return name.replace('/', '-');
+}
+
+/** Points what has a file of its own at that file. */
+const filesBeside = {
+  name: 'files-beside',
+  setup({ onResolve }) {
+    const beside = (name) => ({ path: `./${name}.cjs`, external: true });
+    onResolve({ filter: new RegExp(`^(?:${[...LIBRARIES, 'better-sqlite3'].join('|')})$`) }, ({ path: name }) =>
+      beside(libraryFile(name)),
+    );
+    onResolve({ filter: /^\.{1,2}\// }, ({ path: name, resolveDir, kind }) => {
+      if (kind === 'entry-point') return undefined;
+      const source = path.relative(root, path.resolve(resolveDir, name.replace(/\.js$/, '.ts')));
+      const sharedName = Object.keys(SHARED).find((key) => SHARED[key] === source);
+      if (sharedName !== undefined) return beside(sharedName);
+      const command = /^src\/cli\/commands\/(.+)\.ts$/.exec(source)?.[1];
+      return command === undefined ? undefined : beside(`command-${command}`);
+    });
+  },
+};
+
+/**
+ * commander loads node:child_process for subcommands that are programs of their own. daybook has none, and loading it
+ * would be a tenth of start-up.
+ */
+const lazyChildProcess = {
+  name: 'lazy-child-process',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ path: name, importer }) =>
+      importer.includes('/commander/') ? { path: name, namespace: 'lazy' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
+      contents: `module.exports = { get spawn() { return require('node:child_process').spawn; } };`,
+    }));
+  },
+};
 
 async function buildLibrary() {
   const result = await build({
@@ -81,9 +185,9 @@ async function putInPlace({ path: target, contents }) {
 }
 
 /** The packages that the program's file holds ask that their licences travel with them. */
-async function putLicensesInPlace({ inputs }) {
+async function putLicensesInPlace(inputs) {
   const folders = new Set();
-  for (const input of Object.keys(inputs)) {
+  for (const input of inputs) {
     const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0];
     if (folder !== undefined) folders.add(folder);
   }

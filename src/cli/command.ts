@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { VERSION } from '../core/version.js';
 import type { AuditStore } from '../store/audit-store.js';
 import { visible } from '../terminal/sanitize.js';
 import type { Context } from './context.js';
@@ -6,7 +7,8 @@ import { addGlobalOptions } from './globals.js';
 import type { Globals } from './globals.js';
 
 export interface CommandText {
-  readonly description: string;
+  /** For a subcommand; those of the program are described where they are listed. */
+  readonly description?: string;
   /** What a user would type, without the program's name. */
   readonly examples: readonly string[];
   readonly notes?: string;
@@ -14,8 +16,10 @@ export interface CommandText {
 
 /** Declares a command with its help. */
 export function declare(parent: Command, usage: string, text: CommandText): Command {
-  const command = parent.command(usage).description(text.description);
+  const command = parent.command(usage).description(text.description ?? '');
   addGlobalOptions(command, true);
+  command.version(VERSION, '-V, --version');
+  command.options.find((option) => option.long === '--version')?.hideHelp();
   const examples = text.examples.map((example) => `  daybook ${example}`).join('\n');
   const notes = text.notes === undefined ? '' : `\n${text.notes}\n`;
   return command.addHelpText('after', `${notes}\nExamples:\n${examples}`);

@@ -1,7 +1,6 @@
 import type { CommandTree, TreeArgument, TreeOption, TreeValue } from './command-tree.js';
 
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof SHELLS)[number];
+export type Shell = 'bash' | 'zsh' | 'fish';
 
 /**
  * A script that completes commands, options and their values in a shell. All it offers stands in the script: pressing

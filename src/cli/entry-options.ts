@@ -10,6 +10,7 @@ import type { RecordRequest } from '../store/audit-store.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 import { valueOrFile } from './input.js';
+import { underOption } from './under-option.js';
 
 /** An entry as it is typed: `note` takes some of these options and `record` all. */
 export interface EntryOptions {
@@ -37,10 +38,7 @@ export async function entryFromOptions(
 ): Promise<RecordRequest> {
   const { globals, context, defaults } = run;
   const now = context.now();
-  const ts =
-    options.ts === undefined
-      ? undefined
-      : formatTimestamp((await import('../core/period.js')).resolveInstant(options.ts, { now, zone: globals.zone }));
+  const ts = options.ts === undefined ? undefined : formatTimestamp(await instant(options.ts, now, globals.zone));
   const request = validateEntry(
     {
       action: options.action,
@@ -59,6 +57,11 @@ export async function entryFromOptions(
     { documents: 'text', now, defaults },
   );
   return request;
+}
+
+async function instant(text: string, now: number, zone: string): Promise<number> {
+  const { resolveInstant } = await import('../core/period.js');
+  return underOption('--ts', () => resolveInstant(text, { now, zone }));
 }
 
 function entityParts(entity: string | undefined): { entity_type?: string; entity_id?: string } {

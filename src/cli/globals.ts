@@ -5,6 +5,7 @@ import { DaybookError } from '../core/errors.js';
 import { resolveColour } from '../terminal/colour.js';
 import type { ColourLevel } from '../terminal/colour.js';
 import type { Context } from './context.js';
+import { underOption } from './under-option.js';
 
 interface GlobalOption {
   readonly key: 'db' | 'as' | 'asType' | 'tz' | 'busyTimeout' | 'color' | 'quiet';
@@ -75,6 +76,17 @@ export function addGlobalOptions(command: Command, hidden: boolean): void {
   }
 }
 
+/** The word of a command line that names the command: the first that is no global option, nor the value of one. */
+export function commandWord(words: readonly string[]): string | undefined {
+  const takesValue = new Set(GLOBAL_OPTIONS.flatMap(({ flags }) => (flags.includes('<') ? [flags.split(' ')[0]] : [])));
+  for (let position = 0; position < words.length; position++) {
+    const word = words[position];
+    if (word === undefined || !word.startsWith('-')) return word;
+    if (takesValue.has(word)) position++;
+  }
+  return undefined;
+}
+
 /** The global options as they hold for one run: a flag, else the environment, else the default. */
 export interface Globals {
   readonly db: string;
@@ -124,7 +136,7 @@ function kebab(key: string): string {
 
 async function milliseconds(text: string): Promise<number> {
   const { parseDuration, fixedMilliseconds } = await import('../core/duration.js');
-  return fixedMilliseconds(parseDuration(text));
+  return underOption('--busy-timeout', () => fixedMilliseconds(parseDuration(text)));
 }
 
 /** Where somebody else is named, the entry keeps who ran the program as well. */

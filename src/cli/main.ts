@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { systemStreams } from '../terminal/streams.js';
 import type { Context } from './context.js';
-import { createProgram } from './program.js';
+import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
 /** The program, with the world as it is. */
@@ -12,12 +12,9 @@ export async function main(): Promise<void> {
 }
 
 /** The commands as they are declared, for the generated documentation. */
-export function buildProgram(): Command {
-  return createProgram(systemContext());
+export async function buildProgram(): Promise<Command> {
+  return wholeProgram(systemContext());
 }
-
-export { completionScript } from './completion.js';
-export { describeCommand } from './command-tree.js';
 
 function systemContext(): Context {
   return {

@@ -1,52 +1,82 @@
 import { Command } from 'commander';
 import { VERSION } from '../core/version.js';
-import { addBackup } from './commands/backup.js';
-import { addClear } from './commands/clear.js';
-import { addCompletion } from './commands/completion.js';
-import { addCount } from './commands/count.js';
-import { addExport } from './commands/export.js';
-import { addHistory } from './commands/history.js';
-import { addInit } from './commands/init.js';
-import { addNote } from './commands/note.js';
-import { addPrune } from './commands/prune.js';
-import { addRecord } from './commands/record.js';
-import { addRetention } from './commands/retention.js';
-import { addRevert } from './commands/revert.js';
-import { addShow } from './commands/show.js';
-import { addStatus } from './commands/status.js';
-import { addValues } from './commands/values.js';
 import type { Context } from './context.js';
-import { addGlobalOptions } from './globals.js';
+import { addGlobalOptions, commandWord } from './globals.js';
+
+type Add = (program: Command, context: Context) => void;
+
+interface CommandEntry {
+  readonly description: string;
+  readonly alias?: string;
+  readonly load: () => Promise<Add>;
+}
 
 /** In the order of the help. */
-const COMMANDS = [
-  addInit,
-  addNote,
-  addRecord,
-  addHistory,
-  addShow,
-  addCount,
-  addValues,
-  addExport,
-  addRevert,
-  addPrune,
-  addClear,
-  addRetention,
-  addStatus,
-  addBackup,
-  addCompletion,
-];
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  init: {
+    description: 'create or upgrade the database',
+    load: async () => (await import('./commands/init.js')).addInit,
+  },
+  note: {
+    description: "record an operator's note about an entity",
+    load: async () => (await import('./commands/note.js')).addNote,
+  },
+  record: {
+    description: 'record one structured entry, or many from stdin',
+    load: async () => (await import('./commands/record.js')).addRecord,
+  },
+  history: {
+    description: 'show entries, newest first',
+    alias: 'log',
+    load: async () => (await import('./commands/history.js')).addHistory,
+  },
+  show: {
+    description: 'show one entry in full, with its diff and what takes it back',
+    load: async () => (await import('./commands/show.js')).addShow,
+  },
+  count: {
+    description: 'count the entries that match',
+    load: async () => (await import('./commands/count.js')).addCount,
+  },
+  values: {
+    description: 'list the distinct values of a field, most frequent first',
+    load: async () => (await import('./commands/values.js')).addValues,
+  },
+  export: {
+    description: 'write entries to a file or a pipe, oldest first',
+    load: async () => (await import('./commands/export.js')).addExport,
+  },
+  revert: {
+    description: 'take an entry back by a new one',
+    load: async () => (await import('./commands/revert.js')).addRevert,
+  },
+  prune: {
+    description: 'delete old entries, by age, by count, or by every retention policy',
+    load: async () => (await import('./commands/prune.js')).addPrune,
+  },
+  clear: {
+    description: 'delete every entry, and record that',
+    load: async () => (await import('./commands/clear.js')).addClear,
+  },
+  retention: {
+    description: 'keep rules in the database for what daybook prune deletes',
+    load: async () => (await import('./commands/retention.js')).addRetention,
+  },
+  status: {
+    description: 'what the database holds, how large it is, what is due, and what is wrong',
+    load: async () => (await import('./commands/status.js')).addStatus,
+  },
+  backup: {
+    description: 'copy the whole database, consistently, beside its writers',
+    load: async () => (await import('./commands/backup.js')).addBackup,
+  },
+  completion: {
+    description: 'print a completion script for a shell',
+    load: async () => (await import('./commands/completion.js')).addCompletion,
+  },
+};
 
-/** The whole program as commander has it; nothing is run or opened. */
-export function createProgram(context: Context): Command {
-  const program = new Command('daybook')
-    .description('Operate an audit trail in SQLite: record, search, prune, and hand over evidence.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .enablePositionalOptions()
-    .helpCommand(false)
-    .addHelpText(
-      'after',
-      `
+const AFTER_HELP = `
 Exit codes:
   0 done   1 failed   2 wrong usage   3 a check found something   4 no such database or entry
   5 busy, try again   6 bad input data   7 refused   130 interrupted
@@ -54,9 +84,53 @@ Exit codes:
 Examples:
   daybook init
   daybook note machine:7 "cash box jammed, emptied by hand"
-  daybook history machine:7 --since 30d`,
-    );
+  daybook history machine:7 --since 30d
+
+daybook <command> --help tells more.`;
+
+function bareProgram(): Command {
+  const program = new Command('daybook')
+    .description('Operate an audit trail in SQLite: record, search, prune, and hand over evidence.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .usage('[options] <command>')
+    .enablePositionalOptions()
+    .helpCommand(false)
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.aliases()].join('|') })
+    .addHelpText('after', AFTER_HELP);
   addGlobalOptions(program, false);
-  for (const add of COMMANDS) add(program, context);
+  return program;
+}
+
+/** The program with every command, for the documentation and for completion. */
+export async function wholeProgram(context: Context): Promise<Command> {
+  const program = bareProgram();
+  for (const name of Object.keys(COMMANDS)) await addWhole(program, name, context);
+  return program;
+}
+
+async function addWhole(program: Command, name: string, context: Context): Promise<void> {
+  const entry = COMMANDS[name];
+  if (entry === undefined) return;
+  const add = await entry.load();
+  add(program, context);
+  const command = program.commands.at(-1)?.description(entry.description);
+  if (entry.alias !== undefined) command?.alias(entry.alias);
+}
+
+/**
+ * The program for one command line: the command that it names in full, and of the others the name and what they are
+ * for. Loading and declaring all of them would be most of start-up.
+ */
+export async function programFor(words: readonly string[], context: Context): Promise<Command> {
+  const program = bareProgram();
+  const word = commandWord(words);
+  for (const [name, { description, alias }] of Object.entries(COMMANDS)) {
+    if (word !== undefined && (word === name || word === alias)) {
+      await addWhole(program, name, context);
+      continue;
+    }
+    const command = program.command(name).description(description);
+    if (alias !== undefined) command.alias(alias);
+  }
   return program;
 }

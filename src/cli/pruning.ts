@@ -152,12 +152,17 @@ async function sayPlan(
       count === 0 ? [] : [`  checkpoint ${checkpoint} has not exported ${count} of them`],
     ),
   ];
-  await note(context, globals, lines.join('\n'));
+  const { visible } = await import('../terminal/sanitize.js');
+  await note(context, globals, lines.map((line) => visible(line, { newlines: 'mark' })).join('\n'));
 }
 
 async function printResult(result: PruneResult, options: PruneOptions, context: Context): Promise<void> {
   const { stdout } = context.streams;
-  if (options.format === 'json') return stdout.write(`${JSON.stringify(result)}\n`);
+  const { visible, visibleJson } = await import('../terminal/sanitize.js');
+  if (options.format === 'json') {
+    const text = `${JSON.stringify(result)}\n`;
+    return stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+  }
   if (result.dry_run) {
     return stdout.write(`would delete ${entries(result.deleted)}, and leave ${result.remaining}\n`);
   }
@@ -166,6 +171,5 @@ async function printResult(result: PruneResult, options: PruneOptions, context: 
     ...(result.archive === null ? [] : [`archived to ${result.archive.path}`]),
     ...(result.entry === null ? [] : [`entry ${result.entry}`]),
   ];
-  const { visible } = await import('../terminal/sanitize.js');
   await stdout.write(`${visible(parts.join('; '), { newlines: 'mark' })}\n`);
 }

@@ -5,7 +5,7 @@ import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { createProgram } from './program.js';
+import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
 const READING = new Set(['history', 'show', 'count', 'values', 'status', 'list', 'completion']);
@@ -15,15 +15,21 @@ const READING = new Set(['history', 'show', 'count', 'values', 'status', 'list',
  * messages and exit codes.
  */
 export async function run(words: readonly string[], context: Context): Promise<number> {
-  const program = createProgram(context);
+  const program = await programFor(words, context);
   const printed: { stream: 'stdout' | 'stderr'; text: string }[] = [];
   let current: Command = program;
   for (const command of everyCommand(program)) {
-    command.exitOverride();
+    command.exitOverride((error) => {
+      current = command;
+      throw error;
+    });
     command.configureOutput({
       writeOut: (text) => printed.push({ stream: 'stdout', text }),
       writeErr: (text) => printed.push({ stream: 'stderr', text }),
       outputError: () => undefined,
+      // Help has no colours; asking Node would open the streams.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
       getOutHelpWidth: () => (context.streams.stdout.isTerminal ? context.streams.stdout.columns : 100),
       getErrHelpWidth: () => (context.streams.stderr.isTerminal ? context.streams.stderr.columns : 100),
     });
@@ -53,13 +59,19 @@ export async function run(words: readonly string[], context: Context): Promise<n
       if (error.message !== '') await say(`daybook: ${error.message}`, error.hint);
       return EXIT_CODES[error.kind];
     }
-    await say(`daybook: unexpected: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    await write(visible(`daybook: unexpected: ${text}`, { newlines: 'keep' }));
     return EXIT_CODES.failed;
   }
 
   async function say(message: string, hint?: string): Promise<void> {
-    const text = hint === undefined ? message : `${message}\ntry: ${hint}`;
-    await context.streams.stderr.write(`${visible(text, { newlines: 'keep' })}\n`).catch(ignoreClosed);
+    // A value in a message may hold line feeds, and must not be able to pass for a message of its own.
+    await write(visible(message, { newlines: 'mark' }));
+    if (hint !== undefined) await write(visible(`try: ${hint}`, { newlines: 'mark' }));
+  }
+
+  async function write(line: string): Promise<void> {
+    await context.streams.stderr.write(`${line}\n`).catch(ignoreClosed);
   }
 }
 
@@ -69,7 +81,10 @@ function ignoreClosed(error: unknown): void {
 }
 
 function commanderMessage(error: CommanderError): string {
-  return error.message.replace(/^error: /, '').replace(/\.$/, '');
+  return error.message
+    .replace(/^error: /, '')
+    .replace(/\n(?=\(Did you mean)/, ' ')
+    .replace(/\.$/, '');
 }
 
 function commandPath(command: Command): string {

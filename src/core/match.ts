@@ -31,7 +31,7 @@ function conditionResults(conditions: Conditions, entry: DatedEntry, metadata: '
   if (entity !== undefined) results.push(entity.some((pattern) => isEntity(pattern, entry)));
   if (search !== undefined) results.push(foldAscii(entry.message).includes(foldAscii(search)));
   if (changed !== undefined) results.push(changed.some((name) => hasChanged(name, entry.changed_fields)));
-  if (meta !== undefined && meta.length > 0) {
+  if (meta !== undefined) {
     const document = parseDocument(entry.metadata);
     const found = meta.map((match) => holds(match, document));
     results.push(metadata === 'all' ? found.every(Boolean) : found.some(Boolean));

@@ -58,7 +58,8 @@ export async function csvEncoder(
         output.push(copy ?? row);
       }
       const quoted = quoteAll(texts);
-      if (quoted === undefined) return stringify(output as Cell[][], { quoted_empty: true });
+      // quoted_empty would quote null as well.
+      if (quoted === undefined) return stringify(output as Cell[][], { quoted_match: /^$/ });
       for (const [index, place] of places.entries()) place.row[place.column] = quoted[index] ?? null;
       return output.map((row) => `${row.join(',')}\n`).join('');
     },

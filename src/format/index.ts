@@ -2,10 +2,6 @@ import type { HistoryEntry, HistoryField } from '../core/entry.js';
 import type { Cell } from '../store/audit-store.js';
 import type { Palette } from '../terminal/colour.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
-import { csvEncoder } from './csv.js';
-import { jsonWriter } from './json.js';
-import { lineFormatter } from './line.js';
-import { tableFormatter } from './table.js';
 
 export interface FormatOptions {
   /** The fields to show; the rows or lines of a page must hold just these. */
@@ -35,17 +31,20 @@ export type Formatter = { begin(): string; end(nextCursor: string | null): strin
 const nothing = (): string => '';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
-/** Every format by its name. */
+/** Every format by its name; each is loaded when it is asked for. */
 export const FORMATS = {
   async table(options: FormatOptions): Promise<Formatter> {
+    const { tableFormatter } = await import('./table.js');
     const { page } = await tableFormatter({ ...options, columns: options.columnsGiven ? options.columns : undefined });
     return { reads: 'entries', begin: nothing, page, end: nothing };
   },
   async line(options: FormatOptions): Promise<Formatter> {
+    const { lineFormatter } = await import('./line.js');
     const format = await lineFormatter(options.zone);
     return { reads: 'entries', begin: nothing, page: async (entries) => format(entries), end: nothing };
   },
   async json(options: FormatOptions): Promise<Formatter> {
+    const { jsonWriter } = await import('./json.js');
     const { begin, page, end } = jsonWriter(options.shape);
     return { reads: 'lines', begin, page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page, end };
   },
@@ -54,6 +53,7 @@ export const FORMATS = {
     return { reads: 'lines', begin: nothing, page, end: nothing };
   },
   async csv(options: FormatOptions): Promise<Formatter> {
+    const { csvEncoder } = await import('./csv.js');
     const { header, rows } = await csvEncoder(options.columns, options);
     return {
       reads: 'rows',

@@ -18,7 +18,7 @@ export interface TableColumn {
 }
 
 /** Columns stand this far apart, unless they say otherwise. */
-export const GAP = 2;
+const GAP = 2;
 
 /** cli-table3 takes quadratic time: small tables one below the other look the same. */
 const ROWS_PER_TABLE = 200;
@@ -120,31 +120,39 @@ export interface Wish {
 }
 
 /**
- * Shares a width out among columns: whoever wants no more than the fair part gets what it wants, the others share the
- * rest by weight. Nobody gets less than `minimum`, even if the whole grows too wide.
+ * Shares a width out among columns: each gets up to `minimum`, even if the whole then grows too wide; of the rest,
+ * whoever wants no more than the fair part gets what it wants, and the others share what is left by weight.
  */
 export function shareWidth(wishes: readonly Wish[], available: number, minimum: number): number[] {
-  const widths = wishes.map(({ natural }) => natural);
-  let left = available;
-  let open = [...wishes.keys()];
-  const weight = (index: number): number => wishes[index]?.weight ?? 0;
-  const settle = (settled: (index: number) => boolean): boolean => {
-    const before = open.length;
-    for (const index of open.filter(settled)) left -= widths[index] ?? 0;
-    open = open.filter((index) => !settled(index));
-    return open.length < before;
-  };
-  let fair: (index: number) => number;
-  settle((index) => weight(index) === 0);
-  do {
+  const widths = wishes.map(({ natural, weight }) => (weight === 0 ? natural : Math.min(natural, minimum)));
+  const missing = (index: number): number => (wishes[index]?.natural ?? 0) - (widths[index] ?? 0);
+  const give = (index: number, more: number): void => void (widths[index] = (widths[index] ?? 0) + more);
+  let left = widths.reduce((rest, width) => rest - width, available);
+  let open = [...widths.keys()].filter((index) => missing(index) > 0);
+
+  while (left > 0 && open.length > 0) {
     const room = left;
-    const weights = open.reduce((sum, index) => sum + weight(index), 0);
-    fair = (index) => Math.max(minimum, Math.floor((room * weight(index)) / weights));
-  } while (settle((index) => (widths[index] ?? 0) <= fair(index)));
-  for (const index of open) widths[index] = fair(index);
-  // What rounding has left goes to the last of them, mostly the message.
-  const spare = open.reduce((rest, index) => rest - (widths[index] ?? 0), left);
-  const last = open.at(-1);
-  if (last !== undefined && spare > 0) widths[last] = (widths[last] ?? 0) + spare;
+    const weights = open.reduce((sum, index) => sum + (wishes[index]?.weight ?? 0), 0);
+    const fair = (index: number): number => Math.floor((room * (wishes[index]?.weight ?? 0)) / weights);
+    const content = open.filter((index) => missing(index) <= fair(index));
+    if (content.length > 0) {
+      for (const index of content) {
+        left -= missing(index);
+        give(index, missing(index));
+      }
+      open = open.filter((index) => !content.includes(index));
+    } else {
+      for (const index of open) {
+        left -= fair(index);
+        give(index, fair(index));
+      }
+      // What rounding leaves goes to the last of them, mostly the message.
+      for (const index of open.toReversed()) {
+        const more = Math.min(left, missing(index));
+        left -= more;
+        give(index, more);
+      }
+    }
+  }
   return widths;
 }

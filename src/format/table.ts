@@ -135,7 +135,7 @@ function historyView(clock: Clock, { width, palette }: TableOptions): View {
         ? []
         : ([
             { heading: 'entity', weight: 4, cut: 'middle' },
-            { heading: 'message', weight: 8 },
+            { heading: 'message', weight: 10 },
           ] as const)),
     ],
     cells: (entry) => [

@@ -8,13 +8,13 @@ export function oneLine(text: string): string {
 
 /** Who did it: the name as it was then, else the id. */
 export function actorText(entry: HistoryEntry): string {
-  return oneLine(entry.actor_name ?? entry.actor);
+  return oneLine(entry.actor_name ?? entry.actor) || '-';
 }
 
 /** `type:id`, as `history` takes it. */
-export function entityText(entry: HistoryEntry): string {
-  if (entry.entity_type === null && entry.entity_id === null) return '-';
-  return oneLine(`${entry.entity_type ?? ''}:${entry.entity_id ?? ''}`);
+export function entityText({ entity_type: type, entity_id: id }: HistoryEntry): string {
+  if (id === null) return type === null ? '-' : oneLine(type);
+  return oneLine(`${type ?? ''}:${id}`);
 }
 
 /** The message without line feeds at its end, and with a mark that needs no colour where the entry was taken back. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from '../core/filter.js';
+import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore } from '../store/audit-store.js';
 import { readPiece } from './reading.js';
 import type { Content, Reading } from './reading.js';
@@ -23,7 +24,10 @@ export async function* follow(store: AuditStore, request: FollowRequest, reading
   const { filter, limit, signal } = request;
   let seen = await store.lastSeq();
   // Where the entry before the first one to show stands, if there is one.
-  const { next: start } = await store.rows({ filter, order: 'newest', limit: limit + 1, upTo: seen }, ['seq']);
+  const latest = { filter, order: 'newest' as const, limit: limit + 1, upTo: seen };
+  const { rows, next: further } = await store.rows(latest, ['ts', 'seq']);
+  const [ts, seq] = rows[limit] ?? [];
+  const start = ts === undefined ? further : { ms: parseTimestamp(String(ts)), seq: Number(seq) };
   for (let after = start; ;) {
     const query = { filter, order: 'oldest' as const, limit: PAGE, upTo: seen, ...(after && { after }) };
     const { content, count, next } = await readPiece(store, query, reading);

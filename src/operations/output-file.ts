@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
@@ -8,7 +8,6 @@ import { basename, dirname, join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import type { Gzip } from 'node:zlib';
 import { DaybookError } from '../core/errors.js';
-import { newId } from '../core/identifiers.js';
 
 export interface OutputFile {
   write(chunk: string | Uint8Array): Promise<void>;
@@ -60,7 +59,7 @@ export async function fileBeside(path: string, force: boolean, make: (place: str
 }
 
 function placeBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${newId()}.tmp`);
+  return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
 }
 
 /**

@@ -6,7 +6,7 @@ import { filterToJson } from '../core/filter-text.js';
 import { matches } from '../core/match.js';
 import { pruneEntry } from '../core/prune-account.js';
 import type { PruneAccount, RuleCount } from '../core/prune-account.js';
-import { formatTimestamp } from '../core/timestamp.js';
+import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { AuditStore, Key, Policy, PruneForecast, PrunePlan, PruneRule } from '../store/audit-store.js';
 import { writeArchive } from './archive.js';
 import type { Archive } from './archive.js';
@@ -265,7 +265,8 @@ function criteriaOf(rules: readonly PruneRule[]): JsonText {
   const parts = rules.map((rule) => {
     const limits = {
       ...(rule.name === null ? {} : { policy: rule.name }),
-      ...(rule.before === null ? {} : { before: formatTimestamp(rule.before) }),
+      // A bound beyond the last year, as `clear` has it, is none.
+      ...(rule.before === null || !isInRange(rule.before) ? {} : { before: formatTimestamp(rule.before) }),
       ...(rule.keep === null ? {} : { max_entries: rule.keep }),
     };
     return `${JSON.stringify({ ...limits, filter: null }).slice(0, -5)}${filterToJson(rule.filter)}}`;

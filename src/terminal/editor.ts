@@ -22,7 +22,10 @@ export function edit(env: Readonly<Record<string, string | undefined>>): string 
     // By way of a shell, since EDITOR may hold options; the file's name is an argument and never part of the command.
     const { status, error } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
     if (error !== undefined || status !== 0) {
-      throw new DaybookError('failed', `${editor} did not end well (${error?.message ?? `exit code ${status}`}): nothing was recorded`);
+      throw new DaybookError(
+        'failed',
+        `${editor} did not end well (${error?.message ?? `exit code ${status}`}): nothing was recorded`,
+      );
     }
     return strictText(readFileSync(file), 'the note')
       .split('\n')

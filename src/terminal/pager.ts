@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { OutputClosed, writeTo, type Output, type Streams } from './streams.js';
@@ -101,6 +101,7 @@ export function pagerCommand(env: Environment): [string, ...string[]] | undefine
 }
 
 async function startPager([program, ...rest]: [string, ...string[]], env: Environment): Promise<Pager | undefined> {
+  const { spawn } = await import('node:child_process');
   const pager = spawn(program, rest, {
     stdio: ['pipe', 'inherit', 'inherit'],
     // F: leave at once if it fits, R: colours, X: do not clear the screen at the end.

@@ -11,7 +11,7 @@ const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
 const EMOJI_PART = String.raw`\p{Extended_Pictographic}(?:[\ufe0e\ufe0f]|\p{Emoji_Modifier})?`;
 const EMOJI = String.raw`${EMOJI_PART}(?:\u200d${EMOJI_PART}){0,3}|[0-9#*]\ufe0f\u20e3`;
 
-const PLAIN = /^[\x20-\x7e]*$/;
+const PLAIN = /^[\x20-\x7e\n]*$/;
 const EMOJI_OR_HIDDEN = new RegExp(`(?:${EMOJI})|${HIDDEN}`, 'gu');
 const HIDDEN_ONE = new RegExp(`^${HIDDEN}$`, 'u');
 
@@ -20,8 +20,8 @@ const HIDDEN_ONE = new RegExp(`^${HIDDEN}$`, 'u');
  * `\u202e`. A newline becomes `⏎` (`mark`) or stays (`keep`).
  */
 export function visible(text: string, options: { readonly newlines: 'mark' | 'keep' }): string {
-  if (PLAIN.test(text)) return text;
   const newline = options.newlines === 'mark' ? '⏎' : '\n';
+  if (PLAIN.test(text)) return newline === '\n' ? text : text.replaceAll('\n', newline);
   return text.replace(EMOJI_OR_HIDDEN, (found) => {
     if (found === '\n') return newline;
     return HIDDEN_ONE.test(found) ? escaped(found) : found;

@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream';
-import { isatty } from 'node:tty';
+import { fstatSync, writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { DaybookError } from '../core/errors.js';
 
 /** Standard output or error. */
@@ -38,7 +38,7 @@ export function systemStreams(): Streams {
   return {
     stdin: {
       get isTerminal() {
-        return isatty(0);
+        return isTerminal(0, () => process.stdin);
       },
       get readable() {
         return process.stdin;
@@ -49,28 +49,46 @@ export function systemStreams(): Streams {
   };
 }
 
-function systemOutput(descriptor: 1 | 2, name: string, open: () => NodeJS.WriteStream): Output {
-  let stream: NodeJS.WriteStream | undefined;
-  let failure: Error | undefined;
+/** Only a character device can be a terminal: for files and pipes, the stream need not be opened to know. */
+function isTerminal(descriptor: number, open: () => { readonly isTTY?: boolean }): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice() && open().isTTY === true;
+  } catch {
+    // A descriptor that is closed, as cron and supervisors may leave it.
+    return false;
+  }
+}
 
-  const opened = (): NodeJS.WriteStream => {
-    if (stream === undefined) {
-      stream = open();
-      // Without a listener, a reader that goes away would end the process with a stack trace.
-      stream.on('error', (error) => (failure ??= error));
-    }
-    return stream;
-  };
+function systemOutput(descriptor: 1 | 2, name: string, open: () => NodeJS.WriteStream): Output {
   return {
-    isTerminal: isatty(descriptor),
+    isTerminal: isTerminal(descriptor, open),
     get columns() {
-      return opened().columns || 80;
+      return (this.isTerminal && open().columns) || 80;
     },
     get rows() {
-      return opened().rows || 24;
+      return (this.isTerminal && open().rows) || 24;
     },
-    write: (chunk) => writeTo(opened(), name, chunk, () => failure),
+    write: (chunk) => writeDescriptor(descriptor, name, chunk),
   };
+}
+
+/** How long to wait for a reader that has put its end of a pipe into non-blocking mode and does not keep up. */
+const FULL_PIPE_MS = 5;
+
+/**
+ * Writes straight to a descriptor. Node's own streams write to files, pipes and terminals synchronously as well, but
+ * loading and opening them is a tenth of start-up.
+ */
+async function writeDescriptor(descriptor: number, name: string, chunk: string | Uint8Array): Promise<void> {
+  const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+  for (let offset = 0; offset < bytes.byteLength;) {
+    try {
+      offset += writeSync(descriptor, bytes, offset);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw writeError(error as Error, name);
+      await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_MS));
+    }
+  }
 }
 
 /** Writes one chunk to a Node stream and waits until it is taken. `name` is for messages. */
@@ -91,43 +109,7 @@ export function writeTo(
 const CLOSED = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);
 
 function writeError(error: NodeJS.ErrnoException, name: string): DaybookError {
+  if (error instanceof OutputClosed) return error;
   if (error.code !== undefined && CLOSED.has(error.code)) return new OutputClosed(error);
   return new DaybookError('failed', `cannot write to ${name}: ${error.message}`, { cause: error });
-}
-
-/** An output in memory. */
-export interface TestOutput extends Output {
-  text(): string;
-}
-
-/** Streams in memory, for tests. Outputs close after `closesAfter` writes. */
-export function testStreams(
-  options: {
-    readonly terminal?: boolean;
-    readonly columns?: number;
-    readonly rows?: number;
-    readonly input?: string | Uint8Array;
-    readonly closesAfter?: number;
-  } = {},
-): Streams & { readonly stdout: TestOutput; readonly stderr: TestOutput } {
-  const isTerminal = options.terminal ?? false;
-  const output = (): TestOutput => {
-    const chunks: Buffer[] = [];
-    return {
-      isTerminal,
-      columns: options.columns ?? 80,
-      rows: options.rows ?? 24,
-      async write(chunk) {
-        if (chunks.length >= (options.closesAfter ?? Infinity)) throw new OutputClosed();
-        chunks.push(Buffer.from(chunk as string));
-      },
-      text: () => Buffer.concat(chunks).toString('utf8'),
-    };
-  };
-  const input = options.input ?? '';
-  return {
-    stdin: { isTerminal, readable: Readable.from(input.length === 0 ? [] : [Buffer.from(input as string)]) },
-    stdout: output(),
-    stderr: output(),
-  };
 }

@@ -19,7 +19,14 @@ export async function rulerFor(texts: Iterable<string>): Promise<Ruler> {
   for (const text of texts) {
     if (!SIMPLE.test(text)) {
       const { default: stringWidth } = await import('string-width');
-      return rulerWith((grapheme) => graphemeWidth(grapheme, stringWidth));
+      // string-width builds its regular expressions anew each time; texts repeat their letters.
+      const known = new Map<string, number>();
+      const letterWidth = (letter: string): number => {
+        const width = known.get(letter) ?? stringWidth(letter);
+        known.set(letter, width);
+        return width;
+      };
+      return rulerWith((grapheme) => graphemeWidth(grapheme, stringWidth, letterWidth));
     }
   }
   return rulerWith(() => 1);
@@ -35,23 +42,46 @@ const JOINED = /^[\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}\u1160-\u11ff]$/u;
  * As terminals count. string-width alone counts © and ✔ as two columns, and a cluster of Devanagari as one although
  * its letters stand side by side (measured against tmux and its wcwidth).
  */
-function graphemeWidth(grapheme: string, stringWidth: (text: string) => number): number {
-  if (EMOJI.test(grapheme)) return stringWidth(grapheme);
+function graphemeWidth(
+  grapheme: string,
+  emojiWidth: (text: string) => number,
+  letterWidth: (letter: string) => number,
+): number {
+  if (EMOJI.test(grapheme)) return emojiWidth(grapheme);
   let columns = 0;
   for (const character of grapheme) {
     if (JOINED.test(character)) continue;
-    columns += TEXT_STYLE.test(character) ? 1 : stringWidth(character);
+    columns += TEXT_STYLE.test(character) ? 1 : letterWidth(character);
   }
   return columns;
 }
 
-const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let segmenter: Intl.Segmenter | undefined;
+const SLICE = 256;
+
+/**
+ * What a reader takes for one character each. The segmenter is made at its first use, for it takes milliseconds to
+ * load. It takes quadratic time (measured: 3.5 s for 100,000 letters), so it gets a slice at a time; the last
+ * character of a slice may go on in the next one.
+ */
+function* graphemes(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  for (let start = 0; start < text.length;) {
+    const slice = text.slice(start, start + SLICE).replace(/(?<=.)[\ud800-\udbff]$/s, '');
+    const parts = Array.from(segmenter.segment(slice), ({ segment }) => segment);
+    if (parts.length > 1 && start + slice.length < text.length) parts.pop();
+    for (const part of parts) {
+      start += part.length;
+      yield part;
+    }
+  }
+}
 
 function rulerWith(measure: (grapheme: string) => number): Ruler {
   const width = (text: string): number => {
     if (SIMPLE.test(text)) return text.length;
     let columns = 0;
-    for (const { segment } of segmenter.segment(text)) columns += measure(segment);
+    for (const grapheme of graphemes(text)) columns += measure(grapheme);
     return columns;
   };
 
@@ -59,10 +89,10 @@ function rulerWith(measure: (grapheme: string) => number): Ruler {
     if (SIMPLE.test(text)) return text.slice(0, columns);
     let end = 0;
     let left = columns;
-    for (const { segment, index } of segmenter.segment(text)) {
-      left -= measure(segment);
+    for (const grapheme of graphemes(text)) {
+      left -= measure(grapheme);
       if (left < 0) break;
-      end = index + segment.length;
+      end += grapheme.length;
     }
     return text.slice(0, end);
   };
@@ -71,10 +101,10 @@ function rulerWith(measure: (grapheme: string) => number): Ruler {
     if (SIMPLE.test(text)) return columns === 0 ? '' : text.slice(-columns);
     let start = text.length;
     let left = columns;
-    for (const { segment, index } of [...segmenter.segment(text)].toReversed()) {
-      left -= measure(segment);
+    for (const grapheme of [...graphemes(text)].toReversed()) {
+      left -= measure(grapheme);
       if (left < 0) break;
-      start = index;
+      start -= grapheme.length;
     }
     return text.slice(start);
   };
@@ -89,20 +119,22 @@ function rulerWith(measure: (grapheme: string) => number): Ruler {
 
   /** Cuts a word that is too long for a line. A grapheme wider than the line stands alone all the same. */
   const pieces = (word: string, columns: number): string[] => {
+    if (SIMPLE.test(word)) return word.match(new RegExp(`.{1,${columns}}`, 'g')) ?? [''];
     const cut: string[] = [];
     let piece = '';
     let used = 0;
-    for (const { segment } of segmenter.segment(word)) {
-      const wide = width(segment);
+    for (const grapheme of graphemes(word)) {
+      const wide = width(grapheme);
       if (used + wide > columns && piece !== '') {
         cut.push(piece);
         piece = '';
         used = 0;
       }
-      piece += segment;
+      piece += grapheme;
       used += wide;
     }
-    return [...cut, piece];
+    cut.push(piece);
+    return cut;
   };
 
   const wrap: Ruler['wrap'] = (text, columns) => {

@@ -5,7 +5,6 @@ import { resolveGlobals } from '../globals.js';
 
 export function addBackup(program: Command, context: Context): void {
   declare(program, 'backup', {
-    description: 'copy the whole database, consistently, beside its writers',
     examples: ['backup /var/backups/audit.db', 'backup audit-before-upgrade.db --force'],
   })
     .argument('<file>', 'the copy')

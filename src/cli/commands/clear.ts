@@ -7,7 +7,6 @@ import type { PruneOptions } from '../pruning.js';
 
 export function addClear(program: Command, context: Context): void {
   const command = declare(program, 'clear', {
-    description: 'delete every entry, and record that',
     examples: ['clear --dry-run', 'clear --archive all.ndjson.gz --reason "moved to the new system" --yes'],
     notes: 'Retention policies and checkpoints stay.',
   });

@@ -5,7 +5,6 @@ import type { Context } from '../context.js';
 
 export function addCompletion(program: Command, context: Context): void {
   declare(program, 'completion', {
-    description: 'print a completion script for a shell',
     examples: [
       'completion bash > /etc/bash_completion.d/daybook',
       'completion fish > ~/.config/fish/completions/daybook.fish',
@@ -13,10 +12,11 @@ export function addCompletion(program: Command, context: Context): void {
   })
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const [{ completionScript }, { describeCommand }] = await Promise.all([
+      const [{ completionScript }, { describeCommand }, { wholeProgram }] = await Promise.all([
         import('../completion.js'),
         import('../command-tree.js'),
+        import('../program.js'),
       ]);
-      await context.streams.stdout.write(completionScript(shell, describeCommand(program)));
+      await context.streams.stdout.write(completionScript(shell, describeCommand(await wholeProgram(context))));
     });
 }

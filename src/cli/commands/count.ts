@@ -12,7 +12,6 @@ interface Options extends FilterOptions {
 
 export function addCount(program: Command, context: Context): void {
   const command = declare(program, 'count', {
-    description: 'count the entries that match',
     examples: ['count --severity error --since yesterday', 'count --entity settlement:42 --format json'],
   }).addOption(new Option('--format <format>', 'print {"count": n}').choices(['json']));
   addFilterOptions(command).action(async (options: Options, self: Command) => {

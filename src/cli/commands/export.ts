@@ -31,7 +31,6 @@ interface Options extends FilterOptions {
 
 export function addExport(program: Command, context: Context): void {
   const command = declare(program, 'export', {
-    description: 'write entries to a file or a pipe, oldest first',
     examples: [
       'export --in 2026-Q1 -o q1.csv --manifest q1.manifest.json',
       'export --checkpoint siem -o "entries-$(date +%F).ndjson.gz"',

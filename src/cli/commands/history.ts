@@ -30,14 +30,14 @@ interface Options extends FilterOptions {
 
 export function addHistory(program: Command, context: Context): void {
   const command = declare(program, 'history', {
-    description: 'show entries, newest first',
     examples: [
       'history settlement:42',
       'history --action partial_dispense --in march --format csv --columns ts,actor,entity_id,message',
       'history --severity error --since 1d --follow',
     ],
+    notes:
+      'On a terminal, long output goes through DAYBOOK_PAGER, else PAGER, else less; set to nothing or to cat, through none.',
   })
-    .alias('log')
     .argument('[type:id]', 'only about this entity')
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
     .option('--cursor <cursor>', 'go on where an earlier page ended')

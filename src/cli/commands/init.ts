@@ -9,7 +9,6 @@ interface Options {
 
 export function addInit(program: Command, context: Context): void {
   declare(program, 'init', {
-    description: 'create or upgrade the database',
     examples: ['init', '--db app.db init --alongside'],
     notes: 'A second run changes nothing; an index or a trigger of ours that is missing is put back.',
   })

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import { quoted, textProblem } from '../../core/json.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
@@ -21,7 +22,6 @@ interface Options {
 
 export function addNote(program: Command, context: Context): void {
   declare(program, 'note', {
-    description: "record an operator's note about an entity",
     examples: [
       'note machine:7 "cash box jammed, emptied by hand"',
       'note settlement:42 --severity warning - < memo.txt',
@@ -40,12 +40,17 @@ export function addNote(program: Command, context: Context): void {
     .action(async (entity: string, words: readonly string[], options: Options, command: Command) => {
       const globals = await resolveGlobals(command, context);
       const { entryFromOptions } = await import('../entry-options.js');
-      const message = await noteText(words, context);
-      const request = await entryFromOptions(
-        { ...options, action: 'note', entity, message },
-        { globals, context, defaults: newEntry({ action: 'note', ...globals.actor }) },
-      );
-      await withStore(context, globals, 'write', (store) => printRecorded(store, request, options.format, context));
+      const requestWith = (message: string): ReturnType<typeof entryFromOptions> =>
+        entryFromOptions(
+          { ...options, action: 'note', entity, message },
+          { globals, context, defaults: newEntry({ action: 'note', ...globals.actor }) },
+        );
+      // All that can be wrong is told before somebody writes a text in vain.
+      await requestWith('');
+      await withStore(context, globals, 'write', async (store) => {
+        const request = await requestWith(await noteText(words, context));
+        await printRecorded(store, request, options.format, context);
+      });
     });
 }
 
@@ -54,7 +59,7 @@ async function noteText(words: readonly string[], context: Context): Promise<str
   const piped = words.length === 0 && !context.streams.stdin.isTerminal;
   const text =
     fromInput || piped
-      ? withoutLastBreak(await readInput(context))
+      ? checked(withoutLastBreak(await readInput(context)))
       : words.length > 0
         ? words.join(' ')
         : await (await import('../../terminal/editor.js')).edit(context.env);
@@ -62,6 +67,13 @@ async function noteText(words: readonly string[], context: Context): Promise<str
   throw new DaybookError('usage', 'the note is empty: nothing was recorded', {
     hint: 'daybook note type:id "what happened"',
   });
+}
+
+/** What comes through a pipe is data, and not an argument. */
+function checked(text: string): string {
+  const problem = textProblem(text);
+  if (problem !== undefined) throw new DaybookError('data', `message ${quoted(text)} ${problem}`);
+  return text;
 }
 
 /** The line feed at the end of a piped text is the shell's. */

@@ -11,6 +11,7 @@ import type { Globals } from '../globals.js';
 import { wholeNumber } from '../numbers.js';
 import { addPruneOptions, runPrune } from '../pruning.js';
 import type { PruneOptions } from '../pruning.js';
+import { underOption } from '../under-option.js';
 
 interface Options extends FilterOptions, PruneOptions {
   readonly olderThan?: string;
@@ -20,7 +21,6 @@ interface Options extends FilterOptions, PruneOptions {
 
 export function addPrune(program: Command, context: Context): void {
   const command = declare(program, 'prune', {
-    description: 'delete old entries, by age, by count, or by every retention policy',
     examples: [
       'prune --older-than 2y --archive-dir /var/backups/daybook --yes',
       'prune --category auth --max-entries 10000 --dry-run',
@@ -61,13 +61,15 @@ async function readLimits(
   checkKeep(keep, '--max-entries');
   if (options.olderThan !== undefined) {
     const { before, parseDuration } = await import('../../core/duration.js');
-    const duration = parseDuration(options.olderThan);
+    const text = options.olderThan;
+    const duration = underOption('--older-than', () => parseDuration(text));
     checkAge(duration.amount, options.olderThan, '--older-than');
-    return { before: before(clock.now, duration, clock.zone), keep };
+    return { before: underOption('--older-than', () => before(clock.now, duration, clock.zone)), keep };
   }
   if (options.before !== undefined) {
     const { resolveBefore } = await import('../../core/period.js');
-    return { before: resolveBefore(options.before, clock), keep };
+    const text = options.before;
+    return { before: underOption('--before', () => resolveBefore(text, clock)), keep };
   }
   return { before: null, keep };
 }

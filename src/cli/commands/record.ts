@@ -40,7 +40,6 @@ const ENTRY_OPTIONS: readonly (keyof EntryOptions)[] = [
 
 export function addRecord(program: Command, context: Context): void {
   declare(program, 'record', {
-    description: 'record one structured entry, or many from stdin',
     examples: [
       'record --action login --category auth --entity user:42 --message "signed in" --meta ip=10.0.0.7',
       `record --action update --entity guild:7 --old '{"level":5}' --new @after.json --redact smtp.password`,

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { parseDuration } from '../../core/duration.js';
 import { describeFilter } from '../../core/filter-text.js';
 import { DaybookError } from '../../core/errors.js';
 import { describeLimits, policyJson, removePolicy, setPolicy } from '../../operations/retention.js';
@@ -11,6 +12,7 @@ import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import { wholeNumber } from '../numbers.js';
+import { underOption } from '../under-option.js';
 
 interface SetOptions extends FilterOptions {
   readonly maxAge?: string;
@@ -20,7 +22,6 @@ interface SetOptions extends FilterOptions {
 
 export function addRetention(program: Command, context: Context): void {
   const group = declare(program, 'retention', {
-    description: 'keep rules in the database for what daybook prune deletes',
     examples: ['retention set everything --max-age 90d', 'retention list'],
   });
   addSet(group, context);
@@ -52,6 +53,8 @@ function addSet(group: Command, context: Context): void {
     const { textProblem } = await import('../../core/json.js');
     const problem = name === '' ? 'must not be empty' : textProblem(name);
     if (problem !== undefined) throw new DaybookError('usage', `the name of a policy ${problem}`);
+    const { maxAge } = options;
+    if (maxAge !== undefined) underOption('--max-age', () => parseDuration(maxAge));
     const { filter } = await readFilter(options, globals, context);
     const policy: Policy = {
       name,

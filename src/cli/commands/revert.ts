@@ -13,7 +13,6 @@ interface Options {
 
 export function addRevert(program: Command, context: Context): void {
   declare(program, 'revert', {
-    description: 'take an entry back by a new one',
     examples: ['revert 1042 --reason "wrong settlement"', 'revert 1043 --reason "it was right after all"'],
     notes: 'Nothing is deleted: both entries stay. Taking back a revert makes the first entry hold again.',
   })

@@ -19,7 +19,6 @@ interface Options {
 
 export function addShow(program: Command, context: Context): void {
   declare(program, 'show', {
-    description: 'show one entry in full, with its diff and what takes it back',
     examples: ['show 1042', 'show al_1a2b3c4d --around 3'],
     notes: 'With --format json and --around the answer is {"before": [...], "entry": {...}, "after": [...]}.',
   })

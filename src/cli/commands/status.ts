@@ -8,6 +8,7 @@ import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
+import { underOption } from '../under-option.js';
 
 interface Options {
   readonly check?: true;
@@ -17,7 +18,6 @@ interface Options {
 
 export function addStatus(program: Command, context: Context): void {
   declare(program, 'status', {
-    description: 'what the database holds, how large it is, what is due, and what is wrong',
     examples: ['status', 'status --check --grace 26h --quiet || echo "look at the audit trail"'],
     notes:
       'With --check the exit code is 3 when there is a problem, or something has been due for longer than the grace.',
@@ -27,18 +27,14 @@ export function addStatus(program: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print it as JSON').choices(['json']))
     .action(async (options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const grace = parseDuration(options.grace);
+      const grace = underOption('--grace', () => parseDuration(options.grace));
       const found = await withStore(context, globals, 'read', (store) =>
         status(store, { database: globals.db, now: context.now(), zone: globals.zone, grace }),
       );
       const { stdout } = context.streams;
       const text = options.format === 'json' ? `${JSON.stringify(found)}\n` : statusText(found);
       await stdout.write(
-        !stdout.isTerminal && options.format === 'json'
-          ? text
-          : options.format === 'json'
-            ? visibleJson(text)
-            : visible(text, { newlines: 'keep' }),
+        !stdout.isTerminal && options.format === 'json' ? text : options.format === 'json' ? visibleJson(text) : text,
       );
       if (options.check === true && found.problems.length > 0) {
         throw new DaybookError('findings', found.problems.map((problem) => problem.message).join('; '));
@@ -60,7 +56,9 @@ function statusText(found: Status): string {
     ...found.problems.map(({ code, message }): [string, string] => [`problem ${code}`, message]),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join('');
+  return rows
+    .map(([label, value]) => `${visible(`${label.padEnd(width)}  ${value}`, { newlines: 'mark' })}\n`)
+    .join('');
 }
 
 function size(bytes: number): string {

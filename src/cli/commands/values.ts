@@ -4,7 +4,7 @@ import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import type { ValueCount } from '../../store/audit-store.js';
-import { visible } from '../../terminal/sanitize.js';
+import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
@@ -18,7 +18,6 @@ interface Options extends FilterOptions {
 
 export function addValues(program: Command, context: Context): void {
   const command = declare(program, 'values', {
-    description: 'list the distinct values of a field, most frequent first',
     examples: ['values action', 'values actor --severity error --format json'],
     notes: 'Off a terminal each line is the count, a tab, and the value; nothing behind the tab is null.',
   })
@@ -46,7 +45,10 @@ async function valuesText(
   context: Context,
 ): Promise<string> {
   const { stdout } = context.streams;
-  if (format === 'json') return `${JSON.stringify({ field, values })}\n`;
+  if (format === 'json') {
+    const text = `${JSON.stringify({ field, values })}\n`;
+    return stdout.isTerminal ? visibleJson(text) : text;
+  }
   if (!stdout.isTerminal) {
     return values
       .map(({ value, count }) => `${count}\t${visible(String(value ?? ''), { newlines: 'mark' })}\n`)

@@ -1,6 +1,5 @@
 import type { Conditions, EntityPattern, Filter, ListField, MetadataMatch } from '../../core/filter.js';
 import { LIST_FIELDS } from '../../core/filter.js';
-import { DaybookError } from '../../core/errors.js';
 import type { PrunePlan, ResolvedRule } from '../audit-store.js';
 import { and, concat, list, or, sql, wrap } from './sql.js';
 import type { Sql } from './sql.js';
@@ -58,7 +57,7 @@ export function filterCondition(filter: Filter, alias = 'e'): Sql {
 }
 
 function listCondition(field: ListField, values: readonly string[] | undefined, alias: string): Sql[] {
-  if (values === undefined || values.length === 0) return [];
+  if (values === undefined) return [];
   return [
     values.length === 1
       ? sql(`${alias}.${field} = ?`, values[0] ?? '')
@@ -79,13 +78,12 @@ function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql
 
 function otherConditions(conditions: Conditions, alias: string): Sql[] {
   const pieces: Sql[] = [];
-  if (conditions.entity !== undefined && conditions.entity.length > 0)
-    pieces.push(entityCondition(conditions.entity, alias));
+  if (conditions.entity !== undefined) pieces.push(entityCondition(conditions.entity, alias));
   if (conditions.search !== undefined) {
     // lower() knows ASCII only, which is the promise; LIKE would need escapes and has a limit.
     pieces.push(sql(`instr(lower(${alias}.message), lower(?)) > 0`, conditions.search));
   }
-  if (conditions.changed !== undefined && conditions.changed.length > 0) {
+  if (conditions.changed !== undefined) {
     const below = conditions.changed.map((field) =>
       sql('value = ? OR substr(value, 1, ?) = ?', field, [...field].length + 1, `${field}.`),
     );
@@ -110,19 +108,13 @@ function metadataCondition(match: MetadataMatch, alias: string): Sql {
   return and([sql(`${alias}.metadata <> '{}'`), or(alternatives)]);
 }
 
-/** A segment of digits may be a key or a place in an array. */
+/** A segment of digits may be a key or a place in an array. Keys are quoted as JSON text is. */
 function jsonPaths(path: string): string[] {
   return path
     .split('.')
     .reduce<string[]>(
       (paths, segment) => {
-        if (segment.includes('"')) {
-          throw new DaybookError(
-            'usage',
-            `--meta path ${JSON.stringify(path)} holds a double quote, which cannot be asked for`,
-          );
-        }
-        const keyed = paths.map((start) => `${start}."${segment}"`);
+        const keyed = paths.map((start) => `${start}.${JSON.stringify(segment)}`);
         return /^\d{1,9}$/.test(segment) ? [...keyed, ...paths.map((start) => `${start}[${Number(segment)}]`)] : keyed;
       },
       ['$'],
@@ -163,7 +155,7 @@ export function recordedBy(alias: string, moment: string): Sql {
 /** Whether the rules of a plan let the entry fall: one matches, and each that matches lets it. */
 function due(plan: PrunePlan, alias: string): Sql {
   return and([
-    sql(`${alias}.seq <= ?`, plan.upTo),
+    sql(`+${alias}.seq <= ?`, plan.upTo),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
     or(plan.rules.map((rule) => ruleMatches(rule, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, alias)), falls(rule, alias)])),

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
 import { SCHEMA_VERSION } from './schema.js';
@@ -15,11 +16,13 @@ export interface ConnectionOptions {
 /** Opens a file that must be there; its schema is not looked at. */
 export function openFile(options: ConnectionOptions): Connection {
   const { path } = options;
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = look(path);
   if (found === undefined) {
     throw new DaybookError('missing', `no database at ${path}`, { hint: `daybook --db ${path} init` });
   }
   if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
+  // SQLite would take a device for an empty database, and init would change its mode.
+  if (!found.isFile()) throw new DaybookError('missing', `${path} is not a file`);
   const connection = attempt(
     path,
     () =>
@@ -36,6 +39,15 @@ export function openFile(options: ConnectionOptions): Connection {
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new DaybookError('missing', `${path} cannot be opened (${code ?? String(error)})`, { cause: error });
   }
 }
 

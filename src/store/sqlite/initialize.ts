@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DaybookError } from '../../core/errors.js';
 import { newEntry } from '../../core/entry.js';
@@ -63,7 +63,7 @@ function createFile(path: string): boolean {
 
 function prepare(connection: Connection, options: InitializeOptions, created: boolean): Initialized {
   const { path } = options;
-  const empty = created || statSync(path).size === 0;
+  const empty = created || isBlank(connection);
   const version = empty ? null : schemaVersion(connection);
   if (version !== null && version > SCHEMA_VERSION) throw newerSchema(path, version);
   const own = empty || isOwn(connection);
@@ -78,6 +78,13 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
     connection.pragma('journal_mode = WAL');
   }
   return writing(connection, () => migrate(connection, options, own));
+}
+
+/** Whether nothing was ever put into the database: an empty file, or all that an `init` left that was killed early. */
+function isBlank(connection: Connection): boolean {
+  return ['schema_version', 'user_version', 'application_id'].every(
+    (header) => connection.pragma(header, { simple: true }) === 0,
+  );
 }
 
 function migrate(connection: Connection, options: InitializeOptions, own: boolean): Initialized {

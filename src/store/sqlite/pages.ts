@@ -38,10 +38,14 @@ function column(field: HistoryField): string {
   return field === 'reverted_by' ? revertedBy('e') : `e.${field}`;
 }
 
-/** The value of a field as JSON text: documents as they stand, everything else quoted by SQLite. */
+/**
+ * The value of a field as JSON text on one line: documents as they stand (a line end can only be white space there),
+ * everything else quoted by SQLite.
+ */
 function jsonColumn(field: HistoryField): string {
   if (field === 'seq') return 'e.seq';
-  return JSON_FIELDS.has(field) ? `coalesce(e.${field}, 'null')` : `json_quote(${column(field)})`;
+  if (!JSON_FIELDS.has(field)) return `json_quote(${column(field)})`;
+  return `coalesce(replace(replace(e.${field}, char(10), ' '), char(13), ' '), 'null')`;
 }
 
 /**
@@ -60,11 +64,13 @@ function pageStatement(
   const filter = rule === undefined ? query.filter : rule.filter;
   const until =
     query.doomedBy === undefined ? filter.until : Math.min(horizon(query.doomedBy), filter.until ?? Infinity);
+  // Only the run and the stretch are to be the range that is read. The plus keeps all else out of SQLite's choice: with
+  // statistics that an application left, it would skip through the index, or take a list for the range, and sort.
   const conditions = [
-    ...conditionsOf(query.filter),
+    ...conditionsOf(query.filter, '+e'),
     ...(query.doomedBy === undefined ? [] : [doomed(query.doomedBy)]),
     ...(query.sparedBy === undefined ? [] : [concat('NOT (', doomed(query.sparedBy), ')')]),
-    sql('e.seq <= ?', query.upTo),
+    sql(query.order === 'recorded' ? 'e.seq <= ?' : '+e.seq <= ?', query.upTo),
     ...further,
   ];
   const keyed = concat('SELECT ', selected, ', e.ts_ms AS key_ms, e.seq AS key_seq FROM daybook_entries AS e ');
@@ -173,7 +179,10 @@ export interface DoomedRow {
   readonly rules: readonly boolean[];
 }
 
-/** The next doomed entries of a plan, oldest first. */
+/**
+ * The next doomed entries of a plan, oldest first. What one of them takes back comes with it, however young it is: it
+ * would hold again for as long as they fall apart, and for good where the prune is cut off between them.
+ */
 export function readDoomed(
   connection: Connection,
   plan: PrunePlan,
@@ -189,24 +198,48 @@ export function readDoomed(
     ...(after === undefined ? {} : { after }),
   };
   const selected = concat(
-    'e.seq, e.ts, ',
+    'e.seq, e.ts, e.reverts, ',
     join([fallsByAge(plan), ...plan.rules.map((rule) => ruleMatches(rule))], ', '),
   );
-  const statement = pageStatement(connection, query, selected, sql('?', limit + 1));
-  const found = connection
-    .prepare<unknown[], Cell[]>(statement.sql)
-    .raw()
-    .all(...statement.parameters);
-  const rows = found.slice(0, limit).map((row) => ({
+  const all = (statement: Sql): Cell[][] =>
+    connection
+      .prepare<unknown[], Cell[]>(statement.sql)
+      .raw()
+      .all(...statement.parameters);
+  const found = all(pageStatement(connection, query, selected, sql('?', limit + 1)));
+  const page = found.slice(0, limit);
+  const taking = page.filter((row) => row[2] !== null);
+  const taken = taking.length === 0 ? [] : all(takenBack(selected, seqsOf(taking), seqsOf(page)));
+  const rows = [...page, ...taken].map((row) => ({
     seq: row[0] as number,
     ts: row[1] as string,
-    byAge: row[2] === 1,
-    rules: plan.rules.map((_, position) => row[3 + position] === 1),
+    byAge: row[3] === 1,
+    rules: plan.rules.map((_, position) => row[4 + position] === 1),
   }));
   const last = found[limit - 1];
   const next =
     found.length <= limit || last === undefined ? null : { ms: last.at(-2) as number, seq: last.at(-1) as number };
   return { rows, next };
+}
+
+function seqsOf(rows: readonly (readonly Cell[])[]): string {
+  return JSON.stringify(rows.map((row) => row[0]));
+}
+
+/** What the entries `taking` take back, and what that takes back, and so on, but for what is in `known`. */
+function takenBack(selected: Sql, taking: string, known: string): Sql {
+  return concat(
+    sql(
+      `WITH RECURSIVE taken (id, reverts) AS (
+        SELECT t.id, t.reverts FROM daybook_entries AS t WHERE t.seq IN (SELECT value FROM json_each(?))
+        UNION SELECT t.id, t.reverts FROM taken JOIN daybook_entries AS t ON t.id = taken.reverts) SELECT `,
+      taking,
+    ),
+    selected,
+    ' FROM daybook_entries AS e WHERE e.id IN (SELECT id FROM taken) AND e.seq NOT IN (SELECT value FROM json_each(',
+    sql('?', known),
+    '))',
+  );
 }
 
 /** Where the entry stands that has `offset` newer ones that match, or undefined where there are not so many. */

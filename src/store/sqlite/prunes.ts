@@ -12,7 +12,7 @@ import { chooseDrive, indexedBy } from './drive.js';
 import { keyAt, lastSeq, readDoomed } from './pages.js';
 import type { DoomedRow } from './pages.js';
 import { inserter } from './recording.js';
-import { and, concat, join, sql } from './sql.js';
+import { and, concat, sql } from './sql.js';
 
 /** A prune that gave no sign of life for so long is over, whatever its process id says: ids are used again. */
 const LEASE_MS = 60_000;
@@ -89,8 +89,8 @@ export function forecastPrune(connection: Connection, plan: PrunePlan): PruneFor
     const statement = concat(
       'SELECT e.action AS action, substr(e.ts, 1, 7) AS month, count(*) AS count, sum(',
       falling,
-      ') AS byAge, min(e.ts) AS first, max(e.ts) AS last, min(e.seq) AS firstSeq, max(e.seq) AS lastSeq, ',
-      join(counts, ', '),
+      ') AS byAge, min(e.ts) AS first, max(e.ts) AS last, min(e.seq) AS firstSeq, max(e.seq) AS lastSeq',
+      ...counts.flatMap((count) => [', ', count]),
       doomedFrom(connection, plan),
       ' GROUP BY 1, 2',
     );
@@ -291,7 +291,7 @@ function deleteRows(
       least([before.firstSeq, ...rows.map((row) => row.seq)]),
       greatest([before.lastSeq, ...rows.map((row) => row.seq)]),
       before.firstTs ?? rows[0]?.ts ?? null,
-      rows.at(-1)?.ts ?? before.lastTs,
+      latest([before.lastTs, ...rows.map((row) => row.ts)]),
       prune,
     );
   return batch.last ? closeAccount(connection, prune, 'done', clock) : accountOf(connection, prune);
@@ -305,6 +305,11 @@ function least(values: readonly (number | null)[]): number | null {
 function greatest(values: readonly (number | null)[]): number | null {
   const numbers = values.filter((value) => value !== null);
   return numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b));
+}
+
+/** Times are text of one width, so that their order is that of text. */
+function latest(times: readonly (string | null)[]): string | null {
+  return times.reduce((a, b) => (a === null || (b !== null && b > a) ? b : a), null);
 }
 
 /** Counts, for each checkpoint, what goes before its exports saw it: the next export will say so. */

@@ -1,13 +1,13 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Entry, NewEntry } from '../../core/entry.js';
 import { JSON_FIELDS } from '../../core/entry.js';
-import { newId } from '../../core/identifiers.js';
 import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { findEntry } from './pages.js';
 
+/** `id` comes first, so that it can be left out. */
 const COLUMNS: readonly (keyof NewEntry)[] = [
   'id',
   'ts',
@@ -33,20 +33,26 @@ const COLUMNS: readonly (keyof NewEntry)[] = [
   'source',
 ];
 
-const INSERT = `INSERT INTO daybook_entries (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+function insertOf(columns: readonly string[]): string {
+  return `INSERT INTO daybook_entries (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+    RETURNING seq, id`;
+}
 
-/** Inserts entries one after the other into the transaction that is open, with one prepared statement. */
-export function inserter(
-  connection: Connection,
-  clock: () => number,
-): (entry: NewEntry) => { seq: number; id: string } {
-  const insert = connection.prepare(INSERT);
+/** Inserts entries one after the other into the transaction that is open. The schema gives an id to those without. */
+export function inserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
+  const withId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS));
+  const withoutId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS.slice(1)));
   return (entry) => {
-    const id = entry.id ?? newId();
-    const ts = entry.ts ?? formatTimestamp(clock());
-    const values = COLUMNS.map((column) => (column === 'id' ? id : column === 'ts' ? ts : entry[column]));
-    return { seq: Number(insert.run(values).lastInsertRowid), id };
+    const values = COLUMNS.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column]));
+    const recorded = entry.id === null ? withoutId.get(...values.slice(1)) : withId.get(...values);
+    if (recorded === undefined) throw new DaybookError('failed', 'SQLite said nothing of the entry that it inserted');
+    return recorded;
   };
+}
+
+interface Recorded {
+  readonly seq: number;
+  readonly id: string;
 }
 
 /** Records what is not there yet; an id that is there already is compared instead. Runs in the open transaction. */
@@ -57,9 +63,11 @@ export function recordEntries(
   clock: () => number,
 ): RecordOutcome[] {
   const insert = inserter(connection, clock);
+  const isThere = connection.prepare<[string], number>('SELECT 1 FROM daybook_entries WHERE id = ?').pluck();
   const outcomes: RecordOutcome[] = [];
   for (const { entry, given } of requests) {
-    const known = entry.id === null ? undefined : findEntry(connection, { id: entry.id });
+    const fresh = entry.id === null || isThere.get(entry.id) === undefined;
+    const known = fresh ? undefined : findEntry(connection, { id: entry.id });
     if (known === undefined) {
       outcomes.push({ outcome: 'recorded', ...insert(entry) });
       continue;

@@ -19,9 +19,12 @@ const UUID_V7 = `lower(printf('%08x-%04x-7%s-%s%s-%s',
 /** Text is kept byte for byte, but for NUL, which SQLite's own functions and many programs take for the end. */
 const clean = (column: string): string => `instr(${column}, char(0)) = 0`;
 
-/** UTC of one width, so that text order is time order; strftime turns 30 February into March, which then differs. */
+/**
+ * UTC of one width, so that text order is time order. strftime turns 30 February into March, which then differs; older
+ * releases (3.40 among them) do so only with a modifier.
+ */
 const time = (column: string): string =>
-  `${column} IS strftime('%Y-%m-%dT%H:%M:%fZ', ${column}) AND ${column} >= '0001'`;
+  `${column} IS strftime('%Y-%m-%dT%H:%M:%fZ', ${column}, '+0 days') AND ${column} >= '0001'`;
 
 const object = (column: string): string =>
   `${column} = '{}' OR (json_valid(${column}) AND json_type(${column}) = 'object')`;

@@ -75,8 +75,8 @@ export function beginCheckpoint(
   return writing(connection, () => {
     connection
       .prepare(
-        `INSERT INTO daybook_checkpoints (name, question, filter, pending) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (name) DO UPDATE SET pending = ?4, missed = missed + missed_later, missed_later = 0`,
+        `INSERT INTO daybook_checkpoints (name, question, filter, pending) VALUES (?, ?, ?, ?)
+         ON CONFLICT (name) DO UPDATE SET pending = excluded.pending, missed = missed + missed_later, missed_later = 0`,
       )
       .run(name, question, filterToJson(filter), upTo);
     const begun = readCheckpoint(connection, name);
