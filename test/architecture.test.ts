@@ -1,0 +1,165 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+// The directions of the house hold here even where a lint rule was switched off: this test reads the source itself.
+
+const source = path.resolve(import.meta.dirname, '../src');
+
+interface SourceFile {
+  /** Below src, such as `store/sqlite/schema.ts`. */
+  readonly name: string;
+  readonly area: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+}
+
+interface Import {
+  readonly specifier: string;
+  /** Where a relative import leads, below src; undefined for a package. */
+  readonly target: string | undefined;
+  readonly typeOnly: boolean;
+}
+
+/** What each area may import of ours, and which of the packages that belong to one place. */
+const house: Readonly<Record<string, { areas: readonly string[]; packages: readonly string[] }>> = {
+  core: { areas: ['core'], packages: [] },
+  store: { areas: ['core', 'store'], packages: [] },
+  'store/sqlite': { areas: ['core', 'store', 'store/sqlite'], packages: ['better-sqlite3'] },
+  operations: { areas: ['core', 'store', 'operations'], packages: [] },
+  format: { areas: ['core', 'format', 'terminal'], packages: ['csv-stringify', 'cli-table3', 'string-width'] },
+  terminal: { areas: ['core', 'terminal'], packages: ['chalk', 'cli-table3', 'string-width'] },
+  cli: {
+    areas: ['core', 'store', 'store/sqlite', 'operations', 'format', 'terminal', 'cli'],
+    packages: ['commander', 'chalk'],
+  },
+  /** src/index.ts, the library's door. */
+  '': { areas: ['core', 'store', 'store/sqlite', 'operations', 'format'], packages: [] },
+};
+
+const placedPackages = new Set(Object.values(house).flatMap((rules) => rules.packages));
+
+const files: readonly SourceFile[] = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => {
+    const text = readFileSync(path.join(source, name), 'utf8');
+    return { name, area: areaOf(name), text, imports: importsOf(name, text) };
+  });
+
+function areaOf(name: string): string {
+  if (name.startsWith('store/sqlite/')) return 'store/sqlite';
+  return name.includes('/') ? name.slice(0, name.indexOf('/')) : '';
+}
+
+/** Static, dynamic and side-effect imports, and exports from elsewhere. */
+function importsOf(name: string, text: string): Import[] {
+  const statements =
+    /^\s*(?:import|export)\s+(?<type>type\s)?(?:[\w*$\s{},]+?\sfrom\s+)?'(?<from>[^']+)'|\b(?:import|require)\(\s*['"`](?<call>[^'"`]+)['"`]/gm;
+  return [...text.matchAll(statements)].map(({ groups }) => {
+    const specifier = groups?.['from'] ?? groups?.['call'] ?? '';
+    const target = specifier.startsWith('.') ? path.posix.join(path.posix.dirname(name), specifier) : undefined;
+    return { specifier, target, typeOnly: groups?.['type'] !== undefined };
+  });
+}
+
+/** Every import that breaks a rule, as `file: what it imports`. */
+function breaches(isBreach: (file: SourceFile, imported: Import) => boolean): string[] {
+  return files.flatMap((file) =>
+    file.imports.filter((imported) => isBreach(file, imported)).map(({ specifier }) => `${file.name}: ${specifier}`),
+  );
+}
+
+/** Every line that matches, as `file:line: text`. */
+function linesWith(pattern: RegExp, isExempt: (file: SourceFile) => boolean): string[] {
+  return files
+    .filter((file) => !isExempt(file))
+    .flatMap((file) =>
+      withoutComments(file.text)
+        .split('\n')
+        .flatMap((line, index) => (pattern.test(line) ? [`${file.name}:${index + 1}: ${line.trim()}`] : [])),
+    );
+}
+
+/** Lines keep their numbers. */
+function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*/g, (comment) => comment.replaceAll(/[^\n]/g, ''));
+}
+
+describe('the house', () => {
+  test('has no folder that is not drawn', () => {
+    expect(files.map(({ area }) => area).filter((area) => !(area in house))).toEqual([]);
+  });
+
+  test('reads imports of every form', () => {
+    const text = [
+      "import { one } from './one.js';",
+      "import type { Two } from '../core/two.js';",
+      "import './three.js';",
+      "export * from './four.js';",
+      'export {\n  five,\n  type Six,\n} from "five";'.replaceAll('"', "'"),
+      "const seven = await import('./seven.js');",
+    ].join('\n');
+    expect(importsOf('cli/commands/note.ts', text)).toEqual([
+      { specifier: './one.js', target: 'cli/commands/one.js', typeOnly: false },
+      { specifier: '../core/two.js', target: 'cli/core/two.js', typeOnly: true },
+      { specifier: './three.js', target: 'cli/commands/three.js', typeOnly: false },
+      { specifier: './four.js', target: 'cli/commands/four.js', typeOnly: false },
+      { specifier: 'five', target: undefined, typeOnly: false },
+      { specifier: './seven.js', target: 'cli/commands/seven.js', typeOnly: false },
+    ]);
+  });
+
+  test('lets data flow one way', () => {
+    const isBreach = (file: SourceFile, { target, typeOnly }: Import): boolean => {
+      if (target === undefined) return false;
+      // Format and store never meet; the shape of a cell is all that both know.
+      if (file.area === 'format' && target === 'store/audit-store.js' && typeOnly) return false;
+      return !house[file.area]?.areas.includes(areaOf(target));
+    };
+    expect(breaches(isBreach)).toEqual([]);
+  });
+
+  test('stays inside src', () => {
+    expect(breaches((_, { target }) => target?.startsWith('..') === true)).toEqual([]);
+  });
+
+  test('keeps each package that has a place in its place', () => {
+    const isBreach = (file: SourceFile, { specifier, target }: Import): boolean => {
+      const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '';
+      return target === undefined && placedPackages.has(name) && !house[file.area]?.packages.includes(name);
+    };
+    expect(breaches(isBreach)).toEqual([]);
+  });
+
+  test('lets format know how text looks on a screen, but no screen', () => {
+    const looks = new Set(['terminal/colour.js', 'terminal/sanitize.js', 'terminal/time.js', 'terminal/width.js']);
+    const isBreach = (file: SourceFile, { target }: Import): boolean =>
+      file.area === 'format' && target !== undefined && areaOf(target) === 'terminal' && !looks.has(target);
+    expect(breaches(isBreach)).toEqual([]);
+  });
+
+  test('lets operations and the interface of the store know no engine', () => {
+    const isBreach = (file: SourceFile, { target }: Import): boolean =>
+      ['operations', 'format'].includes(file.area) &&
+      target !== undefined &&
+      target.startsWith('store/') &&
+      target !== 'store/audit-store.js';
+    expect(breaches(isBreach)).toEqual([]);
+  });
+
+  test('touches the process in cli and terminal alone', () => {
+    const mayTouch = (file: SourceFile): boolean => ['cli', 'terminal'].includes(file.area);
+    expect(linesWith(/\bprocess\s*(?:\.|\[|\?\.)|=\s*process\b|'(?:node:)?process'/, mayTouch)).toEqual([]);
+  });
+
+  test('keeps SQL inside its engine', () => {
+    // Help texts of commands show SQL to people.
+    const mayHold = (file: SourceFile): boolean =>
+      file.area === 'store/sqlite' || file.name.startsWith('cli/commands/') || file.name.startsWith('cli/help');
+    expect(linesWith(/\b(?:SELECT|INSERT INTO|DELETE FROM)\b/, mayHold)).toEqual([]);
+  });
+
+  test('never ends the process by force, which would cut off what is still in a pipe', () => {
+    expect(linesWith(/\bprocess\.exit\(/, () => false)).toEqual([]);
+  });
+});
