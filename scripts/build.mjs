@@ -71,6 +71,8 @@ async function buildProgram() {
     build({
       ...program,
       entryPoints: Object.fromEntries(LIBRARIES.map((name) => [libraryFile(name), name])),
+      // Who requires a file as an ES module gets all of it as the default export: where there is no other, it is that.
+      footer: { js: "if(Object.keys(module.exports).join()==='default')module.exports=module.exports.default;" },
       plugins: [lazyChildProcess],
     }),
   ]);

@@ -1,7 +1,35 @@
-export { ENTRY_FIELDS, newEntry } from './core/entry.js';
-export type { Actor, Entry, HistoryEntry, JsonText, NewEntry } from './core/entry.js';
+/**
+ * daybook for TypeScript applications: the same store and the same operations as the program.
+ *
+ * @example
+ * const store = openTrail('audit.db');
+ * await record(store, entryOf({ action: 'login', actor: 'u-42', actor_type: 'user' }));
+ * for await (const page of history(store, request, { as: 'entries' })) console.log(page);
+ * await store.close();
+ */
+export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
+export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
 export { DaybookError } from './core/errors.js';
 export type { ErrorKind } from './core/errors.js';
-export type { Filter } from './core/filter.js';
-export { openSqliteStore } from './store/sqlite/sqlite-store.js';
-export type { AuditStore } from './store/audit-store.js';
+export type { Conditions, EntityPattern, Filter, MetadataMatch } from './core/filter.js';
+export { parseFilter, filterQuestion } from './core/filter-text.js';
+export type { FilterInput } from './core/filter-text.js';
+export type { PruneAccount } from './core/prune-account.js';
+export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
+
+export { backup } from './operations/backup.js';
+export { exportPages, beginExport } from './operations/export.js';
+export { follow } from './operations/follow.js';
+export { history } from './operations/history.js';
+export type { HistoryRequest } from './operations/history.js';
+export { executePrune, policyRules, preparePrune, rehearsePrune } from './operations/prune.js';
+export type { PruneRequest, PruneResult } from './operations/prune.js';
+export type { Content, Reading } from './operations/reading.js';
+export { record } from './operations/record.js';
+export { removePolicy, setPolicy } from './operations/retention.js';
+export { findEntry, revert } from './operations/revert.js';
+export { status } from './operations/status.js';
+export type { Status } from './operations/status.js';
+
+export { entryOf, initializeTrail, openTrail, recordIn } from './library.js';
+export type { EntryFields, TrailOptions } from './library.js';

@@ -38,7 +38,7 @@ export async function withStore<T>(
     readonly: mode === 'read',
     busyTimeout: globals.busyTimeout,
     clock: context.now,
-    presence: { host: context.host(), pid: context.pid, lives: context.lives },
+    presence: context.presence,
   });
   try {
     return await work(store);
@@ -58,7 +58,7 @@ export async function interruptible<T>(context: Context, work: (signal: AbortSig
   }
 }
 
-/** Says something for people on stderr, unless they asked for quiet. */
+/** Says something for people in one line of stderr, unless they asked for quiet. */
 export async function note(context: Context, globals: Globals, text: string): Promise<void> {
-  if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'keep' })}\n`);
+  if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`);
 }

@@ -1,3 +1,4 @@
+import type { Presence } from '../store/sqlite/prunes.js';
 import type { Streams } from '../terminal/streams.js';
 
 /** Everything that a command touches of the world around it, so that a test can give it another one. */
@@ -9,9 +10,7 @@ export interface Context {
   /** Who runs the program, by the operating system. */
   readonly user: () => string;
   readonly host: () => string;
-  readonly pid: number;
-  /** Whether a process with this id lives on this host. */
-  readonly lives: (pid: number) => boolean;
+  readonly presence: Presence;
   /** Calls back at the first interrupt; the function returned stops listening. */
   readonly onInterrupt: (interrupted: () => void) => () => void;
 }

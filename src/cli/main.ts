@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
+import { thisProcess } from '../presence.js';
 import { systemStreams } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { wholeProgram } from './program.js';
@@ -23,8 +24,7 @@ function systemContext(): Context {
     now: Date.now,
     user,
     host: hostname,
-    pid: process.pid,
-    lives,
+    presence: thisProcess(),
     onInterrupt: (interrupted) => {
       // Once only: a second interrupt ends the program the hard way.
       const listener = (): void => interrupted();
@@ -44,13 +44,5 @@ function user(): string {
     return userInfo().username;
   } catch {
     return `uid:${process.getuid?.() ?? 'unknown'}`;
-  }
-}
-
-function lives(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -152,8 +152,7 @@ async function sayPlan(
       count === 0 ? [] : [`  checkpoint ${checkpoint} has not exported ${count} of them`],
     ),
   ];
-  const { visible } = await import('../terminal/sanitize.js');
-  await note(context, globals, lines.map((line) => visible(line, { newlines: 'mark' })).join('\n'));
+  for (const line of lines) await note(context, globals, line);
 }
 
 async function printResult(result: PruneResult, options: PruneOptions, context: Context): Promise<void> {

@@ -41,7 +41,6 @@ export const JSON_FIELDS: ReadonlySet<HistoryField> = new Set([
 ] as const);
 
 export const SEVERITIES = ['info', 'warning', 'error'] as const;
-export type Severity = (typeof SEVERITIES)[number];
 
 /**
  * A JSON document as text. Documents stay text from end to end: a JavaScript number would lose digits beyond 2^53.

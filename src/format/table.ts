@@ -54,7 +54,7 @@ export async function tableFormatter(options: TableOptions): Promise<TableFormat
       for (const [index, entry] of entries.entries()) {
         if (view.day !== undefined) {
           const today = view.day(entry);
-          if (today !== day) text += `${options.palette.heading(today)}\n`;
+          if (today !== day) text += `${options.palette.heading(ruler.truncate(today, options.width))}\n`;
           day = today;
         }
         text += `${lines[index] ?? ''}\n`;

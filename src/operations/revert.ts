@@ -4,7 +4,7 @@ import type { Actor, Entry, HistoryEntry } from '../core/entry.js';
 import type { AuditStore } from '../store/audit-store.js';
 
 /** Reads `<seq|id>` as the contract has it: an id is never all digits. */
-export function entryKey(text: string): { readonly seq: number } | { readonly id: string } {
+function entryKey(text: string): { readonly seq: number } | { readonly id: string } {
   return /^\d+$/.test(text) ? { seq: Number(text) } : { id: text };
 }
 

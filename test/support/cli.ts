@@ -140,8 +140,7 @@ async function invoke(words: readonly string[], options: CliOptions, database: s
     now: () => Date.parse(options.now ?? NOW),
     user: () => options.user ?? 'alice',
     host: () => options.host ?? 'desk',
-    pid: process.pid,
-    lives: () => true,
+    presence: { host: options.host ?? 'desk', pid: process.pid, lives: () => true },
     onInterrupt: (interrupted) => {
       if (options.interrupt === true) interrupted();
       return () => undefined;

@@ -91,7 +91,9 @@ function addList(group: Command, context: Context): void {
       if (policies.length === 0) return note(context, globals, 'there are no retention policies');
       const rows = policies.map((policy) => [policy.name, describeLimits(policy), describeFilter(policy.filter)]);
       if (!stdout.isTerminal) {
-        return stdout.write(rows.map((row) => `${visible(row.join('\t'), { newlines: 'mark' })}\n`).join(''));
+        return stdout.write(
+          rows.map((row) => `${row.map((cell) => visible(cell, { newlines: 'mark' })).join('\t')}\n`).join(''),
+        );
       }
       const [{ plainTable }, { palette }] = await Promise.all([
         import('../../format/table.js'),

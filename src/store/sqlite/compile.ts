@@ -44,7 +44,7 @@ export function conditionsOf(filter: Filter, alias = 'e'): Sql[] {
 }
 
 /** The time window of a filter. */
-export function windowOf(filter: Pick<Filter, 'since' | 'until'>, alias = 'e'): Sql[] {
+function windowOf(filter: Pick<Filter, 'since' | 'until'>, alias = 'e'): Sql[] {
   return [
     ...(filter.since === undefined ? [] : [sql(`${alias}.ts_ms >= ?`, filter.since)]),
     ...(filter.until === undefined ? [] : [sql(`${alias}.ts_ms <= ?`, filter.until)]),

@@ -149,26 +149,25 @@ export function readLines(connection: Connection, query: PageQuery, columns: rea
   const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')}) AS line`;
   const page = pageStatement(connection, query, sql(line), sql('?', query.limit));
   const statement = concat(
-    `SELECT CAST(group_concat(line, char(10)) AS BLOB), count(*), min(key_seq), max(key_seq),
+    `SELECT CAST(group_concat(line, char(10)) || char(10) AS BLOB), count(*), min(key_seq), max(key_seq),
       group_concat(key_ms || ' ' || key_seq, ',') FROM (`,
     page,
     ')',
   );
-  const [text, count, firstSeq, lastSeq, keys] = connection
+  const [text, count, least, greatest, keys] = connection
     .prepare<unknown[], [Buffer | null, number, number | null, number | null, string | null]>(statement.sql)
     .raw()
     .get(...statement.parameters) ?? [null, 0, null, null, null];
-  if (text === null || keys === null) return { lines: new Uint8Array(), count: 0, firstSeq, lastSeq, next: null };
+  const range = { firstSeq: least, lastSeq: greatest };
+  if (text === null || keys === null) return { lines: new Uint8Array(), count: 0, ...range, next: null };
   const [ms, seq] = keys
     .slice(keys.lastIndexOf(',') + 1)
     .split(' ')
     .map(Number);
   // SQLite does not look at the bytes that another program stored as text; what leaves here is UTF-8.
-  const lines = Buffer.concat([isUtf8(text) ? text : Buffer.from(text.toString('utf8')), LINE_FEED]);
-  return { lines, count, firstSeq, lastSeq, next: count < query.limit ? null : { ms: ms ?? 0, seq: seq ?? 0 } };
+  const lines = isUtf8(text) ? text : Buffer.from(text.toString('utf8'));
+  return { lines, count, ...range, next: count < query.limit ? null : { ms: ms ?? 0, seq: seq ?? 0 } };
 }
-
-const LINE_FEED = Buffer.from('\n');
 
 /** A doomed entry as a batch of a prune needs it. */
 export interface DoomedRow {

@@ -26,8 +26,11 @@ const clean = (column: string): string => `instr(${column}, char(0)) = 0`;
 const time = (column: string): string =>
   `${column} IS strftime('%Y-%m-%dT%H:%M:%fZ', ${column}, '+0 days') AND ${column} >= '0001'`;
 
-const object = (column: string): string =>
-  `${column} = '{}' OR (json_valid(${column}) AND json_type(${column}) = 'object')`;
+/** JSON ends at NUL for SQLite, whatever stands behind it. */
+const json = (column: string, type: string): string =>
+  `json_valid(${column}) AND json_type(${column}) = '${type}' AND ${clean(column)}`;
+
+const object = (column: string): string => `${column} = '{}' OR (${json(column, 'object')})`;
 
 const ENTRIES = `
 CREATE TABLE daybook_entries (
@@ -50,7 +53,7 @@ CREATE TABLE daybook_entries (
   metadata TEXT NOT NULL DEFAULT '{}' CHECK (${object('metadata')}),
   old_values TEXT CHECK (old_values IS NULL OR ${object('old_values')}),
   new_values TEXT CHECK (new_values IS NULL OR ${object('new_values')}),
-  changed_fields TEXT CHECK (changed_fields IS NULL OR (json_valid(changed_fields) AND json_type(changed_fields) = 'array')),
+  changed_fields TEXT CHECK (changed_fields IS NULL OR (${json('changed_fields', 'array')})),
   correlation_id TEXT CHECK (${clean('correlation_id')}),
   reverts TEXT CHECK (${clean('reverts')}),
   source TEXT CHECK (${clean('source')}),

@@ -1,0 +1,16 @@
+import { hostname } from 'node:os';
+import type { Presence } from './store/sqlite/prunes.js';
+
+/** This process, for the lease that keeps two prunes apart. */
+export function thisProcess(): Presence {
+  return { host: hostname(), pid: process.pid, lives };
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It is there, and belongs to somebody else.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
