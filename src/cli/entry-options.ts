@@ -7,6 +7,7 @@ import { collapse, redact } from '../core/redact.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { validateEntry } from '../core/validate.js';
 import type { RecordRequest } from '../store/audit-store.js';
+import { note } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 import { valueOrFile } from './input.js';
@@ -39,6 +40,7 @@ export async function entryFromOptions(
   const { globals, context, defaults } = run;
   const now = context.now();
   const ts = options.ts === undefined ? undefined : formatTimestamp(await instant(options.ts, now, globals.zone));
+  const { given, unhidden } = documents(options);
   const request = validateEntry(
     {
       action: options.action,
@@ -48,7 +50,7 @@ export async function entryFromOptions(
       entity_name: options.entityName,
       scope: options.scope,
       message: options.message,
-      ...documents(options),
+      ...given,
       correlation_id: options.correlation,
       ts,
       id: options.id,
@@ -56,6 +58,10 @@ export async function entryFromOptions(
     'usage',
     { documents: 'text', now, defaults },
   );
+  // A field may be absent for good reasons; but a slip of the pen would keep a secret for ever.
+  if (unhidden.length > 0) {
+    await note(context, globals, `--redact ${unhidden.join(', ')}: nothing of that name is in the entry`);
+  }
   return request;
 }
 
@@ -74,10 +80,13 @@ function entityParts(entity: string | undefined): { entity_type?: string; entity
 }
 
 /** The documents of an entry. What is redacted is compared first: the field is still named as changed. */
-function documents(
-  options: EntryOptions,
-): Partial<Pick<NewEntry, 'metadata' | 'old_values' | 'new_values' | 'changed_fields'>> {
+function documents(options: EntryOptions): {
+  readonly given: Partial<Pick<NewEntry, 'metadata' | 'old_values' | 'new_values' | 'changed_fields'>>;
+  /** The paths that were to be redacted and were not found. */
+  readonly unhidden: readonly string[];
+} {
   const paths = options.redact ?? [];
+  const found = new Set<string>();
   const read = (value: string | undefined, option: string): string | undefined => {
     if (value === undefined) return undefined;
     try {
@@ -89,8 +98,12 @@ function documents(
       throw error;
     }
   };
-  const hide = (text: string | undefined): string | undefined =>
-    text === undefined || paths.length === 0 ? text : redact(text, paths).text;
+  const hide = (text: string | undefined): string | undefined => {
+    if (text === undefined || paths.length === 0) return text;
+    const redacted = redact(text, paths);
+    for (const path of redacted.found) found.add(path);
+    return redacted.text;
+  };
 
   const before = read(options.old, '--old');
   const after = read(options.new, '--new');
@@ -103,8 +116,10 @@ function documents(
     ...(before === undefined ? {} : { old_values: hide(before) ?? null }),
     ...(after === undefined ? {} : { new_values: hide(after) ?? null }),
   };
-  if (paths.length === 0 || !isObject(before) || !isObject(after)) return given;
-  return { ...given, changed_fields: JSON.stringify(collapse(changedFields(before, after), paths)) };
+  const unhidden = paths.filter((path) => !found.has(path));
+  if (paths.length === 0 || !isObject(before) || !isObject(after)) return { given, unhidden };
+  const changed = JSON.stringify(collapse(changedFields(before, after), paths));
+  return { given: { ...given, changed_fields: changed }, unhidden };
 }
 
 /** What is no object is refused by the rules of an entry, in their words. */

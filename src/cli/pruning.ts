@@ -127,7 +127,23 @@ function entries(count: number): string {
   return count === 1 ? '1 entry' : `${count} entries`;
 }
 
-const MOST_LISTED = 12;
+const MOST_LISTED = 24;
+
+/** By month; a long history by year, which says more than a dozen of its months. */
+function datesListed(
+  forecast: PruneForecast,
+  listed: (pairs: readonly (readonly [string, number])[]) => string,
+): string {
+  if (forecast.months.length <= MOST_LISTED) {
+    return `months: ${listed(forecast.months.map(({ month, count }) => [month, count]))}`;
+  }
+  const years = new Map<string, number>();
+  for (const { month, count } of forecast.months) {
+    const year = month.slice(0, 4);
+    years.set(year, (years.get(year) ?? 0) + count);
+  }
+  return `years: ${listed([...years])}`;
+}
 
 /** What would go, for people. */
 async function sayPlan(
@@ -146,7 +162,7 @@ async function sayPlan(
     `${verb} ${entries(forecast.count)}: ${forecast.byAge} by age, ${forecast.byCount} by count`,
     `  dated ${forecast.first ?? ''} to ${forecast.last ?? ''}`,
     `  actions: ${listed(forecast.actions.map(({ action, count }) => [action, count]))}`,
-    `  months: ${listed(forecast.months.map(({ month, count }) => [month, count]))}`,
+    `  ${datesListed(forecast, listed)}`,
     ...forecast.rules.flatMap((rule) => (rule.name === null ? [] : [`  policy ${rule.name}: ${rule.deleted}`])),
     ...forecast.unseen.flatMap(({ checkpoint, count }) =>
       count === 0 ? [] : [`  checkpoint ${checkpoint} has not exported ${count} of them`],
