@@ -3,7 +3,8 @@ import { VERSION } from '../core/version.js';
 import type { Context } from './context.js';
 import { addGlobalOptions, commandWord } from './globals.js';
 
-type Add = (program: Command, context: Context) => void;
+/** `whole` makes the program with every command, for the one that describes them all. */
+type Add = (program: Command, context: Context, whole: () => Promise<Command>) => void;
 
 interface CommandEntry {
   readonly description: string;
@@ -78,8 +79,9 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 const AFTER_HELP = `
 Exit codes:
-  0 done   1 failed   2 wrong usage   3 a check found something   4 no such database or entry
-  5 busy, try again   6 bad input data   7 refused   130 interrupted
+  0 done   1 failed   2 wrong usage   3 a check found something
+  4 no such database or entry   5 busy, try again   6 bad input data
+  7 refused   130 interrupted
 
 Examples:
   daybook init
@@ -112,7 +114,7 @@ async function addWhole(program: Command, name: string, context: Context): Promi
   const entry = COMMANDS[name];
   if (entry === undefined) return;
   const add = await entry.load();
-  add(program, context);
+  add(program, context, () => wholeProgram(context));
   const command = program.commands.at(-1)?.description(entry.description);
   if (entry.alias !== undefined) command?.alias(entry.alias);
 }

@@ -1,6 +1,4 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createGzip } from 'node:zlib';
 import type { Context } from './context.js';
 
 /** Where an export goes: a file that appears whole, or stdout. */
@@ -36,7 +34,7 @@ export async function openTarget(options: TargetOptions, context: Context): Prom
   };
 }
 
-function stdoutTarget(gzip: boolean, context: Context): Target {
+async function stdoutTarget(gzip: boolean, context: Context): Promise<Target> {
   const { stdout } = context.streams;
   const hash = createHash('sha256');
   let bytes = 0;
@@ -45,22 +43,16 @@ function stdoutTarget(gzip: boolean, context: Context): Target {
     bytes += chunk.byteLength;
     await stdout.write(chunk);
   };
-  const compressor = gzip ? createGzip() : undefined;
-  const drained = (async () => {
-    for await (const chunk of compressor ?? []) await put(chunk as Uint8Array);
-  })();
-  drained.catch(() => undefined);
+  const compressor = gzip ? (await import('../operations/gzip.js')).gzipInto(put) : undefined;
   return {
     isTerminal: stdout.isTerminal && !gzip,
     write: async (chunk) => {
       if (chunk.length === 0) return;
       const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-      if (compressor === undefined) return put(data);
-      if (!compressor.write(data)) await Promise.race([once(compressor, 'drain'), drained]);
+      await (compressor === undefined ? put(data) : compressor.write(data));
     },
     finish: async () => {
-      compressor?.end();
-      await drained;
+      await compressor?.end();
       return { bytes, sha256: hash.digest('hex') };
     },
     abandon: async () => {},

@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createGzip } from 'node:zlib';
-import type { Gzip } from 'node:zlib';
 import { DaybookError } from '../core/errors.js';
+import { gzipInto } from './gzip.js';
 
 export interface OutputFile {
   write(chunk: string | Uint8Array): Promise<void>;
@@ -92,7 +90,7 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
     pending.catch(() => undefined);
     await failing(path, previous);
   };
-  const compressor = options.gzip ? compress(put) : undefined;
+  const compressor = options.gzip ? gzipInto(put) : undefined;
   const write = async (chunk: string | Uint8Array): Promise<void> => {
     const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     await (compressor === undefined ? put(data) : compressor.write(data));
@@ -145,29 +143,6 @@ async function putInPlace(place: string, path: string, force: boolean): Promise<
   } finally {
     await folder.close();
   }
-}
-
-interface Compressor {
-  write(chunk: Uint8Array): Promise<void>;
-  end(): Promise<void>;
-}
-
-function compress(put: (chunk: Uint8Array) => Promise<void>): Compressor {
-  const gzip: Gzip = createGzip();
-  const drained = (async () => {
-    for await (const chunk of gzip) await put(chunk as Uint8Array);
-  })();
-  drained.catch(() => undefined);
-  return {
-    write: async (chunk) => {
-      // Once the drain has failed nobody reads any more: wait for whichever comes first.
-      if (!gzip.write(chunk)) await Promise.race([once(gzip, 'drain'), drained]);
-    },
-    end: async () => {
-      gzip.end();
-      await drained;
-    },
-  };
 }
 
 /** Gives what the file system says the words and the kind of the contract. */

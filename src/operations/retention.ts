@@ -50,9 +50,10 @@ export async function removePolicy(store: AuditStore, name: string, actor: Actor
 
 function checkPolicy(policy: Policy, confirmed: boolean): void {
   if (policy.maxAge === null && policy.maxEntries === null) {
-    throw new DaybookError('usage', `policy ${policy.name} needs --max-age or --max-entries`, {
-      hint: `daybook retention set ${policy.name} --max-age 90d`,
-    });
+    // The same command without its filter would be a policy for every entry.
+    const hint =
+      Object.keys(policy.filter).length > 0 ? {} : { hint: `daybook retention set ${policy.name} --max-age 90d` };
+    throw new DaybookError('usage', `policy ${policy.name} needs --max-age or --max-entries`, hint);
   }
   checkKeep(policy.maxEntries, '--max-entries');
   if (policy.maxAge === null) return;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { declare } from '../command.js';
 import type { Context } from '../context.js';
 
-export function addCompletion(program: Command, context: Context): void {
+export function addCompletion(program: Command, context: Context, whole: () => Promise<Command>): void {
   declare(program, 'completion', {
     examples: [
       'completion bash > /etc/bash_completion.d/daybook',
@@ -12,11 +12,10 @@ export function addCompletion(program: Command, context: Context): void {
   })
     .addArgument(new Argument('<shell>', 'the shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const [{ completionScript }, { describeCommand }, { wholeProgram }] = await Promise.all([
+      const [{ completionScript }, { describeCommand }] = await Promise.all([
         import('../completion.js'),
         import('../command-tree.js'),
-        import('../program.js'),
       ]);
-      await context.streams.stdout.write(completionScript(shell, describeCommand(await wholeProgram(context))));
+      await context.streams.stdout.write(completionScript(shell, describeCommand(await whole())));
     });
 }

@@ -1,37 +1,14 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Entry, NewEntry } from '../../core/entry.js';
-import { JSON_FIELDS } from '../../core/entry.js';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { findEntry } from './pages.js';
 
-/** `id` comes first, so that it can be left out. */
-const COLUMNS: readonly (keyof NewEntry)[] = [
-  'id',
-  'ts',
-  'recorded_at',
-  'category',
-  'action',
-  'severity',
-  'actor',
-  'actor_type',
-  'actor_name',
-  'recorded_by',
-  'scope',
-  'entity_type',
-  'entity_id',
-  'entity_name',
-  'message',
-  'metadata',
-  'old_values',
-  'new_values',
-  'changed_fields',
-  'correlation_id',
-  'reverts',
-  'source',
-];
+/** All but the seq, which is the trail's to give. The id comes first, so that it can be left out. */
+const COLUMNS = ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[];
 
 function insertOf(columns: readonly string[]): string {
   return `INSERT INTO daybook_entries (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
