@@ -32,4 +32,4 @@ export { status } from './operations/status.js';
 export type { Status } from './operations/status.js';
 
 export { entryOf, initializeTrail, openTrail, recordIn } from './library.js';
-export type { EntryFields, TrailOptions } from './library.js';
+export type { EntryFields, OpenConnection, TrailOptions } from './library.js';

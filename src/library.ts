@@ -17,6 +17,11 @@ export interface TrailOptions {
 
 const BUSY_TIMEOUT = 5000;
 
+/** What `recordIn` needs of a better-sqlite3 connection: who uses the library need not have its types. */
+export interface OpenConnection {
+  prepare(sql: string): { run(...values: unknown[]): { readonly lastInsertRowid: number | bigint } };
+}
+
 /** The fields of an entry as an application has them: documents may be plain values, bigint included. */
 export type EntryFields = { readonly [Field in keyof NewEntry]?: unknown } & { readonly action: string };
 
@@ -75,6 +80,6 @@ export function entryOf(fields: EntryFields): RecordRequest {
  *   recordIn(database, { action: 'update', entity_type: 'settings', entity_id: '1', actor: 'u-42' });
  * }).immediate();
  */
-export function recordIn(database: Connection, fields: EntryFields): Pick<Entry, 'seq' | 'id'> {
-  return inserter(database, Date.now)(entryOf(fields).entry);
+export function recordIn(database: OpenConnection, fields: EntryFields): Pick<Entry, 'seq' | 'id'> {
+  return inserter(database as Connection, Date.now)(entryOf(fields).entry);
 }

@@ -21,8 +21,22 @@ export function declare(parent: Command, usage: string, text: CommandText): Comm
   command.version(VERSION, '-V, --version');
   command.options.find((option) => option.long === '--version')?.hideHelp();
   const examples = text.examples.map((example) => `  daybook ${example}`).join('\n');
-  const notes = text.notes === undefined ? '' : `\n${text.notes}\n`;
+  const notes = text.notes === undefined ? '' : `\n${filled(text.notes)}\n`;
   return command.addHelpText('after', `${notes}\nExamples:\n${examples}`);
+}
+
+const HELP_WIDTH = 80;
+
+/** Breaks a text into lines anew. */
+function filled(text: string): string {
+  const lines = [''];
+  for (const word of text.split(/\s+/)) {
+    const line = lines.at(-1) ?? '';
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + word.length < HELP_WIDTH) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join('\n');
 }
 
 /** Runs `work` with the trail open, and closes it whatever happens. */

@@ -83,7 +83,6 @@ function scanDocument(text: JsonText, depth: number): void {
       case 0x5d: // ]
         open.pop();
         keys = open.at(-1) ?? null;
-        keyIsNext = false;
         break;
       case 0x2c: // ,
         keyIsNext = keys !== null;

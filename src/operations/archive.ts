@@ -41,13 +41,16 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
     force: false,
     gzip,
     verify: async (place) => {
-      const read = await readBack(place, gzip);
-      if (read.count !== count || read.sha256 !== written.digest('hex')) {
-        throw new DaybookError(
+      const differs = (cause?: unknown): DaybookError =>
+        new DaybookError(
           'failed',
           `the archive ${options.path} does not read back as it was written: nothing was deleted`,
+          { cause },
         );
-      }
+      const read = await readBack(place, gzip).catch((error: unknown) => {
+        throw differs(error);
+      });
+      if (read.count !== count || read.sha256 !== written.digest('hex')) throw differs();
     },
   });
   try {
