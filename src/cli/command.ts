@@ -72,6 +72,11 @@ export async function interruptible<T>(context: Context, work: (signal: AbortSig
   }
 }
 
+/** So many entries, in words. */
+export function entries(count: number): string {
+  return count === 1 ? '1 entry' : `${count} entries`;
+}
+
 /** Says something for people in one line of stderr, unless they asked for quiet. */
 export async function note(context: Context, globals: Globals, text: string): Promise<void> {
   if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`);

@@ -5,7 +5,7 @@ import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { PreparedPrune, PruneResult } from '../operations/prune.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
-import { interruptible, note, withStore } from './command.js';
+import { entries, interruptible, note, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -57,7 +57,9 @@ export async function runPrune(
       );
     }
     const prepared = await preparePrune(store, { command, rules: resolved, actor: globals.actor, reason }, now);
-    await sayPlan(prepared.forecast, options, globals, context);
+    if (prepared.forecast.count > 0) await sayPlan(prepared.forecast, options, globals, context);
+    else if (resolved.length > 0)
+      await note(context, globals, command === 'clear' ? 'the trail is empty' : 'nothing is due');
     if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
     const archive = await archivePath(options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
@@ -103,7 +105,7 @@ async function archivePath(options: PruneOptions, forecast: PruneForecast, now: 
       : archiveName(options.archiveDir, forecast, formatTimestamp(now));
   if (path !== undefined) {
     const { refuseExisting } = await import('../operations/output-file.js');
-    await refuseExisting(path, false);
+    await refuseExisting(path, 'never');
   }
   return path;
 }
@@ -115,16 +117,12 @@ async function ask(command: string, count: number, context: Context): Promise<vo
       'refused',
       `${command} deletes ${entries(count)}, and nobody is there to be asked: nothing was deleted`,
       {
-        hint: `daybook ${command} … --yes`,
+        hint: '… --yes',
       },
     );
   }
   if (await confirm(context.streams, `Delete ${entries(count)}?`)) return;
   throw new DaybookError('refused', 'not confirmed: nothing was deleted');
-}
-
-function entries(count: number): string {
-  return count === 1 ? '1 entry' : `${count} entries`;
 }
 
 const MOST_LISTED = 24;
@@ -152,7 +150,6 @@ async function sayPlan(
   globals: Globals,
   context: Context,
 ): Promise<void> {
-  if (forecast.count === 0) return note(context, globals, 'nothing is due');
   const verb = options.dryRun === true ? 'would delete' : 'will delete';
   const listed = (pairs: readonly (readonly [string, number])[]): string => {
     const shown = pairs.slice(0, MOST_LISTED).map(([name, count]) => `${name} ${count}`);

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../core/errors.js';
+import { shellWord } from '../core/shell.js';
 import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
@@ -30,8 +31,8 @@ export async function run(words: readonly string[], context: Context): Promise<n
       // Help has no colours; asking Node would open the streams.
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => (context.streams.stdout.isTerminal ? context.streams.stdout.columns : 100),
-      getErrHelpWidth: () => (context.streams.stderr.isTerminal ? context.streams.stderr.columns : 100),
+      getOutHelpWidth: () => (context.streams.stdout.isTerminal ? context.streams.stdout.columns : 80),
+      getErrHelpWidth: () => (context.streams.stderr.isTerminal ? context.streams.stderr.columns : 80),
     });
     command.hook('preAction', (_program, action) => {
       current = action;
@@ -67,7 +68,9 @@ export async function run(words: readonly string[], context: Context): Promise<n
   async function say(message: string, hint?: string): Promise<void> {
     // A value in a message may hold line feeds, and must not be able to pass for a message of its own.
     await write(visible(message, { newlines: 'mark' }));
-    if (hint !== undefined) await write(visible(`try: ${hint}`, { newlines: 'mark' }));
+    if (hint === undefined) return;
+    const given = ['daybook', ...words.map(shellWord)].join(' ');
+    await write(visible(`try: ${hint.replace(/^…/, () => given)}`, { newlines: 'mark' }));
   }
 
   async function write(line: string): Promise<void> {

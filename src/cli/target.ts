@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { DaybookError } from '../core/errors.js';
 import type { Context } from './context.js';
 
 /** Where an export goes: a file that appears whole, or stdout. */
@@ -18,7 +19,12 @@ export interface TargetOptions {
 
 /** Opens the target. Throws kind `refused` for a file that exists, unless `force`. */
 export async function openTarget(options: TargetOptions, context: Context): Promise<Target> {
-  if (options.output === undefined || options.output === '-') return stdoutTarget(options.gzip === true, context);
+  if (options.output === undefined || options.output === '-') {
+    if (options.gzip === true && context.streams.stdout.isTerminal) {
+      throw new DaybookError('refused', 'compressed entries are not for a terminal', { hint: '… -o entries.gz' });
+    }
+    return stdoutTarget(options.gzip === true, context);
+  }
   const { openOutput } = await import('../operations/output-file.js');
   const file = await openOutput(options.output, {
     force: options.force === true,

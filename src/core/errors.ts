@@ -3,7 +3,7 @@ export type ErrorKind = 'failed' | 'usage' | 'findings' | 'missing' | 'busy' | '
 
 /**
  * An error that its reader can act on: `message` says what is wrong with the value (lower case, no final period),
- * `hint` is an exact command that helps, where there is one.
+ * `hint` is an exact command that helps, where there is one; a leading `…` stands for the command as it was given.
  */
 export class DaybookError extends Error {
   readonly kind: ErrorKind;

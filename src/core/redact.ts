@@ -1,7 +1,8 @@
 import type { JsonText } from './entry.js';
 import { documentText, isJsonObject, parseDocument, type JsonDocument } from './json.js';
 
-const REDACTED = '[redacted]';
+/** What stands in the place of a secret. */
+export const REDACTED = '[redacted]';
 
 /**
  * Replaces the value at each dotted path, also inside every element of the arrays on the way, and says which paths were

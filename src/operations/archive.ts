@@ -38,7 +38,7 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
   const written = createHash('sha256');
   let count = 0;
   const file = await openOutput(options.path, {
-    force: false,
+    force: 'never',
     gzip,
     verify: async (place) => {
       const differs = (cause?: unknown): DaybookError =>

@@ -135,10 +135,7 @@ export async function beginCheckpoint(
   if (known !== undefined && known.question !== question) {
     throw new DaybookError(
       'usage',
-      `checkpoint ${name} belongs to another filter (${known.question}): a name keeps its filter`,
-      {
-        hint: 'another name for --checkpoint',
-      },
+      `checkpoint ${name} belongs to another filter (${known.question}): take another name`,
     );
   }
   const extent = await store.extent(filter, known?.seq ?? 0);

@@ -22,22 +22,26 @@ export interface FinishedFile {
   readonly sha256: string;
 }
 
+/** Whether an existing file may be replaced; `never` where no option could ask for that. */
+export type Force = boolean | 'never';
+
 export interface OutputOptions {
-  /** Whether an existing file may be replaced. */
-  readonly force: boolean;
+  readonly force: Force;
   readonly gzip: boolean;
   /** Looks at the whole file once it is on the disk, before it gets its name; throws to refuse it. */
   readonly verify?: (path: string) => Promise<void>;
 }
 
 /** Throws kind `refused` where a file of this name is there already. */
-export async function refuseExisting(path: string, force: boolean): Promise<void> {
+export async function refuseExisting(path: string, force: Force): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (found.isDirectory()) throw new DaybookError('refused', `${path} is a directory`);
-  if (found.isFile() && !force) {
-    throw new DaybookError('refused', `${path} exists already`, { hint: 'another name, or --force to replace it' });
-  }
+  if (found.isFile() && force !== true) throw existing(path, force);
+}
+
+function existing(path: string, force: Force): DaybookError {
+  return new DaybookError('refused', `${path} exists already`, force === false ? { hint: '… --force' } : {});
 }
 
 /**
@@ -130,8 +134,8 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 }
 
 /** A hard link does not replace a file that came meanwhile, as a rename would. */
-async function putInPlace(place: string, path: string, force: boolean): Promise<void> {
-  if (force) {
+async function putInPlace(place: string, path: string, force: Force): Promise<void> {
+  if (force === true) {
     await rename(place, path);
   } else {
     await link(place, path);
@@ -152,8 +156,7 @@ async function failing<T>(path: string, work: Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof DaybookError) throw error;
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST')
-      throw new DaybookError('refused', `${path} exists already`, { hint: 'another name, or --force to replace it' });
+    if (code === 'EEXIST') throw existing(path, 'never');
     const reason =
       code === 'ENOENT'
         ? `the folder ${dirname(path)} does not exist`

@@ -1,4 +1,5 @@
 import { DaybookError } from '../core/errors.js';
+import { shellWord } from '../core/shell.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
 
 /** Records one entry. Throws kind `refused` where its id is there already with other content. */
@@ -11,7 +12,7 @@ export async function record(
   const { seq, id } = outcome;
   if (outcome.outcome === 'conflict') {
     throw new DaybookError('refused', `id ${id} is recorded already, with another ${outcome.fields.join(', ')}`, {
-      hint: `daybook show ${id}`,
+      hint: `daybook show ${shellWord(id)}`,
     });
   }
   return { seq, id, skipped: outcome.outcome === 'skipped' };

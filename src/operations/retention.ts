@@ -51,8 +51,7 @@ export async function removePolicy(store: AuditStore, name: string, actor: Actor
 function checkPolicy(policy: Policy, confirmed: boolean): void {
   if (policy.maxAge === null && policy.maxEntries === null) {
     // The same command without its filter would be a policy for every entry.
-    const hint =
-      Object.keys(policy.filter).length > 0 ? {} : { hint: `daybook retention set ${policy.name} --max-age 90d` };
+    const hint = Object.keys(policy.filter).length > 0 ? {} : { hint: '… --max-age 90d' };
     throw new DaybookError('usage', `policy ${policy.name} needs --max-age or --max-entries`, hint);
   }
   checkKeep(policy.maxEntries, '--max-entries');
@@ -62,7 +61,7 @@ function checkPolicy(policy: Policy, confirmed: boolean): void {
   const calendar = duration.unit === 'mo' || duration.unit === 'y';
   if (!calendar && fixedMilliseconds(duration) < FLOOR_MS && !confirmed) {
     throw new DaybookError('refused', `--max-age ${policy.maxAge} keeps less than an hour of history`, {
-      hint: 'the same with --yes, if that is meant',
+      hint: '… --yes',
     });
   }
 }

@@ -20,6 +20,31 @@ describe('export', () => {
     );
   });
 
+  test('compressed bytes are not for a terminal', async () => {
+    await three();
+    expect(await cli(['export', '--gzip'], { terminal: true })).toMatchObject({
+      code: 7,
+      stdout: '',
+      stderr: expect.stringMatching(/try: daybook export --gzip -o entries\.gz\n$/),
+    });
+  });
+
+  test.each(['--no-header', '--exact'])('%s is about CSV', async (option) => {
+    await three();
+    expect(await cli(['export', option])).toMatchObject({ code: 2, stdout: '' });
+    expect(await cli(['export', option, '--format', 'csv'])).toMatchObject({ code: 0 });
+  });
+
+  test('a manifest tells the times of its filter as times', async () => {
+    await three();
+    const manifest = inTestDirectory('m.json');
+    await ok(['export', '--in', '2026-01-02', '--manifest', manifest]);
+    expect(JSON.parse(readFileSync(manifest, 'utf8')).filter).toEqual({
+      since: '2026-01-02T00:00:00.000Z',
+      until: '2026-01-02T23:59:59.999Z',
+    });
+  });
+
   test.each([
     ['x.csv', /^seq,id,/],
     ['x.json', /^\[\n\{"seq":2,/],

@@ -225,7 +225,7 @@ describe('history: newest first', () => {
     }
     expect(await cli(['history', '--columns', 'seq'])).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/line format\ntry: daybook history --columns … --format csv/),
+      stderr: expect.stringMatching(/line format\ntry: daybook history --columns .* --format csv\n$/),
     });
     await given({ action: 'a' });
     expect(await ok(['history', '--columns', 'seq, action', '--format', 'csv'])).toBe('seq,action\n1,a\n');
@@ -270,6 +270,11 @@ describe('history: newest first', () => {
 });
 
 describe('show: one entry in full', () => {
+  test('names a redacted field among the changes', async () => {
+    await ok(['record', '--action', 'update', '--old', '{"a":1,"k":"x"}', '--new', '{"a":2,"k":"y"}', '--redact', 'k']);
+    expect(await ok(['show', '1'])).toContain('changes\n  ~ a: 1 → 2\n  ~ k: "[redacted]" → "[redacted]"\n');
+  });
+
   test('by seq or id, with its diff and what reverts it', async () => {
     await given({
       id: 'al_1',

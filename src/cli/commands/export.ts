@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import type { Filter } from '../../core/filter.js';
+import { formatTimestamp } from '../../core/timestamp.js';
 import type { Formatter } from '../../format/index.js';
 import type { Exported } from '../../operations/export.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { readColumns } from '../columns.js';
-import { declare, interruptible, note, withStore } from '../command.js';
+import { declare, entries, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { AskedFilter, FilterOptions } from '../filters.js';
@@ -58,6 +60,7 @@ export function addExport(program: Command, context: Context): void {
     const asked = await readFilter(options, globals, context);
     const columns = readColumns(options.columns, ENTRY_FIELDS) ?? ENTRY_FIELDS;
     const plan: Plan = { options, asked, columns, format: formatOf(options), globals, context };
+    checkFormat(options, plan.format);
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
     await interruptible(context, (signal) =>
       withStore(context, globals, options.checkpoint === undefined ? 'read' : 'write', (store) =>
@@ -76,6 +79,12 @@ interface Plan {
   readonly context: Context;
 }
 
+function checkFormat(options: Options, format: ExportFormat): void {
+  const stray = !options.header ? '--no-header' : options.exact === true ? '--exact' : undefined;
+  if (stray === undefined || format === 'csv') return;
+  throw new DaybookError('usage', `${stray} is about CSV, and this export is ${format}`, { hint: '… --format csv' });
+}
+
 function formatOf(options: Options): ExportFormat {
   if (options.format !== undefined) return options.format;
   const name = options.output?.replace(/\.gz$/, '');
@@ -84,7 +93,7 @@ function formatOf(options: Options): ExportFormat {
   if (ending !== undefined) return ending as ExportFormat;
   if (options.output === undefined || options.output === '-') return 'ndjson';
   throw new DaybookError('usage', `the name ${options.output} does not say the format`, {
-    hint: `daybook export --format ndjson -o ${options.output}`,
+    hint: '… --format ndjson',
   });
 }
 
@@ -109,7 +118,7 @@ async function exportAll(store: AuditStore, plan: Plan, signal: AbortSignal): Pr
       await store.moveCheckpoint(options.checkpoint, since, exported.upTo);
     }
     if (options.output !== undefined)
-      await note(context, globals, `exported ${exported.count} entries to ${options.output}`);
+      await note(context, globals, `exported ${entries(exported.count)} to ${options.output}`);
     const missed = begun?.checkpoint.missed ?? 0;
     if (missed > 0) {
       throw new DaybookError(
@@ -177,6 +186,15 @@ async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter
   });
 }
 
+/** A filter for people and other programs: its times as every other time of a manifest. */
+function datedFilter({ since, until }: Filter, filter: object): object {
+  return {
+    ...filter,
+    ...(since === undefined ? {} : { since: formatTimestamp(since) }),
+    ...(until === undefined ? {} : { until: formatTimestamp(until) }),
+  };
+}
+
 async function writeManifest(
   path: string,
   plan: Plan,
@@ -185,7 +203,6 @@ async function writeManifest(
 ): Promise<void> {
   const { openOutput } = await import('../../operations/output-file.js');
   const { filterToJson } = await import('../../core/filter-text.js');
-  const { formatTimestamp } = await import('../../core/timestamp.js');
   const { VERSION } = await import('../../core/version.js');
   const output = await openOutput(path, { force: plan.options.force === true, gzip: false });
   const facts = {
@@ -194,7 +211,7 @@ async function writeManifest(
     count: exported.count,
     first_seq: exported.firstSeq,
     last_seq: exported.lastSeq,
-    filter: JSON.parse(filterToJson(plan.asked.filter)) as unknown,
+    filter: datedFilter(plan.asked.filter, JSON.parse(filterToJson(plan.asked.filter)) as object),
     sha256: file.sha256,
     bytes: file.bytes,
     created_at: formatTimestamp(plan.context.now()),

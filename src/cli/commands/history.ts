@@ -94,7 +94,8 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   });
   if (!any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
   if (cursor !== null && (options.format ?? 'table') !== 'json') {
-    await note(context, globals, `more: --cursor ${cursor}`);
+    const onTerminal = context.streams.stdout.isTerminal;
+    await note(context, globals, onTerminal ? `more: --limit ${options.limit * 2}` : `more: --cursor ${cursor}`);
   }
 }
 
@@ -146,7 +147,7 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
   const name = options.format ?? (out.isTerminal ? 'table' : 'line');
   if (name === 'line' && columns !== undefined) {
     throw new DaybookError('usage', '--columns does not go with the line format', {
-      hint: 'daybook history --columns … --format csv',
+      hint: '… --format csv',
     });
   }
   return FORMATS[name]({

@@ -40,7 +40,7 @@ export function addPrune(program: Command, context: Context): void {
     if (limits.before !== null || limits.keep !== null) return runPrune('prune', [own], options, globals, context);
     if (any) {
       throw new DaybookError('usage', 'a filter needs --older-than, --before or --max-entries beside it', {
-        hint: 'daybook prune … --before now --dry-run',
+        hint: '… --before now --dry-run',
       });
     }
     await runPrune('prune', 'policies', options, globals, context);

@@ -4,7 +4,7 @@ import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import type { InputLine, RecordedLines } from '../../operations/record-lines.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { declare, interruptible, note, withStore } from '../command.js';
+import { declare, entries, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import type { EntryOptions } from '../entry-options.js';
 import { collect } from '../filters.js';
@@ -116,6 +116,7 @@ async function recordLinesOf(
   const { stdin, stdout, stderr } = context.streams;
   const defaults = newEntry({ action: '', ...globals.actor });
   const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
+  if (stdin.isTerminal) await note(context, globals, 'one JSON object a line; Ctrl-D ends the input');
   const progress = startProgress(stderr, { quiet: globals.quiet, verb: 'recorded' });
   // Ending the input is all that an interrupt does: what has arrived is recorded, and the totals are said.
   signal.addEventListener('abort', () => stdin.readable.destroy());
@@ -165,7 +166,7 @@ async function printTotals(totals: RecordedLines, options: Options, globals: Glo
     ...(skipped === 0 ? [] : [`skipped ${skipped} that were there already`]),
     ...(rejected === 0 ? [] : [`put ${rejected} into ${options.rejects ?? ''}`]),
   ];
-  await note(context, globals, [`recorded ${recorded} entries`, ...also].join(', '));
+  await note(context, globals, [`recorded ${entries(recorded)}`, ...also].join(', '));
 }
 
 /** More reasons than these are counted, not told: a wrong file has as many as lines. */
@@ -179,12 +180,12 @@ interface Rejects {
 
 async function openRejects(path: string, globals: Globals, context: Context): Promise<Rejects> {
   const { openOutput, refuseExisting } = await import('../../operations/output-file.js');
-  await refuseExisting(path, false);
+  await refuseExisting(path, 'never');
   let file: Awaited<ReturnType<typeof openOutput>> | undefined;
   let told = 0;
   return {
     take: async (line, reason) => {
-      file ??= await openOutput(path, { force: false, gzip: path.endsWith('.gz') });
+      file ??= await openOutput(path, { force: 'never', gzip: path.endsWith('.gz') });
       await file.write(Buffer.concat([line.bytes, Buffer.from('\n')]));
       told += 1;
       if (told <= REASONS_TOLD) await note(context, globals, `line ${line.line}: ${reason}`);

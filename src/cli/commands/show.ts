@@ -1,8 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { diffFields } from '../../core/diff.js';
+import type { FieldDifference } from '../../core/diff.js';
 import { HISTORY_FIELDS } from '../../core/entry.js';
 import type { HistoryEntry } from '../../core/entry.js';
+import { REDACTED } from '../../core/redact.js';
 import { surroundings } from '../../operations/surroundings.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
@@ -55,6 +57,19 @@ async function showJson(store: AuditStore, entry: HistoryEntry, around: number, 
   await stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
 }
 
+/** What changed, field by field; a field that is named as changed and shows no difference was redacted. */
+function differencesOf(entry: HistoryEntry): FieldDifference[] {
+  if (entry.old_values === null && entry.new_values === null) return [];
+  const visibleOnes = diffFields(entry.old_values, entry.new_values);
+  const hides = entry.new_values?.includes(REDACTED_TEXT) === true;
+  const named = entry.changed_fields === null || !hides ? [] : (JSON.parse(entry.changed_fields) as string[]);
+  const shown = new Set(visibleOnes.map(({ path }) => path));
+  const redacted = named.filter((path) => ![...shown].some((other) => other === path || other.startsWith(`${path}.`)));
+  return [...visibleOnes, ...redacted.map((path) => ({ path, old: REDACTED_TEXT, new: REDACTED_TEXT }))];
+}
+
+const REDACTED_TEXT = JSON.stringify(REDACTED);
+
 async function showText(
   store: AuditStore,
   entry: HistoryEntry,
@@ -62,19 +77,19 @@ async function showText(
   globals: Globals,
   context: Context,
 ): Promise<void> {
-  const [{ detailText }, { FORMATS }, { palette }] = await Promise.all([
+  const [{ detailText }, { FORMATS }, { palette }, { withPager }] = await Promise.all([
     import('../../format/detail.js'),
     import('../../format/index.js'),
     import('../../terminal/colour.js'),
+    import('../../terminal/pager.js'),
   ]);
   const { stdout } = context.streams;
   const colours = await palette(globals.colour('stdout'));
-  const differences =
-    entry.old_values === null && entry.new_values === null ? [] : diffFields(entry.old_values, entry.new_values);
+  const differences = differencesOf(entry);
   const width = stdout.isTerminal ? stdout.columns : 80;
   const detail = await detailText(entry, differences, { width, zone: globals.zone, palette: colours });
   const { before, after } = await surroundings(store, entry, around);
-  const line = await FORMATS.line({
+  const short = await FORMATS[stdout.isTerminal ? 'table' : 'line']({
     columns: HISTORY_FIELDS,
     columnsGiven: false,
     terminal: stdout.isTerminal,
@@ -86,8 +101,7 @@ async function showText(
     shape: 'envelope',
   });
   const list = async (entries: readonly HistoryEntry[]): Promise<string> =>
-    line.reads === 'entries' ? line.page(entries) : '';
-  if (before.length > 0) await stdout.write(`${await list(before)}\n`);
-  await stdout.write(detail);
-  if (after.length > 0) await stdout.write(`\n${await list(after)}`);
+    entries.length > 0 && short.reads === 'entries' ? short.page(entries) : '';
+  const text = [await list(before), detail, await list(after)].filter((part) => part !== '').join('\n');
+  await withPager(context.streams, context.env, true, (out) => out.write(text));
 }

@@ -53,6 +53,7 @@ function statusText(found: Status): string {
     ['size', `${size(bytes.file)}, log ${size(bytes.wal)}, free ${size(bytes.free)}`],
     ...found.policies.map(({ name, due }): [string, string] => [`policy ${name}`, `${due} due`]),
     ['last prune', last === null ? 'none' : `${last.at}, ${last.deleted} deleted, entry ${last.entry ?? '-'}`],
+    ...(found.problems.length === 0 ? [['problems', 'none'] satisfies [string, string]] : []),
     ...found.problems.map(({ code, message }): [string, string] => [`problem ${code}`, message]),
   ];
   const width = Math.max(...rows.map(([label]) => label.length));

@@ -32,7 +32,9 @@ export function addValues(program: Command, context: Context): void {
     const { filter } = await readFilter(options, globals, context);
     await withStore(context, globals, 'read', async (store) => {
       const values = await store.values(field, filter);
-      await context.streams.stdout.write(await valuesText(field, values, options.format, globals, context));
+      const text = await valuesText(field, values, options.format, globals, context);
+      const { withPager } = await import('../../terminal/pager.js');
+      await withPager(context.streams, context.env, options.format === undefined, (out) => out.write(text));
     });
   });
 }

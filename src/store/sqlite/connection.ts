@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
+import { shellWord } from '../../core/shell.js';
 import { SCHEMA_VERSION } from './schema.js';
 
 export type Connection = Database.Database;
@@ -18,7 +19,7 @@ export function openFile(options: ConnectionOptions): Connection {
   const { path } = options;
   const found = look(path);
   if (found === undefined) {
-    throw new DaybookError('missing', `no database at ${path}`, { hint: `daybook --db ${path} init` });
+    throw new DaybookError('missing', `no database at ${path}`, { hint: `daybook --db ${shellWord(path)} init` });
   }
   if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
   // SQLite would take a device for an empty database, and init would change its mode.
@@ -59,12 +60,12 @@ export function openTrail(options: ConnectionOptions): Connection {
     if (version === SCHEMA_VERSION) return connection;
     throw version === null
       ? new DaybookError('missing', `${options.path} holds no daybook trail`, {
-          hint: `daybook --db ${options.path} init --alongside`,
+          hint: `daybook --db ${shellWord(options.path)} init --alongside`,
         })
       : version > SCHEMA_VERSION
         ? newerSchema(options.path, version)
         : new DaybookError('missing', `${options.path} has schema ${version}, older than ${SCHEMA_VERSION}`, {
-            hint: `daybook --db ${options.path} init`,
+            hint: `daybook --db ${shellWord(options.path)} init`,
           });
   } catch (error) {
     connection.close();
@@ -119,11 +120,11 @@ function explained(path: string, error: unknown): unknown {
   const say = (kind: ConstructorParameters<typeof DaybookError>[0], text: string, hint?: string): DaybookError =>
     new DaybookError(kind, text, hint === undefined ? { cause: error } : { cause: error, hint });
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
-    return say('busy', `${path} is locked by another program`, 'the same again, or --busy-timeout 30s');
+    return say('busy', `${path} is locked by another program`, '… --busy-timeout 30s');
   }
   if (code === 'SQLITE_NOTADB') return say('missing', `${path} is not a SQLite database`);
   if (code.startsWith('SQLITE_CORRUPT')) {
-    return say('missing', `${path} is damaged (${message})`, `sqlite3 ${path} 'PRAGMA integrity_check'`);
+    return say('missing', `${path} is damaged (${message})`, `sqlite3 ${shellWord(path)} 'PRAGMA integrity_check'`);
   }
   if (
     code === 'SQLITE_READONLY_DIRECTORY' ||
@@ -132,7 +133,6 @@ function explained(path: string, error: unknown): unknown {
     return say(
       'missing',
       `${path} cannot be opened (${message}): SQLite must be able to write beside a database in WAL mode, and to read it`,
-      'run as the user that owns the database, or read a copy made by daybook backup',
     );
   }
   if (code.startsWith('SQLITE_READONLY')) return say('failed', `${path} cannot be written (${message})`);
@@ -143,7 +143,7 @@ function explained(path: string, error: unknown): unknown {
     return say('failed', `${path} could not be read or written (${code}: ${message})`);
   if (code.startsWith('SQLITE_CONSTRAINT')) return say('data', message);
   if (message.startsWith('no such index: daybook_')) {
-    return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${path} init`);
+    return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${shellWord(path)} init`);
   }
   return say('failed', `${path}: ${message}`);
 }

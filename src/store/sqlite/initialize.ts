@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DaybookError } from '../../core/errors.js';
+import { shellWord } from '../../core/shell.js';
 import { newEntry } from '../../core/entry.js';
 import type { Actor } from '../../core/entry.js';
 import { formatTimestamp } from '../../core/timestamp.js';
@@ -69,7 +70,7 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
   const own = empty || isOwn(connection);
   if (version === null && !own && !options.alongside) {
     throw new DaybookError('refused', `${path} holds the tables of another application`, {
-      hint: `daybook --db ${path} init --alongside`,
+      hint: `daybook --db ${shellWord(path)} init --alongside`,
     });
   }
   if (empty) {
