@@ -7,25 +7,8 @@ var version = process.versions.node.split('.').map(Number);
 if (version[0] < 20 || (version[0] === 20 && version[1] < 19)) {
   process.stderr.write('daybook: needs Node 20.19 or later, and this is Node ' + process.versions.node + '\n');
   process.exitCode = 1;
-} else if (addonIsTooNew()) {
-  process.stderr.write(
-    'daybook: better-sqlite3 13 needs Node 22.14 or later, and this is Node ' +
-      process.versions.node +
-      '\ntry: npm install better-sqlite3@12\n',
-  );
-  process.exitCode = 1;
 } else {
   start();
-}
-
-/** There, loading it would end the process with a segmentation fault and no word. */
-function addonIsTooNew() {
-  if (version[0] > 22 || (version[0] === 22 && version[1] >= 14)) return false;
-  try {
-    return parseInt(require('better-sqlite3/package.json').version, 10) > 12;
-  } catch (error) {
-    return false;
-  }
 }
 
 function start() {

@@ -65,7 +65,7 @@ async function buildProgram() {
       outdir: undefined,
       outExtension: undefined,
       outfile: 'dist/program/better-sqlite3.cjs',
-      external: ['better-sqlite3', 'better-sqlite3/package.json'],
+      external: ['better-sqlite3', 'better-sqlite3/package.json', './errors.cjs'],
       plugins: [addonBeside],
     }),
     build({
@@ -89,9 +89,17 @@ async function buildProgram() {
 async function driver() {
   const manifest = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
   const { version } = JSON.parse(await readFile(manifest, 'utf8'));
-  return `module.exports = require('better-sqlite3/package.json').version === ${JSON.stringify(version)}
-    ? require('./node_modules/better-sqlite3/lib/index.js')
-    : require('better-sqlite3');`;
+  return `const { version } = require('better-sqlite3/package.json');
+    const [major, minor] = process.versions.node.split('.').map(Number);
+    // There, loading it would end the process with a segmentation fault and no word.
+    if (parseInt(version, 10) > 12 && (major < 22 || (major === 22 && minor < 14))) {
+      const { DaybookError } = require('./errors.cjs');
+      throw new DaybookError('failed', 'better-sqlite3 ' + version + ' needs Node 22.14 or later, and this is Node ' +
+        process.versions.node, { hint: 'npm install better-sqlite3@12' });
+    }
+    module.exports = version === ${JSON.stringify(version)}
+      ? require('./node_modules/better-sqlite3/lib/index.js')
+      : require('better-sqlite3');`;
 }
 
 /** Finds the machine code at its usual place at once; `bindings`, which looks in many, is for where it is not. */

@@ -120,17 +120,18 @@ async function addWhole(program: Command, name: string, context: Context): Promi
 }
 
 /**
- * The program for one command line: the command that it names in full, and of the others the name and what they are
+ * The program for one command line: the command that it names, or, where it names none, of each the name and what it is
  * for. Loading and declaring all of them would be most of start-up.
  */
 export async function programFor(words: readonly string[], context: Context): Promise<Command> {
   const program = bareProgram();
   const word = commandWord(words);
+  const named = Object.keys(COMMANDS).find((name) => word === name || word === COMMANDS[name]?.alias);
+  if (named !== undefined) {
+    await addWhole(program, named, context);
+    return program;
+  }
   for (const [name, { description, alias }] of Object.entries(COMMANDS)) {
-    if (word !== undefined && (word === name || word === alias)) {
-      await addWhole(program, name, context);
-      continue;
-    }
     const command = program.command(name).description(description);
     if (alias !== undefined) command.alias(alias);
   }

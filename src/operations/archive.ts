@@ -16,6 +16,8 @@ export interface Archive {
 
 export interface ArchiveOptions {
   readonly path: string;
+  /** How many entries it must hold: one that another prune has taken would be missing. */
+  readonly expected: number;
   /** Called after each page with the entries written so far. */
   readonly onPage: (written: number) => Promise<void>;
   readonly signal: AbortSignal | undefined;
@@ -41,6 +43,12 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
     force: 'never',
     gzip,
     verify: async (place) => {
+      if (count !== options.expected) {
+        throw new DaybookError(
+          'failed',
+          `the archive ${options.path} would hold ${count} entries and not ${options.expected}: nothing was deleted, run the prune again`,
+        );
+      }
       const differs = (cause?: unknown): DaybookError =>
         new DaybookError(
           'failed',

@@ -145,8 +145,9 @@ async function archiveDoomed(
 ): Promise<Archive> {
   let renewed = performance.now();
   const total = prepared.forecast.count;
-  const archive = await writeArchive(store, prepared.plan, {
+  return writeArchive(store, prepared.plan, {
     path,
+    expected: total,
     signal: run.signal,
     onPage: async (written) => {
       run.onProgress?.('archiving', written, total);
@@ -155,13 +156,6 @@ async function archiveDoomed(
       await store.renewPrune(prune);
     },
   });
-  if (archive.count !== total) {
-    throw new DaybookError(
-      'failed',
-      `the archive ${path} holds ${archive.count} entries and not ${total}: nothing was deleted, run the prune again`,
-    );
-  }
-  return archive;
 }
 
 async function deleteDoomed(

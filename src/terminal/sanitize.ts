@@ -11,9 +11,24 @@ const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
 const EMOJI_PART = String.raw`\p{Extended_Pictographic}(?:[\ufe0e\ufe0f]|\p{Emoji_Modifier})?`;
 const EMOJI = String.raw`${EMOJI_PART}(?:\u200d${EMOJI_PART}){0,3}|[0-9#*]\ufe0f\u20e3`;
 
-const PLAIN = /^[\x20-\x7e\n]*$/;
-const EMOJI_OR_HIDDEN = new RegExp(`(?:${EMOJI})|${HIDDEN}`, 'gu');
-const HIDDEN_ONE = new RegExp(`^${HIDDEN}$`, 'u');
+/** ASCII and Latin letters, but for the soft hyphen: nothing here hides. */
+const PLAIN = /^[\x20-\x7e\n\u00a1-\u00ac\u00ae-\u024f]*$/;
+
+interface Patterns {
+  readonly emojiOrHidden: RegExp;
+  readonly hidden: RegExp;
+}
+
+let made: Patterns | undefined;
+
+/** Made at their first use: patterns over all of Unicode take milliseconds to compile, and most text is plain. */
+function patterns(): Patterns {
+  made ??= {
+    emojiOrHidden: new RegExp(`(?:${EMOJI})|${HIDDEN}`, 'gu'),
+    hidden: new RegExp(`^${HIDDEN}$`, 'u'),
+  };
+  return made;
+}
 
 /**
  * Makes text safe for a terminal. Nothing is dropped: each hidden character becomes an escape such as `\x1b` or
@@ -22,9 +37,10 @@ const HIDDEN_ONE = new RegExp(`^${HIDDEN}$`, 'u');
 export function visible(text: string, options: { readonly newlines: 'mark' | 'keep' }): string {
   const newline = options.newlines === 'mark' ? '⏎' : '\n';
   if (PLAIN.test(text)) return newline === '\n' ? text : text.replaceAll('\n', newline);
-  return text.replace(EMOJI_OR_HIDDEN, (found) => {
+  const { emojiOrHidden, hidden } = patterns();
+  return text.replace(emojiOrHidden, (found) => {
     if (found === '\n') return newline;
-    return HIDDEN_ONE.test(found) ? escaped(found) : found;
+    return hidden.test(found) ? escaped(found) : found;
   });
 }
 
@@ -42,10 +58,11 @@ function escaped(character: string): string {
  * tabs stay, for in valid JSON they stand only between tokens; so do carriage returns, which become spaces.
  */
 export function visibleJson(json: string): string {
-  return json.replace(EMOJI_OR_HIDDEN, (found) => {
+  const { emojiOrHidden, hidden } = patterns();
+  return json.replace(emojiOrHidden, (found) => {
     if (found === '\n' || found === '\t') return found;
     if (found === '\r') return ' ';
-    if (!HIDDEN_ONE.test(found)) return found;
+    if (!hidden.test(found)) return found;
     let text = '';
     for (let index = 0; index < found.length; index += 1) text += String.raw`\u${hex(found.charCodeAt(index), 4)}`;
     return text;

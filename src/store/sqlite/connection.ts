@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import { SCHEMA_VERSION } from './schema.js';
+import type { Sql } from './sql.js';
 
 export type Connection = Database.Database;
 
@@ -99,7 +100,15 @@ export function writing<T>(connection: Connection, work: () => T): T {
 
 /** Runs `work` on one moment of the database. */
 export function reading<T>(connection: Connection, work: () => T): T {
-  return connection.inTransaction ? work() : connection.transaction(work).deferred();
+  return connection.transaction(work).deferred();
+}
+
+/** What a count says: it has one row, always. */
+export function counted(connection: Connection, count: Sql): number {
+  return connection
+    .prepare<unknown[], number>(count.sql)
+    .pluck()
+    .get(...count.parameters) as number;
 }
 
 /** Runs `work` and gives what SQLite says the words and the kind of the contract. */

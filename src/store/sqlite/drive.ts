@@ -1,4 +1,5 @@
 import type { Filter, ListField } from '../../core/filter.js';
+import { counted } from './connection.js';
 import type { Connection } from './connection.js';
 import { concat, join, sql } from './sql.js';
 import type { Sql } from './sql.js';
@@ -113,14 +114,8 @@ function typesOf(connection: Connection, id: string): (string | null)[] {
 function revertedDrives(connection: Connection, filter: Filter): Drive[] {
   if (filter.reverted !== true) return [];
   const reverts = 'daybook_entries AS r INDEXED BY daybook_entries_by_reverts';
-  const count =
-    connection
-      .prepare<[], number>(
-        `SELECT count(*) FROM (SELECT 1 FROM ${reverts} WHERE r.reverts IS NOT NULL LIMIT ${WEIGHED})`,
-      )
-      .pluck()
-      .get() ?? 0;
-  if (count === WEIGHED) return [];
+  const some = sql(`SELECT count(*) FROM (SELECT 1 FROM ${reverts} WHERE r.reverts IS NOT NULL LIMIT ${WEIGHED})`);
+  if (counted(connection, some) === WEIGHED) return [];
   const targets = `SELECT t.seq FROM ${reverts} JOIN daybook_entries AS t ON t.id = r.reverts WHERE r.reverts IS NOT NULL`;
   return [{ index: null, runs: [sql(`e.seq IN (${targets})`)] }];
 }
@@ -143,11 +138,5 @@ function weigh(connection: Connection, drive: Drive, filter: Filter): number {
       ` LIMIT ${WEIGHED}))`,
     ),
   );
-  const query = concat('SELECT ', join(counts, ' + '));
-  return (
-    connection
-      .prepare<unknown[], number>(query.sql)
-      .pluck()
-      .get(...query.parameters) ?? 0
-  );
+  return counted(connection, concat('SELECT ', join(counts, ' + ')));
 }

@@ -42,7 +42,8 @@ export function initialize(options: InitializeOptions): Initialized {
       connection.close();
     }
   } catch (error) {
-    if (created) unlinkSync(path);
+    // Where it is locked, another program was quicker to put something into it.
+    if (created && !(error instanceof DaybookError && error.kind === 'busy')) unlinkSync(path);
     throw error;
   }
 }

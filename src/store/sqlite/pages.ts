@@ -24,7 +24,7 @@ import {
   revertedBy,
   ruleMatches,
 } from './compile.js';
-import { reading } from './connection.js';
+import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
 import { and, concat, join, sql } from './sql.js';
@@ -299,12 +299,7 @@ export function readExtent(connection: Connection, filter: Filter, after = 0): E
       // The plus keeps the planner on a narrow index: by the key alone it would read every whole row.
       and([filterCondition(filter), ...(after === 0 ? [] : [sql('e.seq > ?', after)]), sql('+e.seq <= ?', upTo)]),
     );
-    const count =
-      connection
-        .prepare<unknown[], number>(statement.sql)
-        .pluck()
-        .get(...statement.parameters) ?? 0;
-    return { upTo, count };
+    return { upTo, count: counted(connection, statement) };
   });
 }
 

@@ -6,7 +6,7 @@ import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-acco
 import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
 import type { Key, PruneForecast, PrunePlan, PruneRule, PrunedBatch, ResolvedRule } from '../audit-store.js';
 import { doomed, fallsByAge, filterCondition, horizon, ruleMatches } from './compile.js';
-import { reading, writing } from './connection.js';
+import { counted, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
 import { keyAt, lastSeq, readDoomed } from './pages.js';
@@ -62,8 +62,6 @@ function oldestKept(
   reserve: boolean,
   trail: { upTo: number; recordedBefore: string | null },
 ): Key | null {
-  // With no more entries than places nothing falls, and so no entry of ours will ask for a place.
-  if (keyAt(connection, filter, trail, keep) === undefined) return null;
   const places = keep - (reserve ? 1 : 0);
   if (places === 0) return { ms: Number.MAX_SAFE_INTEGER, seq: 0 };
   return keyAt(connection, filter, trail, places - 1) ?? null;
@@ -167,12 +165,7 @@ function unseenByCheckpoints(connection: Connection, plan: PrunePlan): { checkpo
       ' AND ',
       and([sql('e.seq > ?', checkpoint.seq), filterCondition(filterFromJson(checkpoint.filter))]),
     );
-    const count =
-      connection
-        .prepare<unknown[], number>(statement.sql)
-        .pluck()
-        .get(...statement.parameters) ?? 0;
-    return { checkpoint: checkpoint.name, count };
+    return { checkpoint: checkpoint.name, count: counted(connection, statement) };
   });
 }
 
