@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, lstat, open, rename, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { link, lstat, open, rename, stat, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DaybookError } from '../core/errors.js';
@@ -34,10 +35,15 @@ export interface OutputOptions {
 
 /** Throws kind `refused` where a file of this name is there already. */
 export async function refuseExisting(path: string, force: Force): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await statOf(path);
   if (found === undefined) return;
   if (found.isDirectory()) throw new DaybookError('refused', `${path} is a directory`);
-  if (found.isFile() && force !== true) throw existing(path, force);
+  if ((found.isFile() || found.isSymbolicLink()) && force !== true) throw existing(path, force);
+}
+
+/** What stands under a name: behind a link, what it leads to, and the link itself where that is nothing. */
+async function statOf(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => lstat(path).catch(() => undefined));
 }
 
 function existing(path: string, force: Force): DaybookError {
@@ -70,10 +76,8 @@ function placeBeside(path: string): string {
  */
 export async function openOutput(path: string, options: OutputOptions): Promise<OutputFile> {
   await refuseExisting(path, options.force);
-  const special = await lstat(path).then(
-    (found) => !found.isFile() && !found.isSymbolicLink(),
-    () => false,
-  );
+  const found = await statOf(path);
+  const special = found !== undefined && !found.isFile() && !found.isSymbolicLink();
   const place = special ? path : placeBeside(path);
   const handle = await failing(path, open(place, special ? constants.O_WRONLY : 'wx', 0o600));
   return outputFile(path, place, handle, options);

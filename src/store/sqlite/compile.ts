@@ -8,9 +8,11 @@ import type { Sql } from './sql.js';
  * The entry that last took this one back, unless that one was taken back in turn: each revert has at most one that
  * matters, the latest, so the chain is a line and its length decides.
  */
-export function revertedBy(alias: string): string {
+export function revertedBy(alias: string, upTo?: number): string {
+  // In a walk over many pages an entry is judged as it stood at the first, like everything else.
+  const known = upTo === undefined ? '' : ` AND r.seq <= ${upTo}`;
   const latest = (id: string): string =>
-    `(SELECT r.id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts = ${id} ORDER BY r.seq DESC LIMIT 1)`;
+    `(SELECT r.id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts = ${id}${known} ORDER BY r.seq DESC LIMIT 1)`;
   return `(WITH RECURSIVE chain (first, id, depth) AS (
     SELECT ${latest(`${alias}.id`)}, ${latest(`${alias}.id`)}, 1
     UNION ALL SELECT first, ${latest('chain.id')}, depth + 1 FROM chain WHERE chain.id IS NOT NULL AND depth < 1000
@@ -18,7 +20,7 @@ export function revertedBy(alias: string): string {
 }
 
 /** The conditions of a filter but for its time window, which the choice of an index has a say in. */
-export function conditionsOf(filter: Filter, alias = 'e'): Sql[] {
+export function conditionsOf(filter: Filter, alias: string, upTo: number | undefined): Sql[] {
   const pieces = [
     ...LIST_FIELDS.flatMap((field) => listCondition(field, filter[field], alias)),
     ...otherConditions(filter, alias),
@@ -36,8 +38,8 @@ export function conditionsOf(filter: Filter, alias = 'e'): Sql[] {
     const everTaken = `EXISTS (SELECT 1 FROM daybook_entries AS r WHERE r.reverts = ${alias}.id)`;
     pieces.push(
       filter.reverted
-        ? sql(`${everTaken} AND ${revertedBy(alias)} IS NOT NULL`)
-        : sql(`NOT ${everTaken} OR ${revertedBy(alias)} IS NULL`),
+        ? sql(`${everTaken} AND ${revertedBy(alias, upTo)} IS NOT NULL`)
+        : sql(`NOT ${everTaken} OR ${revertedBy(alias, upTo)} IS NULL`),
     );
   }
   return pieces;
@@ -51,9 +53,9 @@ function windowOf(filter: Pick<Filter, 'since' | 'until'>, alias = 'e'): Sql[] {
   ];
 }
 
-/** A filter as one condition. */
-export function filterCondition(filter: Filter, alias = 'e'): Sql {
-  return and([...conditionsOf(filter, alias), ...windowOf(filter, alias)]);
+/** A filter as one condition, for the trail up to a seq or as it is now. */
+export function filterCondition(filter: Filter, alias = 'e', upTo?: number): Sql {
+  return and([...conditionsOf(filter, alias, upTo), ...windowOf(filter, alias)]);
 }
 
 function listCondition(field: ListField, values: readonly string[] | undefined, alias: string): Sql[] {

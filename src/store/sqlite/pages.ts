@@ -67,7 +67,7 @@ function pageStatement(
   // Only the run and the stretch are to be the range that is read. The plus keeps all else out of SQLite's choice: with
   // statistics that an application left, it would skip through the index, or take a list for the range, and sort.
   const conditions = [
-    ...conditionsOf(query.filter, '+e'),
+    ...conditionsOf(query.filter, '+e', query.upTo),
     ...(query.doomedBy === undefined ? [] : [doomed(query.doomedBy)]),
     ...(query.sparedBy === undefined ? [] : [concat('NOT (', doomed(query.sparedBy), ')')]),
     sql(query.order === 'recorded' ? 'e.seq <= ?' : '+e.seq <= ?', query.upTo),
@@ -297,7 +297,11 @@ export function readExtent(connection: Connection, filter: Filter, after = 0): E
     const statement = concat(
       'SELECT count(*) FROM daybook_entries AS e WHERE ',
       // The plus keeps the planner on a narrow index: by the key alone it would read every whole row.
-      and([filterCondition(filter), ...(after === 0 ? [] : [sql('e.seq > ?', after)]), sql('+e.seq <= ?', upTo)]),
+      and([
+        filterCondition(filter, 'e', upTo),
+        ...(after === 0 ? [] : [sql('e.seq > ?', after)]),
+        sql('+e.seq <= ?', upTo),
+      ]),
     );
     return { upTo, count: counted(connection, statement) };
   });

@@ -1,0 +1,220 @@
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DaybookError } from '../../src/core/errors.js';
+import { fileBeside, openOutput, refuseExisting } from '../../src/operations/output-file.js';
+import { temporaryDirectory } from '../support/program.js';
+
+// Named apart: it is no package that is missing.
+const MAKE_PIPE = 'mkfifo';
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = temporaryDirectory();
+  file = path.join(folder, 'out.ndjson');
+});
+
+const PLAIN = { force: false, gzip: false };
+const EXISTS = { kind: 'refused', message: expect.stringContaining('exists already') };
+
+describe('a file of output', () => {
+  test('appears whole, private, with the checksum of what stands there', async () => {
+    const output = await openOutput(file, PLAIN);
+    await output.write('one\n');
+    await output.write(Buffer.from('zwölf\n'));
+    expect(existsSync(file)).toBe(false);
+    const finished = await output.finish();
+    await output.abandon();
+    const bytes = readFileSync(file);
+    expect(bytes.toString()).toBe('one\nzwölf\n');
+    expect(finished).toEqual({
+      path: file,
+      bytes: bytes.length,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['out.ndjson']);
+  });
+
+  test('may be empty', async () => {
+    expect(await (await openOutput(file, PLAIN)).finish()).toMatchObject({ bytes: 0 });
+    expect(readFileSync(file)).toHaveLength(0);
+  });
+
+  test('is compressed where that is asked, with the checksum of the compressed file', async () => {
+    const output = await openOutput(file, { ...PLAIN, gzip: true });
+    const parts = Array.from({ length: 50 }, (_, index) =>
+      createHash('sha512').update(String(index)).digest('hex').repeat(400),
+    );
+    for (const part of parts) await output.write(part);
+    const finished = await output.finish();
+    const bytes = readFileSync(file);
+    expect(gunzipSync(bytes).toString()).toBe(parts.join(''));
+    expect(finished).toMatchObject({ bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
+  });
+
+  test.each([false, true])('leaves nothing behind where it is given up (gzip: %s)', async (gzip) => {
+    const output = await openOutput(file, { ...PLAIN, gzip });
+    await output.write('x'.repeat(100_000));
+    expect(readdirSync(folder)).toHaveLength(1);
+    await output.abandon();
+    await output.abandon();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('never stands where a file is already, unless it is to replace it', async () => {
+    writeFileSync(file, 'old');
+    await expect(openOutput(file, PLAIN)).rejects.toMatchObject(EXISTS);
+    await expect(refuseExisting(file, false)).rejects.toMatchObject(EXISTS);
+    expect(readFileSync(file, 'utf8')).toBe('old');
+    const output = await openOutput(file, { ...PLAIN, force: true });
+    await output.write('new');
+    expect(readFileSync(file, 'utf8')).toBe('old');
+    await output.finish();
+    expect(readFileSync(file, 'utf8')).toBe('new');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['out.ndjson']);
+  });
+
+  test('does not replace one that appeared meanwhile', async () => {
+    const output = await openOutput(file, PLAIN);
+    await output.write('ours');
+    writeFileSync(file, 'theirs');
+    await expect(output.finish()).rejects.toMatchObject(EXISTS);
+    await output.abandon();
+    expect(readFileSync(file, 'utf8')).toBe('theirs');
+    expect(readdirSync(folder)).toEqual(['out.ndjson']);
+  });
+
+  test('does not follow a link to somewhere else', async () => {
+    const target = path.join(folder, 'target');
+    writeFileSync(target, 'precious');
+    symlinkSync(target, file);
+    const output = await openOutput(file, { ...PLAIN, force: true });
+    await output.write('new');
+    await output.finish();
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+    expect(readFileSync(file, 'utf8')).toBe('new');
+  });
+
+  test('is looked at before it gets its name, and can be refused then', async () => {
+    const seen: string[] = [];
+    const output = await openOutput(file, {
+      ...PLAIN,
+      verify: async (place) => {
+        seen.push(readFileSync(place, 'utf8'));
+        expect(path.dirname(place)).toBe(folder);
+        expect(existsSync(file)).toBe(false);
+        throw new DaybookError('failed', 'not what was written');
+      },
+    });
+    await output.write('x');
+    await expect(output.finish()).rejects.toMatchObject({ kind: 'failed', message: 'not what was written' });
+    await output.abandon();
+    expect(seen).toEqual(['x']);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('needs a folder that is there', async () => {
+    const nowhere = path.join(folder, 'none', 'out');
+    await expect(openOutput(nowhere, PLAIN)).rejects.toMatchObject({
+      kind: 'failed',
+      message: `${nowhere} could not be written: the folder ${path.dirname(nowhere)} does not exist`,
+    });
+    await expect(openOutput(folder, PLAIN)).rejects.toMatchObject({
+      kind: 'refused',
+      message: `${folder} is a directory`,
+    });
+    await expect(openOutput(folder, { ...PLAIN, force: true })).rejects.toMatchObject({ kind: 'refused' });
+  });
+
+  test.skipIf(process.getuid?.() === 0)('needs a folder that can be written', async () => {
+    mkdirSync(path.join(folder, 'closed'), { mode: 0o500 });
+    const closed = openOutput(path.join(folder, 'closed', 'out'), PLAIN);
+    await expect(closed).rejects.toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('permission denied'),
+    });
+  });
+
+  test('a file that was taken away before its end is an error', async () => {
+    const output = await openOutput(file, PLAIN);
+    await output.write('x');
+    for (const name of readdirSync(folder)) execFileSync('rm', [path.join(folder, name)]);
+    await expect(output.finish()).rejects.toMatchObject({ kind: 'failed' });
+    await output.abandon();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('a full disk is said, compressed or not', async () => {
+    for (const gzip of [false, true]) {
+      const output = await openOutput('/dev/full', { force: false, gzip });
+      const writing = (async () => {
+        for (let part = 0; part < 200; part++)
+          await output.write(createHash('sha512').update(String(part)).digest('hex').repeat(50));
+        await output.finish();
+      })();
+      await expect(writing).rejects.toMatchObject({
+        kind: 'failed',
+        message: '/dev/full could not be written: the disk is full',
+      });
+      await output.abandon();
+    }
+    expect(existsSync('/dev/full')).toBe(true);
+  });
+
+  test('a device or a pipe is written straight', async () => {
+    const pipe = path.join(folder, 'pipe');
+    execFileSync(MAKE_PIPE, [pipe]);
+    // Open at both ends, so that nobody waits for the other.
+    const reader = await import('node:fs/promises').then((files) => files.open(pipe, 'r+'));
+    const output = await openOutput(pipe, PLAIN);
+    await output.write('through');
+    expect(await output.finish()).toMatchObject({ path: pipe, bytes: 7 });
+    await output.abandon();
+    const { buffer, bytesRead } = await reader.read(Buffer.alloc(100), 0, 100);
+    await reader.close();
+    expect(buffer.subarray(0, bytesRead).toString()).toBe('through');
+    expect(readdirSync(folder)).toEqual(['pipe']);
+  });
+});
+
+describe('a file that somebody else makes', () => {
+  test('appears whole', async () => {
+    await fileBeside(file, false, async (place) => {
+      expect(statSync(place).mode & 0o777).toBe(0o600);
+      expect(path.dirname(place)).toBe(folder);
+      writeFileSync(place, 'made');
+      expect(existsSync(file)).toBe(false);
+    });
+    expect(readFileSync(file, 'utf8')).toBe('made');
+    expect(readdirSync(folder)).toEqual(['out.ndjson']);
+  });
+
+  test('or not at all', async () => {
+    const broken = new Error('broken');
+    const making = fileBeside(file, false, async (place) => {
+      writeFileSync(place, 'half');
+      throw broken;
+    });
+    await expect(making).rejects.toBe(broken);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('is refused where one is there, before or after', async () => {
+    const late = fileBeside(file, false, async (place) => {
+      writeFileSync(place, 'ours');
+      writeFileSync(file, 'theirs');
+    });
+    await expect(late).rejects.toMatchObject(EXISTS);
+    await expect(fileBeside(file, false, async () => {})).rejects.toMatchObject(EXISTS);
+    expect(readFileSync(file, 'utf8')).toBe('theirs');
+    await fileBeside(file, true, async (place) => writeFileSync(place, 'ours'));
+    expect(readFileSync(file, 'utf8')).toBe('ours');
+    expect(readdirSync(folder)).toEqual(['out.ndjson']);
+  });
+});

@@ -1,0 +1,117 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { HistoryEntry } from '../../src/core/entry.js';
+import { ENTRY_FIELDS } from '../../src/core/entry.js';
+import { describeStore } from './conformance.js';
+import {
+  carryOut,
+  intentOf,
+  makeSqliteTrail,
+  NOW,
+  numbered,
+  planOf,
+  readAll,
+  recordAll,
+  rule,
+  sqliteTrail,
+} from './trail.js';
+
+describeStore('the SQLite store', makeSqliteTrail);
+
+describe('what other programs stored', () => {
+  test('as text that is not UTF-8 leaves as valid JSON', async () => {
+    const { trail, store } = await sqliteTrail();
+    const connection = trail.plain();
+    // A lone continuation byte, a sequence that breaks off before the quote, and one that codes a surrogate.
+    connection.exec(`INSERT INTO daybook_entries (action, message, actor, metadata) VALUES
+      ('x', CAST(x'61ff62' AS TEXT), CAST(x'e282' AS TEXT), CAST(x'7b2261223a22e2227d' AS TEXT)),
+      ('x', CAST(x'eda080' AS TEXT), 'é', '{}')`);
+    const page = await store.lines({ filter: {}, order: 'oldest', limit: 10, upTo: 2 }, ENTRY_FIELDS);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(page.lines);
+    const [first, second] = text
+      .split('\n')
+      .map((line) => (line === '' ? undefined : (JSON.parse(line) as HistoryEntry)));
+    expect(first).toMatchObject({ message: 'a\ufffdb', actor: '\ufffd', metadata: { a: '\ufffd' } });
+    expect(second?.actor).toBe('é');
+    const { entries } = await store.page({ filter: {}, order: 'oldest', limit: 10, upTo: 2 });
+    expect(entries[0]?.message).toBe('a\ufffdb');
+    expect(entries.every((entry) => entry.message.isWellFormed())).toBe(true);
+  });
+
+  test('in a pretty form is one line of JSON', async () => {
+    const { trail, store } = await sqliteTrail();
+    trail.plain().prepare('INSERT INTO daybook_entries (action, metadata) VALUES (?, ?)').run('x', '{\n  "a": 1\r\n}');
+    const page = await store.lines({ filter: {}, order: 'oldest', limit: 10, upTo: 1 }, ['seq', 'metadata']);
+    expect(Buffer.from(page.lines).toString()).toMatch(/^\{"seq":1,"metadata":\{ +"a": 1 +\}\}\n$/);
+  });
+});
+
+describe('the file', () => {
+  test('gets its space back from a prune in slices, where it is ours alone', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(2000, { message: 'x'.repeat(500) }));
+    await carryOut(store, await planOf(store, rule({ before: NOW + 1 })), 5000);
+    const before = (await store.facts(NOW)).bytes;
+    expect(before.free).toBeGreaterThan(500_000);
+    const first = await store.giveBackSpace(16);
+    expect(first).toBe(16 * 4096);
+    let freed = first;
+    for (let slice = -1; slice !== 0; freed += slice) slice = await store.giveBackSpace(1000);
+    await store.checkpointLog();
+    const after = (await store.facts(NOW)).bytes;
+    expect(after.free).toBe(0);
+    expect(freed).toBe(before.free);
+    expect(after.file).toBeLessThan(before.free);
+    expect(await readAll(store)).toHaveLength(1);
+    trail.plain().exec('CREATE TABLE application (x)');
+    expect(await store.giveBackSpace(16)).toBe(0);
+  });
+
+  test('is copied whole beside a writer', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(500));
+    const target = path.join(trail.directory, 'copy.db');
+    writeFileSync(target, '');
+    const copying = store.backup(target);
+    await recordAll(await trail.open(), [{}]);
+    await copying;
+    const copy = new Database(target, { readonly: true });
+    onTestFinished(() => {
+      copy.close();
+    });
+    expect(copy.pragma('integrity_check', { simple: true })).toBe('ok');
+    expect(copy.prepare('SELECT count(*) FROM daybook_entries').pluck().get()).toBeGreaterThanOrEqual(500);
+    const nowhere = store.backup(path.join(trail.directory, 'none', 'copy.db'));
+    await expect(nowhere).rejects.toMatchObject({ kind: 'missing' });
+  });
+});
+
+describe('settings that nobody can read', () => {
+  test('stop what would go by them', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(2));
+    trail.plain().exec(`
+      INSERT INTO daybook_retention VALUES ('odd', '{"colour":["red"]}', '1d', NULL);
+      INSERT INTO daybook_checkpoints (name, question, filter) VALUES ('odd', '', 'not json');
+    `);
+    await expect(store.policies()).rejects.toMatchObject({ kind: 'failed' });
+    const plan = await planOf(store, rule({ before: NOW + 1 }));
+    await expect(carryOut(store, plan)).rejects.toMatchObject({ kind: 'failed' });
+    expect(await store.extent({})).toMatchObject({ count: 2 });
+  });
+
+  test('entries that fall while a prune runs, and not by it, end it', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(4));
+    const plan = await planOf(store, rule({ before: NOW + 1 }));
+    const prune = await store.openPrune(intentOf(plan));
+    const connection = trail.plain();
+    // Somebody who means it gets past every guard; what he leaves must not be taken for ours.
+    connection.exec(`CREATE TRIGGER daybook_test AFTER UPDATE OF deleting ON daybook_prunes WHEN NEW.deleting = 1
+      BEGIN DELETE FROM daybook_entries WHERE seq = 2; END`);
+    await expect(store.deleteBatch(prune, plan, undefined, 10)).rejects.toMatchObject({ kind: 'failed' });
+    expect(await store.extent({})).toMatchObject({ count: 4 });
+  });
+});
