@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest';
+import { ENTRY_FIELDS, HISTORY_FIELDS } from '../../src/core/entry.js';
+import { FORMATS, type FormatName, type FormatOptions, type Formatter } from '../../src/format/index.js';
+import { PLAIN_PALETTE } from '../../src/terminal/colour.js';
+import { historyEntry } from './entries.js';
+
+const OPTIONS: FormatOptions = {
+  columns: ENTRY_FIELDS,
+  columnsGiven: false,
+  terminal: false,
+  width: 80,
+  zone: 'UTC',
+  palette: PLAIN_PALETTE,
+  header: true,
+  exact: false,
+  shape: 'envelope',
+};
+
+const ENTRY = historyEntry({ message: 'a\u202eb\nc' });
+
+/** All that a format makes of one page with this entry. */
+async function output(name: FormatName, options: Partial<FormatOptions> = {}): Promise<string> {
+  const all = { ...OPTIONS, ...options };
+  const formatter: Formatter = await FORMATS[name](all);
+  const fields = Object.fromEntries(all.columns.map((field) => [field, ENTRY[field]]));
+  const page = await {
+    entries: () => formatter.reads === 'entries' && formatter.page([ENTRY]),
+    rows: () => formatter.reads === 'rows' && formatter.page([Object.values(fields)]),
+    lines: () => formatter.reads === 'lines' && formatter.page(Buffer.from(`${JSON.stringify(fields)}\n`)),
+  }[formatter.reads]();
+  return formatter.begin() + Buffer.from(page as string).toString() + formatter.end('next');
+}
+
+describe('FORMATS', () => {
+  test('each says what it reads', async () => {
+    const reads: Record<string, string> = {};
+    for (const [name, load] of Object.entries(FORMATS)) reads[name] = (await load(OPTIONS)).reads;
+    expect(reads).toEqual({ table: 'entries', line: 'entries', json: 'lines', ndjson: 'lines', csv: 'rows' });
+  });
+
+  test('text formats', async () => {
+    expect(await output('table')).toContain('Thu 2026-03-05  UTC\n');
+    expect(await output('table', { columns: ['id'], columnsGiven: true })).toBe(`id\n${ENTRY.id}\n`);
+    expect(await output('line')).toMatch(/ info {4}#1 unknown update - a\\u202eb⏎c\n$/);
+  });
+
+  test('json', async () => {
+    const object = JSON.stringify({ message: ENTRY.message });
+    const columns = ['message'] as const;
+    expect(await output('json', { columns })).toBe(`{"entries": [\n${object}\n], "next_cursor": "next"}\n`);
+    expect(await output('json', { columns, shape: 'array' })).toBe(`[\n${object}\n]\n`);
+    expect(await output('ndjson', { columns })).toBe(`${object}\n`);
+  });
+
+  test('csv', async () => {
+    const columns = ['seq', 'message', 'source'] as const;
+    expect(await output('csv', { columns })).toBe('seq,message,source\n1,"a\u202eb\nc",\n');
+    expect(await output('csv', { columns, header: false })).toBe('1,"a\u202eb\nc",\n');
+  });
+
+  test.each(Object.keys(FORMATS) as FormatName[])('%s: nothing hidden reaches a terminal', async (name) => {
+    const text = await output(name, { terminal: true, columns: HISTORY_FIELDS });
+    expect(text).not.toContain('\u202e');
+    expect(text).toContain(String.raw`\u202e`);
+  });
+
+  test('json on a terminal is the same json', async () => {
+    const shown = await output('json', { terminal: true });
+    expect(JSON.parse(shown)).toEqual(JSON.parse(await output('json')));
+  });
+});
