@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Presence } from './store/sqlite/prunes.js';
+import type { Presence } from './store/sqlite/prune-accounts.js';
 
 /** This process, for the lease that keeps two prunes apart. */
 export function thisProcess(): Presence {

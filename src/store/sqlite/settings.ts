@@ -114,3 +114,18 @@ export function moveCheckpoint(
     `another export moved checkpoint ${name} meanwhile: this file is complete, and the next export begins where that one ended`,
   );
 }
+
+/** How far a checkpoint has exported, and how far an export of it that runs now will reach. */
+export interface CheckpointReach {
+  name: string;
+  filter: string;
+  seq: number;
+  pending: number;
+}
+
+/** Every checkpoint, for a prune that asks what they have not seen. */
+export function checkpointReaches(connection: Connection): CheckpointReach[] {
+  return connection
+    .prepare<[], CheckpointReach>('SELECT name, filter, seq, pending FROM daybook_checkpoints ORDER BY name')
+    .all();
+}

@@ -4,18 +4,10 @@ import { attempt, openTrail, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import { explainPage, findEntry, lastSeq, readExtent, readLines, readPage, readRows, readValues } from './pages.js';
-import {
-  closePrune,
-  cutOffAccounts,
-  deleteBatch,
-  forecastPrune,
-  lastAccount,
-  openPrune,
-  planPrune,
-  renewPrune,
-  settleCutOff,
-} from './prunes.js';
-import type { Circumstances } from './prunes.js';
+import { closePrune, cutOffAccounts, lastAccount, openPrune, renewPrune, settleCutOff } from './prune-accounts.js';
+import type { Circumstances } from './prune-accounts.js';
+import { deleteBatch } from './prune-batches.js';
+import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
 

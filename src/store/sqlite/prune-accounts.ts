@@ -1,0 +1,191 @@
+import { DaybookError } from '../../core/errors.js';
+import { pruneEntry } from '../../core/prune-account.js';
+import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-account.js';
+import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
+import { writing } from './connection.js';
+import type { Connection } from './connection.js';
+import { inserter } from './recording.js';
+
+/** A prune that gave no sign of life for so long is over, whatever its process id says: ids are used again. */
+const LEASE_MS = 60_000;
+
+/** Who this process is, for the lease that keeps two prunes apart. */
+export interface Presence {
+  readonly host: string;
+  readonly pid: number;
+  /** Whether a process with this id lives on this host. */
+  readonly lives: (pid: number) => boolean;
+}
+
+/** What the writing functions need beside a connection. */
+export interface Circumstances {
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly presence: Presence;
+}
+
+/** Takes the lease and opens the account. */
+export function openPrune(connection: Connection, intent: PruneIntent, circumstances: Circumstances): number {
+  const { clock, presence } = circumstances;
+  return writing(connection, () => {
+    settleCutOff(connection, circumstances);
+    const [other] = openAccounts(connection);
+    if (other !== undefined) {
+      throw new DaybookError(
+        'busy',
+        `another prune is at work: process ${other.pid} on ${other.host}, since ${other.startedAt}`,
+      );
+    }
+    const now = formatTimestamp(clock());
+    const { lastInsertRowid } = connection
+      .prepare(
+        `INSERT INTO daybook_prunes (command, actor, actor_type, recorded_by, reason, criteria, up_to, started_at, heartbeat, host, pid)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        intent.command,
+        intent.actor,
+        intent.actorType,
+        intent.recordedBy,
+        intent.reason,
+        intent.criteria,
+        intent.upTo,
+        now,
+        now,
+        presence.host,
+        presence.pid,
+      );
+    return Number(lastInsertRowid);
+  });
+}
+
+/** Renews the lease and, once it is written, notes the archive. */
+export function renewPrune(connection: Connection, prune: number, archive: string | null, clock: () => number): void {
+  connection
+    .prepare(
+      `UPDATE daybook_prunes SET heartbeat = ?, archive = coalesce(?, archive) WHERE prune = ? AND state = 'open'`,
+    )
+    .run(formatTimestamp(clock()), archive, prune);
+}
+
+/** Closes an account; where something was deleted, its entry is recorded in the same transaction. */
+export function closeAccount(
+  connection: Connection,
+  prune: number,
+  state: 'done' | 'cut_off',
+  clock: () => number,
+): PruneAccount {
+  const { changes } = connection
+    .prepare(`UPDATE daybook_prunes SET state = ?, finished_at = ? WHERE prune = ? AND state = 'open'`)
+    .run(state, formatTimestamp(clock()), prune);
+  const account = accountOf(connection, prune);
+  if (changes === 0 || account.deleted === 0) return account;
+  const { seq } = inserter(connection, clock)(pruneEntry(account));
+  connection.prepare('UPDATE daybook_prunes SET entry = ? WHERE prune = ?').run(seq, prune);
+  return { ...account, entry: seq };
+}
+
+/** Closes an account before its plan is through. */
+export function closePrune(
+  connection: Connection,
+  prune: number,
+  state: 'done' | 'cut_off',
+  clock: () => number,
+): PruneAccount {
+  return writing(connection, () => closeAccount(connection, prune, state, clock));
+}
+
+/** Turns the accounts of prunes that ended before they were done into entries. Runs in the open transaction. */
+export function settleCutOff(connection: Connection, circumstances: Circumstances): void {
+  for (const account of cutOffAccounts(connection, circumstances)) {
+    closeAccount(connection, account.prune, 'cut_off', circumstances.clock);
+  }
+}
+
+function alive(account: PruneAccount, { clock, presence }: Circumstances): boolean {
+  // A heartbeat from the future means that the clock went back since, and says nothing.
+  if (Math.abs(clock() - parseTimestamp(account.heartbeat)) > LEASE_MS) return false;
+  return account.host !== presence.host || presence.lives(account.pid);
+}
+
+interface AccountRow {
+  prune: number;
+  command: 'prune' | 'clear';
+  state: PruneAccount['state'];
+  actor: string;
+  actor_type: string;
+  recorded_by: string | null;
+  reason: string | null;
+  criteria: string;
+  up_to: number;
+  started_at: string;
+  finished_at: string | null;
+  heartbeat: string;
+  host: string;
+  pid: number;
+  deleted: number;
+  by_age: number;
+  by_count: number;
+  rules: string;
+  first_seq: number | null;
+  last_seq: number | null;
+  first_ts: string | null;
+  last_ts: string | null;
+  archive: string | null;
+  entry: number | null;
+}
+
+function toAccount(row: AccountRow): PruneAccount {
+  return {
+    prune: row.prune,
+    command: row.command,
+    state: row.state,
+    actor: row.actor,
+    actorType: row.actor_type,
+    recordedBy: row.recorded_by,
+    reason: row.reason,
+    criteria: row.criteria,
+    upTo: row.up_to,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    heartbeat: row.heartbeat,
+    host: row.host,
+    pid: row.pid,
+    deleted: row.deleted,
+    byAge: row.by_age,
+    byCount: row.by_count,
+    rules: JSON.parse(row.rules) as RuleCount[],
+    firstSeq: row.first_seq,
+    lastSeq: row.last_seq,
+    firstTs: row.first_ts,
+    lastTs: row.last_ts,
+    archive: row.archive,
+    entry: row.entry,
+  };
+}
+
+export function accountOf(connection: Connection, prune: number): PruneAccount {
+  const row = connection.prepare<[number], AccountRow>('SELECT * FROM daybook_prunes WHERE prune = ?').get(prune);
+  if (row === undefined) throw new DaybookError('failed', `the account of prune ${prune} is gone`);
+  return toAccount(row);
+}
+
+/** The accounts of prunes that are not closed, alive or not. */
+function openAccounts(connection: Connection): PruneAccount[] {
+  return connection.prepare<[], AccountRow>(`SELECT * FROM daybook_prunes WHERE state = 'open'`).all().map(toAccount);
+}
+
+/** The accounts that are open although nobody is at work on them any more. */
+export function cutOffAccounts(connection: Connection, circumstances: Circumstances): PruneAccount[] {
+  return openAccounts(connection).filter((account) => !alive(account, circumstances));
+}
+
+/** The last prune that deleted something and is closed. */
+export function lastAccount(connection: Connection): PruneAccount | undefined {
+  const row = connection
+    .prepare<[], AccountRow>(
+      `SELECT * FROM daybook_prunes WHERE state <> 'open' AND deleted > 0 ORDER BY prune DESC LIMIT 1`,
+    )
+    .get();
+  return row === undefined ? undefined : toAccount(row);
+}
