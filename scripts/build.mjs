@@ -87,8 +87,8 @@ async function buildProgram() {
  * them. It fits only the machine code of its own version; beside any other, the package is loaded as it is installed.
  */
 async function driver() {
-  const manifest = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
-  const { version } = JSON.parse(await readFile(manifest, 'utf8'));
+  const place = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
+  const { version } = JSON.parse(await readFile(place, 'utf8'));
   return `const { version } = require('better-sqlite3/package.json');
     const [major, minor] = process.versions.node.split('.').map(Number);
     // There, loading it would end the process with a segmentation fault and no word.
