@@ -19,6 +19,8 @@ export interface PruneRequest {
 }
 
 export interface PreparedPrune extends PruneRequest {
+  /** The last prune before the plan was made. */
+  readonly previous: number | null;
   readonly plan: PrunePlan;
   readonly forecast: PruneForecast;
 }
@@ -65,16 +67,17 @@ export function policyRules(policies: readonly Policy[], now: number, zone: stri
 
 /** Plans a prune for the trail as it is now; nothing is written. */
 export async function preparePrune(store: AuditStore, request: PruneRequest, now: number): Promise<PreparedPrune> {
+  const previous = (await store.lastPrune())?.prune ?? null;
   const none = request.rules.map(() => false);
   const plan = await store.plan(request.rules, none);
   const forecast = await store.forecast(plan);
   // Only a prune that takes something is recorded, and only then does its own entry ask for a place of those kept.
-  if (forecast.count === 0) return { ...request, plan, forecast };
+  if (forecast.count === 0) return { ...request, previous, plan, forecast };
   const own = { ...pruneEntry(sampleAccount(request)), ts: formatTimestamp(now) };
   const reserved = request.rules.map((rule) => matches(rule.filter, own));
-  if (!reserved.some(Boolean)) return { ...request, plan, forecast };
+  if (!reserved.some(Boolean)) return { ...request, previous, plan, forecast };
   const reservedPlan = await store.plan(request.rules, reserved);
-  return { ...request, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
+  return { ...request, previous, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
 }
 
 /** What the plan would leave, without doing it. */
@@ -122,6 +125,16 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
   );
   let archive: Archive | null = null;
   try {
+    // What was planned, and perhaps confirmed, no longer holds where another prune came between.
+    if (((await store.lastPrune())?.prune ?? null) !== prepared.previous) {
+      throw new DaybookError(
+        'busy',
+        'another prune has deleted entries since this one was planned: nothing was deleted',
+        {
+          hint: '…',
+        },
+      );
+    }
     if (run.archive !== undefined) {
       archive = await archiveDoomed(store, prune, prepared, run.archive, run);
       await store.renewPrune(prune, JSON.stringify(archive));

@@ -434,15 +434,26 @@ describe('an archive', () => {
     const { trail, store } = await sqliteTrail();
     await recordAll(store, old(20));
     const prepared = await prepare(store, OLD);
-    // Somebody takes them first.
-    await carryOut(store, await planOf(store, rule({ before: NOW - DAY, filter: { search: 'number 7' } })));
-    const running = executePrune(store, prepared, { ...RUN, archive: path.join(trail.directory, 'x') });
+    const promised = { ...prepared, forecast: { ...prepared.forecast, count: 21 } };
+    const running = executePrune(store, promised, { ...RUN, archive: path.join(trail.directory, 'x') });
     await expect(running).rejects.toMatchObject({
       kind: 'failed',
-      message: expect.stringContaining('would hold 19 entries and not 20: nothing was deleted'),
+      message: expect.stringContaining('would hold 20 entries and not 21: nothing was deleted'),
     });
     expect(readdirSync(trail.directory).filter((name) => !name.startsWith('audit.db'))).toEqual([]);
     expect(await store.extent({})).toMatchObject({ count: 20 });
+  });
+
+  test('a plan that another prune came before is busy, and saves every entry that is left', async () => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, old(20));
+    const prepared = await prepare(store, OLD);
+    await carryOut(store, await planOf(store, rule({ before: NOW - DAY, filter: { search: 'number 7' } })));
+    const running = executePrune(store, prepared, RUN);
+    await expect(running).rejects.toMatchObject({ kind: 'busy', message: expect.stringContaining('another prune') });
+    expect(await store.extent({})).toMatchObject({ count: 20 });
+    // The lease is free again.
+    expect((await executePrune(store, await prepare(store, OLD), RUN)).deleted).toBe(19);
   });
 
   test('in a folder of archives has a name by time and seq', async () => {
