@@ -19,8 +19,8 @@ export interface PruneRequest {
 }
 
 export interface PreparedPrune extends PruneRequest {
-  /** The last prune before the plan was made. */
-  readonly previous: number | null;
+  /** How many entries all prunes had deleted when the plan was made. */
+  readonly prunedBefore: number;
   readonly plan: PrunePlan;
   readonly forecast: PruneForecast;
 }
@@ -67,17 +67,17 @@ export function policyRules(policies: readonly Policy[], now: number, zone: stri
 
 /** Plans a prune for the trail as it is now; nothing is written. */
 export async function preparePrune(store: AuditStore, request: PruneRequest, now: number): Promise<PreparedPrune> {
-  const previous = (await store.lastPrune())?.prune ?? null;
+  const prunedBefore = await store.prunedSoFar();
   const none = request.rules.map(() => false);
   const plan = await store.plan(request.rules, none);
   const forecast = await store.forecast(plan);
   // Only a prune that takes something is recorded, and only then does its own entry ask for a place of those kept.
-  if (forecast.count === 0) return { ...request, previous, plan, forecast };
+  if (forecast.count === 0) return { ...request, prunedBefore, plan, forecast };
   const own = { ...pruneEntry(sampleAccount(request)), ts: formatTimestamp(now) };
   const reserved = request.rules.map((rule) => matches(rule.filter, own));
-  if (!reserved.some(Boolean)) return { ...request, previous, plan, forecast };
+  if (!reserved.some(Boolean)) return { ...request, prunedBefore, plan, forecast };
   const reservedPlan = await store.plan(request.rules, reserved);
-  return { ...request, previous, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
+  return { ...request, prunedBefore, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
 }
 
 /** What the plan would leave, without doing it. */
@@ -126,7 +126,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
   let archive: Archive | null = null;
   try {
     // What was planned, and perhaps confirmed, no longer holds where another prune came between.
-    if (((await store.lastPrune())?.prune ?? null) !== prepared.previous) {
+    if ((await store.prunedSoFar()) !== prepared.prunedBefore) {
       throw new DaybookError(
         'busy',
         'another prune has deleted entries since this one was planned: nothing was deleted',

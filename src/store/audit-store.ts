@@ -228,6 +228,8 @@ export interface AuditStore {
   /** Closes an account before its plan is through; what was deleted by then becomes its entry. */
   closePrune(prune: number, state: 'done' | 'cut_off'): Promise<PruneAccount>;
   lastPrune(): Promise<PruneAccount | undefined>;
+  /** How many entries all prunes together have deleted, those at work and those cut off among them. */
+  prunedSoFar(): Promise<number>;
   /** The accounts of prunes that ended before they were done, and that nobody has closed since. */
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
   /** Gives up to `pages` free pages back to the file system; returns the bytes given back. Own databases only. */

@@ -2,9 +2,10 @@ import { DaybookError } from '../../core/errors.js';
 import { pruneEntry } from '../../core/prune-account.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-account.js';
 import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
-import { writing } from './connection.js';
+import { counted, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { inserter } from './recording.js';
+import { sql } from './sql.js';
 
 /** A prune that gave no sign of life for so long is over, whatever its process id says: ids are used again. */
 const LEASE_MS = 60_000;
@@ -178,6 +179,11 @@ function openAccounts(connection: Connection): PruneAccount[] {
 /** The accounts that are open although nobody is at work on them any more. */
 export function cutOffAccounts(connection: Connection, circumstances: Circumstances): PruneAccount[] {
   return openAccounts(connection).filter((account) => !alive(account, circumstances));
+}
+
+/** How many entries all prunes together have deleted. */
+export function prunedSoFar(connection: Connection): number {
+  return counted(connection, sql('SELECT coalesce(sum(deleted), 0) FROM daybook_prunes'));
 }
 
 /** The last prune that deleted something and is closed. */

@@ -4,7 +4,15 @@ import { attempt, openTrail, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import { explainPage, findEntry, lastSeq, readExtent, readLines, readPage, readRows, readValues } from './pages.js';
-import { closePrune, cutOffAccounts, lastAccount, openPrune, renewPrune, settleCutOff } from './prune-accounts.js';
+import {
+  closePrune,
+  cutOffAccounts,
+  lastAccount,
+  openPrune,
+  prunedSoFar,
+  renewPrune,
+  settleCutOff,
+} from './prune-accounts.js';
 import type { Circumstances } from './prune-accounts.js';
 import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
@@ -62,6 +70,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     deleteBatch: (prune, plan, after, size) => read(() => deleteBatch(connection, prune, plan, { after, size }, clock)),
     closePrune: (prune, state) => read(() => closePrune(connection, prune, state, clock)),
     lastPrune: () => read(() => lastAccount(connection)),
+    prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
     giveBackSpace: (pages) => read(() => giveBackSpace(connection, pages)),
     checkpointLog: () => read(() => void connection.pragma('wal_checkpoint(PASSIVE)')),
