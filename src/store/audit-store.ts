@@ -37,6 +37,10 @@ export type Cell = string | number | null;
 /** A page as rows of the asked columns: the least work for large exports. */
 export interface RowPage {
   readonly rows: readonly (readonly Cell[])[];
+  /** The characters of all texts: how large the page is. */
+  readonly characters: number;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
   /** Where the next page begins, or null on the last page. A page of large rows may end before its limit. */
   readonly next: Key | null;
 }

@@ -129,18 +129,25 @@ export function readRows(connection: Connection, query: PageQuery, columns: read
   let next: Key | null = null;
   let key: Key | null = null;
   let characters = 0;
+  let least: number | null = null;
+  let greatest: number | null = null;
   const read = connection.prepare<unknown[], Cell[]>(statement.sql).raw();
   for (const row of read.iterate(...statement.parameters)) {
     if (rows.length === query.limit || characters > PAGE_CHARACTERS) {
       next = key;
       break;
     }
-    key = { ms: row[columns.length] as number, seq: row[columns.length + 1] as number };
-    row.length = columns.length;
-    for (const cell of row) if (typeof cell === 'string') characters += cell.length;
+    const seq = row.pop() as number;
+    key = { ms: row.pop() as number, seq };
+    if (least === null || seq < least) least = seq;
+    if (greatest === null || seq > greatest) greatest = seq;
+    for (let position = 0; position < columns.length; position++) {
+      const cell = row[position];
+      if (typeof cell === 'string') characters += cell.length;
+    }
     rows.push(row);
   }
-  return { rows, next };
+  return { rows, characters, firstSeq: least, lastSeq: greatest, next };
 }
 
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
