@@ -29,6 +29,9 @@ const shared = {
 /** Libraries of the program that have a file of their own, so that only what is needed is loaded and compiled. */
 const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lossless-json', 'luxon', 'string-width'];
 
+/** The modules that nearly every command needs. */
+const ALWAYS = ['cli'];
+
 /** Parts of ours that must be there only once: an error is recognised by its class. */
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
 
@@ -46,7 +49,6 @@ async function buildProgram() {
     keepNames: false,
     // A real import() would start Node's ES module loader.
     supported: { 'dynamic-import': false },
-    outExtension: { '.js': '.cjs' },
     outdir: 'dist/program',
   };
   const builds = await Promise.all([
@@ -57,15 +59,14 @@ async function buildProgram() {
         ...SHARED,
         ...Object.fromEntries(commands.map((name) => [`command-${name}`, `src/cli/commands/${name}.ts`])),
       },
-      plugins: [filesBeside],
+      plugins: [filesBeside, lazyModules],
     }),
     build({
       ...program,
       stdin: { contents: await driver(), resolveDir: root },
       outdir: undefined,
-      outExtension: undefined,
-      outfile: 'dist/program/better-sqlite3.cjs',
-      external: ['better-sqlite3', 'better-sqlite3/package.json', './errors.cjs'],
+      outfile: 'dist/program/better-sqlite3.js',
+      external: ['better-sqlite3', 'better-sqlite3/package.json', './errors'],
       plugins: [addonBeside],
     }),
     build({
@@ -73,13 +74,40 @@ async function buildProgram() {
       entryPoints: Object.fromEntries(LIBRARIES.map((name) => [libraryFile(name), name])),
       // Who requires a file as an ES module gets all of it as the default export: where there is no other, it is that.
       footer: { js: "if(Object.keys(module.exports).join()==='default')module.exports=module.exports.default;" },
-      plugins: [lazyChildProcess],
+      plugins: [lazyModules],
     }),
   ]);
   await Promise.all([
-    ...builds.flatMap(({ outputFiles }) => outputFiles.map(putInPlace)),
+    rm(path.join(root, 'dist/program'), { recursive: true, force: true }),
     putLicensesInPlace(builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
   ]);
+  await Promise.all(bundlesOf(builds.flatMap(({ outputFiles }) => outputFiles)).map(putInPlace));
+  await putCompiledCode();
+}
+
+/** The modules in bundles as bin/daybook.js reads them: those that nearly every command needs in one. */
+function bundlesOf(outputFiles) {
+  const modules = Object.fromEntries(outputFiles.map((file) => [path.basename(file.path, '.js'), file.text]));
+  const names = Object.keys(modules).filter((name) => !ALWAYS.includes(name));
+  return [['cli', ALWAYS], ...names.map((name) => [name, [name]])].map(([bundle, inside]) => {
+    const source = `({${inside.map((name) => `${JSON.stringify(name)}:${asFunction(modules[name])}`).join(',')}})`;
+    // Read as Latin-1, which is quickest; esbuild writes ASCII, but for regular expressions.
+    if (/[^\0-\x7f]/.test(source)) throw new Error(`the bundle ${bundle} is not ASCII`);
+    return { path: path.join(root, 'dist/program', `${bundle}.bundle`), contents: `${source.length}\n${source}` };
+  });
+}
+
+/** What Node makes of a CommonJS file. */
+function asFunction(source) {
+  return `(function(exports,require,module){${source}})`;
+}
+
+/** Runs the program's commands once, so that V8 compiles what they use, and its code is kept with the bundles. */
+async function putCompiledCode() {
+  const running = promisify(execFile)(process.execPath, [path.join(root, 'scripts/compile.cjs')], { cwd: root });
+  // One of the commands reads its stdin to the end.
+  running.child.stdin.end();
+  await running;
 }
 
 /**
@@ -89,11 +117,12 @@ async function buildProgram() {
 async function driver() {
   const place = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
   const { version } = JSON.parse(await readFile(place, 'utf8'));
-  return `const { version } = require('better-sqlite3/package.json');
+  return `const { readFileSync } = require('node:fs');
+    const { version } = JSON.parse(readFileSync(require('installed').manifest));
     const [major, minor] = process.versions.node.split('.').map(Number);
     // There, loading it would end the process with a segmentation fault and no word.
     if (parseInt(version, 10) > 12 && (major < 22 || (major === 22 && minor < 14))) {
-      const { DaybookError } = require('./errors.cjs');
+      const { DaybookError } = require('./errors');
       throw new DaybookError('failed', 'better-sqlite3 ' + version + ' needs Node 22.14 or later, and this is Node ' +
         process.versions.node, { hint: 'npm install better-sqlite3@12' });
     }
@@ -106,17 +135,21 @@ async function driver() {
 const addonBeside = {
   name: 'addon-beside',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^bindings$/ }, ({ path: name }) => ({ path: name, namespace: 'addon' }));
-    onLoad({ filter: /.*/, namespace: 'addon' }, () => ({
-      contents: `const path = require('node:path');
+    onResolve({ filter: /^(?:bindings|installed)$/ }, ({ path: name }) => ({ path: name, namespace: 'addon' }));
+    onLoad({ filter: /^installed$/, namespace: 'addon' }, () => ({
+      contents: `exports.manifest = require.resolve('better-sqlite3/package.json');`,
+    }));
+    onLoad({ filter: /^bindings$/, namespace: 'addon' }, () => ({
+      contents: `const fs = require('node:fs');
+        const path = require('node:path');
         module.exports = (name) => {
-          const folder = path.dirname(require.resolve('better-sqlite3/package.json'));
-          try {
-            return require(path.join(folder, 'build/Release', name));
-          } catch (error) {
-            if (error.code !== 'MODULE_NOT_FOUND') throw error;
-            return module.require(require.resolve('bindings', { paths: [folder] }))(name);
-          }
+          const folder = path.dirname(require('installed').manifest);
+          const file = path.join(folder, 'build/Release', name);
+          if (!fs.existsSync(file)) return module.require(require.resolve('bindings', { paths: [folder] }))(name);
+          // What require() does in the end, without its search.
+          const addon = { exports: {} };
+          process.dlopen(addon, file);
+          return addon.exports;
         };`,
     }));
   },
@@ -130,7 +163,7 @@ function libraryFile(name) {
 const filesBeside = {
   name: 'files-beside',
   setup({ onResolve }) {
-    const beside = (name) => ({ path: `./${name}.cjs`, external: true });
+    const beside = (name) => ({ path: `./${name}`, external: true });
     onResolve({ filter: new RegExp(`^(?:${[...LIBRARIES, 'better-sqlite3'].join('|')})$`) }, ({ path: name }) =>
       beside(libraryFile(name)),
     );
@@ -146,18 +179,23 @@ const filesBeside = {
 };
 
 /**
- * commander loads node:child_process for subcommands that are programs of their own. daybook has none, and loading it
- * would be a tenth of start-up.
+ * Modules of Node that most runs do not need, with what is used of them: each is loaded at its first use. Loading them
+ * would be a tenth of start-up. (commander has node:child_process for subcommands that are programs of their own.)
  */
-const lazyChildProcess = {
-  name: 'lazy-child-process',
+const LAZY = { 'node:child_process': ['spawn', 'spawnSync'], 'node:os': ['hostname', 'tmpdir', 'userInfo'] };
+
+const lazyModules = {
+  name: 'lazy-modules',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:child_process$/ }, ({ path: name, importer }) =>
-      importer.includes('/commander/') ? { path: name, namespace: 'lazy' } : undefined,
+    onResolve({ filter: /^node:/ }, ({ path: name, namespace }) =>
+      namespace === 'file' && name in LAZY ? { path: name, namespace: 'lazy' } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
-      contents: `module.exports = { get spawn() { return require('node:child_process').spawn; } };`,
-    }));
+    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path: name }) => {
+      const getters = LAZY[name].map((key) => `get ${key}() { return require('${name}').${key}; }`);
+      return { contents: `module.exports = { ${getters.join(', ')} };` };
+    });
+    onResolve({ filter: /^node:process$/ }, ({ path: name }) => ({ path: name, namespace: 'global' }));
+    onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'module.exports = process;' }));
   },
 };
 

@@ -3,7 +3,13 @@ import type { Presence } from './store/sqlite/prune-accounts.js';
 
 /** This process, for the lease that keeps two prunes apart. */
 export function thisProcess(): Presence {
-  return { host: hostname(), pid: process.pid, lives };
+  return {
+    get host() {
+      return hostname();
+    },
+    pid: process.pid,
+    lives,
+  };
 }
 
 function lives(pid: number): boolean {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROGRAM, run, temporaryDirectory } from './support/program.js';
@@ -51,6 +51,50 @@ describe('the door', () => {
       code: 1,
       stdout: '',
       stderr: 'daybook: the program has not been built\ntry: npm run build\n',
+    });
+  });
+
+  describe('with code that V8 does not take', () => {
+    /** Another copy of the program, whose bundles are changed after the source's end. */
+    async function copyWith(change: (code: Buffer) => Buffer): Promise<string> {
+      const root = path.dirname(path.dirname(PROGRAM));
+      const copy = temporaryDirectory();
+      await cp(path.join(root, 'bin'), path.join(copy, 'bin'), { recursive: true });
+      await symlink(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+      await mkdir(path.join(copy, 'dist/program'), { recursive: true });
+      let changed = 0;
+      for (const name of await readdir(path.join(root, 'dist/program'))) {
+        const bytes = await readFile(path.join(root, 'dist/program', name));
+        const start = bytes.indexOf('\n') + 1;
+        const end = start + Number(bytes.subarray(0, start).toString());
+        if (end < bytes.length) changed += 1;
+        const contents = Buffer.concat([bytes.subarray(0, end), change(Buffer.from(bytes.subarray(end)))]);
+        await writeFile(path.join(copy, 'dist/program', name), contents);
+      }
+      expect(changed).toBeGreaterThan(10);
+      return path.join(copy, 'bin/daybook.js');
+    }
+
+    test.each([
+      ['none at all', () => Buffer.alloc(0)],
+      ['cut short', (code: Buffer) => code.subarray(0, code.length >> 1)],
+      // The head of it says, among others, for which V8 and which flags it was made.
+      [
+        'of another V8',
+        (code: Buffer) => Buffer.concat([Buffer.alloc(Math.min(32, code.length), 1), code.subarray(32)]),
+      ],
+    ])('%s: it is compiled anew', async (_what, change) => {
+      const program = await copyWith(change);
+      const database = path.join(temporaryDirectory(), 'audit.db');
+      const given = (...words: string[]): Promise<string> =>
+        new Promise((resolve, reject) => {
+          execFile(process.execPath, [program, '--db', database, ...words], (error, stdout, stderr) =>
+            error === null ? resolve(stdout) : reject(new Error(stderr, { cause: error })),
+          );
+        });
+      await given('init');
+      await given('note', 'machine:7', 'emptied by hand');
+      expect(await given('history')).toMatch(/note machine:7 emptied by hand\n$/);
     });
   });
 });

@@ -111,13 +111,18 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   };
   const zone = value('tz');
   const patience = value('busyTimeout');
+  const as = value('as');
+  const asType = value('asType');
   const flag = (value('color') ?? 'auto') as 'auto' | 'always' | 'never';
   return {
     db: value('db') ?? 'audit.db',
     quiet: flagValue(command, 'quiet') === true,
     busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
     zone: zone === undefined || zone === 'UTC' ? 'UTC' : (await import('../core/period.js')).resolveZone(zone),
-    actor: actorOf(value('as'), value('asType'), context),
+    // Asking the system who runs this costs something, and who only reads need not be known.
+    get actor() {
+      return actorOf(as, asType, context);
+    },
     colour: (output) => resolveColour({ flag, env: context.env, isTerminal: context.streams[output].isTerminal }),
   };
 }

@@ -6,10 +6,12 @@ import type { Context } from './context.js';
 import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
-/** The program, with the world as it is. */
-export async function main(): Promise<void> {
-  // Exiting at once would cut off what is still on its way to a pipe.
-  process.exitCode = await run(process.argv.slice(2), systemContext());
+/**
+ * Runs the program, with the world as it is, and resolves to its exit code. By then, everything is written: nothing is
+ * left for Node to wait for.
+ */
+export async function main(words: readonly string[]): Promise<number> {
+  return run(words, systemContext());
 }
 
 /** The commands as they are declared, for the generated documentation. */
@@ -23,7 +25,7 @@ function systemContext(): Context {
     env: process.env,
     now: Date.now,
     user,
-    host: hostname,
+    host: () => hostname(),
     presence: thisProcess(),
     onInterrupt: (interrupted) => {
       // Once only: a second interrupt ends the program the hard way.

@@ -70,7 +70,7 @@ export async function run(words: readonly string[], context: Context): Promise<n
     await write(visible(message, { newlines: 'mark' }));
     if (hint === undefined) return;
     const given = ['daybook', ...words.map(shellWord)].join(' ');
-    await write(visible(`try: ${hint.replace(/^…/, () => given)}`, { newlines: 'mark' }));
+    await write(visible(`try: ${hint.startsWith('…') ? `${given}${hint.slice(1)}` : hint}`, { newlines: 'mark' }));
   }
 
   async function write(line: string): Promise<void> {

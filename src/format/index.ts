@@ -4,7 +4,7 @@ import type { Palette } from '../terminal/colour.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 
 export interface FormatOptions {
-  /** The fields to show; the rows or lines of a page must hold just these. */
+  /** The fields to show, where a format shows those that it is told. */
   readonly columns: readonly HistoryField[];
   /** Whether somebody asked for these columns: a table has a better view of its own. */
   readonly columnsGiven: boolean;
@@ -21,11 +21,18 @@ export interface FormatOptions {
   readonly shape: 'array' | 'envelope';
 }
 
-/** Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines. */
+/**
+ * Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines;
+ * `fields` what rows and lines must hold.
+ */
 export type Formatter = { begin(): string; end(nextCursor: string | null): string } & (
   | { readonly reads: 'entries'; page(entries: readonly HistoryEntry[]): Promise<string> }
-  | { readonly reads: 'rows'; page(rows: readonly (readonly Cell[])[]): string }
-  | { readonly reads: 'lines'; page(lines: Uint8Array): string | Uint8Array }
+  | {
+      readonly reads: 'rows';
+      readonly fields: readonly HistoryField[];
+      page(rows: readonly (readonly Cell[])[]): string;
+    }
+  | { readonly reads: 'lines'; readonly fields: readonly HistoryField[]; page(lines: Uint8Array): string | Uint8Array }
 );
 
 const nothing = (): string => '';
@@ -39,24 +46,32 @@ export const FORMATS = {
     return { reads: 'entries', begin: nothing, page, end: nothing };
   },
   async line(options: FormatOptions): Promise<Formatter> {
-    const { lineFormatter } = await import('./line.js');
-    const format = await lineFormatter(options.zone);
-    return { reads: 'entries', begin: nothing, page: async (entries) => format(entries), end: nothing };
+    const { LINE_FIELDS, lineFormatter } = await import('./line.js');
+    const page = await lineFormatter(options.zone);
+    return { reads: 'rows', fields: LINE_FIELDS, begin: nothing, page, end: nothing };
   },
   async json(options: FormatOptions): Promise<Formatter> {
     const { jsonWriter } = await import('./json.js');
     const { begin, page, end } = jsonWriter(options.shape);
-    return { reads: 'lines', begin, page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page, end };
+    const fields = options.columns;
+    return {
+      reads: 'lines',
+      fields,
+      begin,
+      page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page,
+      end,
+    };
   },
   async ndjson(options: FormatOptions): Promise<Formatter> {
     const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
-    return { reads: 'lines', begin: nothing, page, end: nothing };
+    return { reads: 'lines', fields: options.columns, begin: nothing, page, end: nothing };
   },
   async csv(options: FormatOptions): Promise<Formatter> {
     const { csvEncoder } = await import('./csv.js');
     const { header, rows } = await csvEncoder(options.columns, options);
     return {
       reads: 'rows',
+      fields: options.columns,
       begin: options.header ? header : nothing,
       page: options.terminal ? (cells) => visible(rows(cells), { newlines: 'keep' }) : rows,
       end: nothing,

@@ -7,18 +7,21 @@ export function oneLine(text: string): string {
 }
 
 /** Who did it: the name as it was then, else the id. */
-export function actorText(entry: HistoryEntry): string {
+export function actorText(entry: Pick<HistoryEntry, 'actor' | 'actor_name'>): string {
   return oneLine(entry.actor_name ?? entry.actor) || '-';
 }
 
 /** `type:id`, as `history` takes it. */
-export function entityText({ entity_type: type, entity_id: id }: HistoryEntry): string {
+export function entityText({
+  entity_type: type,
+  entity_id: id,
+}: Pick<HistoryEntry, 'entity_type' | 'entity_id'>): string {
   if (id === null) return type === null ? '-' : oneLine(type);
   return oneLine(`${type ?? ''}:${id}`);
 }
 
 /** The message without line feeds at its end, and with a mark that needs no colour where the entry was taken back. */
-export function messageText(entry: HistoryEntry): string {
+export function messageText(entry: Pick<HistoryEntry, 'message' | 'reverted_by'>): string {
   const message = oneLine(entry.message.replace(/\n+$/, ''));
   return entry.reverted_by === null ? message : `[reverted] ${message}`;
 }

@@ -11,8 +11,9 @@ const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Co
 const EMOJI_PART = String.raw`\p{Extended_Pictographic}(?:[\ufe0e\ufe0f]|\p{Emoji_Modifier})?`;
 const EMOJI = String.raw`${EMOJI_PART}(?:\u200d${EMOJI_PART}){0,3}|[0-9#*]\ufe0f\u20e3`;
 
-/** ASCII and Latin letters, but for the soft hyphen: nothing here hides. */
-const PLAIN = /^[\x20-\x7e\n\u00a1-\u00ac\u00ae-\u024f]*$/;
+/** Most of what people write, emoji of one part included: nothing here hides, and finding out is cheap. */
+const PLAIN =
+  /^[\x20-\x7e\n\u00a0-\u00ac\u00ae-\u034e\u0370-\u05ff\u0900-\u115e\u1e00-\u200a\u2010-\u2027\u2030-\u205f\u2070-\u3163\u3165-\ud7ff\u{1f000}-\u{1faff}\u{20000}-\u{3ffff}]*$/u;
 
 interface Patterns {
   readonly emojiOrHidden: RegExp;

@@ -9,7 +9,7 @@ export interface Ruler {
 }
 
 /** ASCII, Latin letters and our own marks: one column each, whatever the terminal. */
-const SIMPLE = /^[\x20-\x7e\u00c0-\u024f…⏎→]*$/;
+const SIMPLE = /^[\x20-\x7e\u00c0-\u024f\u2026\u23ce\u2192]*$/;
 
 /**
  * A ruler that can measure these texts, and parts of them. The tables for other scripts are loaded only when one of

@@ -147,7 +147,7 @@ describe('the packed tarball', () => {
     for (const name of [
       'dist/index.js',
       'dist/types/index.d.ts',
-      'dist/program/cli.cjs',
+      'dist/program/cli.bundle',
       'dist/THIRD-PARTY-LICENSES.txt',
     ]) {
       expect(packed).toContain(name);

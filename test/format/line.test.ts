@@ -1,10 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { lineFormatter } from '../../src/format/line.js';
+import type { HistoryEntry } from '../../src/core/entry.js';
+import { LINE_FIELDS, lineFormatter } from '../../src/format/line.js';
 import { HARD_ENTRIES, historyEntry } from './entries.js';
+
+async function formatterIn(zone: string): Promise<(entries: readonly HistoryEntry[]) => string> {
+  const format = await lineFormatter(zone);
+  return (entries) => format(entries.map((entry) => LINE_FIELDS.map((field) => entry[field])));
+}
 
 describe('lineFormatter', () => {
   test('one line an entry, whatever it holds', async () => {
-    const format = await lineFormatter('UTC');
+    const format = await formatterIn('UTC');
     expect(format(HARD_ENTRIES)).toMatchInlineSnapshot(`
       "2026-03-05T14:07:09.123Z warning #12345 田中さくら update ticket:4711 在庫の数を直しました。次の棚卸しまで変えないでください。
       2026-03-05T14:07:09.123Z info    #12344 नमस्ते partial_dispense prescription:rx_0190a7c5-77aa-7cc0-b2f0-000000000042 हिन्दी में एक टिप्पणी 👨‍👩‍👧 with family, 👍🏽 and 🇩🇪
@@ -17,14 +23,14 @@ describe('lineFormatter', () => {
   });
 
   test('in another zone, times have their offset', async () => {
-    const format = await lineFormatter('Europe/Berlin');
+    const format = await formatterIn('Europe/Berlin');
     expect(format([historyEntry({ message: 'text' })])).toBe(
       '2026-03-05T15:07:09.123+01:00 info    #1 unknown update - text\n',
     );
   });
 
   test('a line depends on its entry alone', async () => {
-    const format = await lineFormatter('UTC');
+    const format = await formatterIn('UTC');
     expect(format(HARD_ENTRIES)).toBe(HARD_ENTRIES.map((entry) => format([entry])).join(''));
   });
 });

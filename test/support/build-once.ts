@@ -22,9 +22,15 @@ export default async function buildOnce(project: TestProject): Promise<void> {
 }
 
 function isFresh(): boolean {
-  const built = changedAt('dist/program/cli.cjs');
+  const built = changedAt('dist/program/cli.bundle');
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  const inputs = ['package.json', 'scripts/build.mjs', 'src', ...sources.map((name) => path.join('src', name))];
+  const inputs = [
+    'package.json',
+    'scripts/build.mjs',
+    'scripts/compile.cjs',
+    'src',
+    ...sources.map((name) => path.join('src', name)),
+  ];
   return inputs.every((input) => changedAt(input) <= built);
 }
 

@@ -71,6 +71,17 @@ describe('visible', () => {
     expect(visible('👩\u200d'.repeat(4) + '👩', { newlines: 'mark' })).toBe(`${'👩\u200d'.repeat(3)}👩\\u200d👩`);
   });
 
+  test('of all characters alone, just those that hide something are escaped', () => {
+    const hides = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
+    const wrong: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code += 1) {
+      const character = String.fromCodePoint(code);
+      const escaped = visible(character, { newlines: 'mark' }) !== character;
+      if (escaped !== hides.test(character)) wrong.push(code.toString(16));
+    }
+    expect(wrong).toEqual([]);
+  });
+
   test('nothing hidden is left, and twice is once', () => {
     fc.assert(
       fc.property(anyText, fc.constantFrom('mark' as const, 'keep' as const), (text, newlines) => {

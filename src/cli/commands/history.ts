@@ -90,7 +90,7 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   let any = false;
   await withPager(context.streams, context.env, options.pager, async (out) => {
     const formatter = await formatterFor(view, out);
-    ({ cursor, any } = await writePage(store, request, formatter, view, out));
+    ({ cursor, any } = await writePage(store, request, formatter, out));
   });
   if (!any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
   if (cursor !== null && (options.format ?? 'table') !== 'json') {
@@ -103,11 +103,10 @@ async function writePage(
   store: AuditStore,
   request: HistoryRequest,
   formatter: Formatter,
-  view: View,
   out: Output,
 ): Promise<{ cursor: string | null; any: boolean }> {
   const { history } = await import('../../operations/history.js');
-  const pages = history(store, request, readingOf(formatter, view));
+  const pages = history(store, request, readingOf(formatter));
   let any = false;
   // The first read comes before the first byte: a wrong cursor must not leave half a document behind.
   let step = await pages.next();
@@ -121,10 +120,8 @@ async function writePage(
   return { cursor: step.value, any };
 }
 
-function readingOf(formatter: Formatter, view: View): Reading {
-  return formatter.reads === 'entries'
-    ? { as: 'entries' }
-    : { as: formatter.reads, columns: view.columns ?? HISTORY_FIELDS };
+function readingOf(formatter: Formatter): Reading {
+  return formatter.reads === 'entries' ? { as: 'entries' } : { as: formatter.reads, columns: formatter.fields };
 }
 
 async function writeText(out: Output, text: string | Uint8Array): Promise<void> {
@@ -185,7 +182,7 @@ async function followOn(store: AuditStore, request: HistoryRequest, view: View):
   const formatter = await formatterFor(view, out);
   await interruptible(context, async (signal) => {
     const asked = { filter: request.filter, limit: request.limit, signal };
-    for await (const content of follow(store, asked, readingOf(formatter, view))) {
+    for await (const content of follow(store, asked, readingOf(formatter))) {
       await writeText(out, await formatted(formatter, content));
     }
   });

@@ -100,8 +100,11 @@ async function showText(
     exact: false,
     shape: 'envelope',
   });
-  const list = async (entries: readonly HistoryEntry[]): Promise<string> =>
-    entries.length > 0 && short.reads === 'entries' ? short.page(entries) : '';
+  const list = async (entries: readonly HistoryEntry[]): Promise<string> => {
+    if (entries.length === 0) return '';
+    if (short.reads === 'entries') return short.page(entries);
+    return short.reads === 'rows' ? short.page(entries.map((one) => short.fields.map((field) => one[field]))) : '';
+  };
   const text = [await list(before), detail, await list(after)].filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));
 }
