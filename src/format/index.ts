@@ -21,10 +21,17 @@ export interface FormatOptions {
   readonly shape: 'array' | 'envelope';
 }
 
-/** Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines. */
+/**
+ * Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines. Where
+ * there is `fields`, it makes the same of a page of marked text, and sooner.
+ */
 export type Formatter = { begin(): string; end(nextCursor: string | null): string } & (
   | { readonly reads: 'entries'; page(entries: readonly HistoryEntry[]): Promise<string> }
-  | { readonly reads: 'rows'; page(rows: readonly (readonly Cell[])[]): string }
+  | {
+      readonly reads: 'rows';
+      page(rows: readonly (readonly Cell[])[]): string;
+      fields?(fields: Uint8Array): Uint8Array;
+    }
   | { readonly reads: 'lines'; page(lines: Uint8Array): string | Uint8Array }
 );
 
@@ -54,13 +61,11 @@ export const FORMATS = {
   },
   async csv(options: FormatOptions): Promise<Formatter> {
     const { csvEncoder } = await import('./csv.js');
-    const { header, rows } = await csvEncoder(options.columns, options);
-    return {
-      reads: 'rows',
-      begin: options.header ? header : nothing,
-      page: options.terminal ? (cells) => visible(rows(cells), { newlines: 'keep' }) : rows,
-      end: nothing,
-    };
+    const { header, rows, fields } = await csvEncoder(options.columns, options);
+    const begin = options.header ? header : nothing;
+    return options.terminal
+      ? { reads: 'rows', begin, page: (cells) => visible(rows(cells), { newlines: 'keep' }), end: nothing }
+      : { reads: 'rows', begin, page: rows, fields, end: nothing };
   },
 } as const;
 
