@@ -24,6 +24,8 @@ const LINE_FEED = 0x0a;
 
 /** Where the search through a field stops: at its end, or at what may need more than a comma behind it. */
 const STOPS = tableOf(`",\r\n${EMPTY}${END}`);
+/** What may begin a formula. */
+const LEADING = tableOf('=+-@\t\r');
 
 /**
  * CSV as the contract has it: line feeds, null as an empty cell, empty text as `""`. Unless `exact`, text that a
@@ -38,7 +40,6 @@ export async function csvEncoder(
 ): Promise<CsvEncoder> {
   const { stringify } = await import('csv-stringify/sync');
   const special = options.exact ? QUOTED : SPECIAL;
-  const leading = tableOf(options.exact ? '' : '=+-@\t\r');
   const disarmed = (text: string): string =>
     !options.exact && FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
 
@@ -79,7 +80,7 @@ export async function csvEncoder(
     },
     fields(fields) {
       const bytes = Buffer.from(fields.buffer, fields.byteOffset, fields.byteLength);
-      const places = delimit(bytes, columns.length, leading);
+      const places = delimit(bytes, columns.length);
       const toQuote: string[] = [];
       const quoting: Place[] = [];
       for (const place of places) {
@@ -113,12 +114,12 @@ interface Place {
 }
 
 /** Puts commas and line feeds for the marks, and gives the fields that may need more than that. */
-function delimit(bytes: Buffer, columns: number, leading: Uint8Array): Place[] {
+function delimit(bytes: Buffer, columns: number): Place[] {
   const places: Place[] = [];
   let column = 0;
   for (let begin = 0; begin < bytes.length;) {
     let end = begin;
-    if (leading[bytes[begin] ?? 0] === 0) {
+    if (LEADING[bytes[begin] ?? 0] === 0) {
       while (STOPS[bytes[end] ?? FIELD_END] === 0) end += 1;
     }
     if (bytes[end] !== FIELD_END) {
