@@ -6,7 +6,7 @@ import type { Context } from './context.js';
 export interface Target {
   readonly isTerminal: boolean;
   write(chunk: string | Uint8Array): Promise<void>;
-  /** The size and the checksum of what was written, as it stands there. */
+  /** The size and the checksum of what was written, as it stands there; without a manifest, no checksum. */
   finish(): Promise<{ readonly bytes: number; readonly sha256: string }>;
   abandon(): Promise<void>;
 }
@@ -15,6 +15,7 @@ export interface TargetOptions {
   readonly output?: string;
   readonly gzip?: true;
   readonly force?: true;
+  readonly manifest?: string;
 }
 
 /** Opens the target. Throws kind `refused` for a file that exists, unless `force`. */
@@ -29,6 +30,7 @@ export async function openTarget(options: TargetOptions, context: Context): Prom
   const file = await openOutput(options.output, {
     force: options.force === true,
     gzip: options.gzip === true || options.output.endsWith('.gz'),
+    unchecked: options.manifest === undefined,
   });
   return {
     isTerminal: false,

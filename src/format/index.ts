@@ -23,16 +23,17 @@ export interface FormatOptions {
 
 /**
  * Turns the pages of a store into output. `reads` says what a page must be: entries, rows of cells, or JSON lines;
- * `fields` what rows and lines must hold.
+ * `columns` what rows and lines must hold. Where there is `fields`, it makes the same of a page of marked text, and sooner.
  */
 export type Formatter = { begin(): string; end(nextCursor: string | null): string } & (
   | { readonly reads: 'entries'; page(entries: readonly HistoryEntry[]): Promise<string> }
   | {
       readonly reads: 'rows';
-      readonly fields: readonly HistoryField[];
+      readonly columns: readonly HistoryField[];
       page(rows: readonly (readonly Cell[])[]): string;
+      fields?(fields: Uint8Array): Uint8Array;
     }
-  | { readonly reads: 'lines'; readonly fields: readonly HistoryField[]; page(lines: Uint8Array): string | Uint8Array }
+  | { readonly reads: 'lines'; readonly columns: readonly HistoryField[]; page(lines: Uint8Array): string | Uint8Array }
 );
 
 const nothing = (): string => '';
@@ -48,15 +49,15 @@ export const FORMATS = {
   async line(options: FormatOptions): Promise<Formatter> {
     const { LINE_FIELDS, lineFormatter } = await import('./line.js');
     const page = await lineFormatter(options.zone);
-    return { reads: 'rows', fields: LINE_FIELDS, begin: nothing, page, end: nothing };
+    return { reads: 'rows', columns: LINE_FIELDS, begin: nothing, page, end: nothing };
   },
   async json(options: FormatOptions): Promise<Formatter> {
     const { jsonWriter } = await import('./json.js');
     const { begin, page, end } = jsonWriter(options.shape);
-    const fields = options.columns;
+    const { columns } = options;
     return {
       reads: 'lines',
-      fields,
+      columns,
       begin,
       page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page,
       end,
@@ -64,18 +65,16 @@ export const FORMATS = {
   },
   async ndjson(options: FormatOptions): Promise<Formatter> {
     const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
-    return { reads: 'lines', fields: options.columns, begin: nothing, page, end: nothing };
+    return { reads: 'lines', columns: options.columns, begin: nothing, page, end: nothing };
   },
   async csv(options: FormatOptions): Promise<Formatter> {
     const { csvEncoder } = await import('./csv.js');
-    const { header, rows } = await csvEncoder(options.columns, options);
-    return {
-      reads: 'rows',
-      fields: options.columns,
-      begin: options.header ? header : nothing,
-      page: options.terminal ? (cells) => visible(rows(cells), { newlines: 'keep' }) : rows,
-      end: nothing,
-    };
+    const { columns } = options;
+    const { header, rows, fields } = await csvEncoder(columns, options);
+    const begin = options.header ? header : nothing;
+    return options.terminal
+      ? { reads: 'rows', columns, begin, page: (cells) => visible(rows(cells), { newlines: 'keep' }), end: nothing }
+      : { reads: 'rows', columns, begin, page: rows, fields, end: nothing };
   },
 } as const;
 

@@ -1,12 +1,23 @@
 import { DaybookError } from '../core/errors.js';
 import type { HistoryField } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
-import type { AuditStore, Cell, Checkpoint, Key, LinePage, Order, PageQuery, RowPage } from '../store/audit-store.js';
+import type {
+  AuditStore,
+  Cell,
+  Checkpoint,
+  FieldPage,
+  Key,
+  LinePage,
+  Order,
+  PageQuery,
+  RowPage,
+} from '../store/audit-store.js';
 
 export interface ExportRequest {
   readonly filter: Filter;
   readonly columns: readonly HistoryField[];
-  readonly shape: 'lines' | 'rows';
+  /** With `fields`, a page that cannot be had so comes as rows. */
+  readonly shape: 'lines' | 'rows' | 'fields';
   /** Only what was recorded since this seq, by order of recording. */
   readonly since?: number;
 }
@@ -14,6 +25,7 @@ export interface ExportRequest {
 export interface ExportPage {
   readonly lines?: Uint8Array;
   readonly rows?: readonly (readonly Cell[])[];
+  readonly fields?: Uint8Array;
   readonly done: number;
   readonly total: number;
 }
@@ -27,8 +39,11 @@ export interface Exported {
 
 /** Pages begin small and grow to about so many bytes: an entry may be a hundred bytes or a megabyte. */
 const PAGE_BYTES = 1024 * 1024;
-/** Rows become JavaScript values, which take many times their bytes: smaller pages of them are as fast, and smaller. */
-const LARGEST_PAGE = { lines: 1000, rows: 250 } as const;
+/**
+ * Rows become JavaScript values, which take many times their bytes, and fields are held as they came and as they leave:
+ * smaller pages of them are as fast, and take less memory.
+ */
+const LARGEST_PAGE = { lines: 1000, rows: 250, fields: 400 } as const;
 
 /** What an export will hold: the trail as it is now, up to its last seq. */
 export async function beginExport(
@@ -50,7 +65,6 @@ export async function* exportPages(
   signal?: AbortSignal,
 ): AsyncGenerator<ExportPage, Exported> {
   const order: Order = request.since === undefined ? 'oldest' : 'recorded';
-  const { columns } = request;
   let after: Key | undefined = request.since === undefined ? undefined : { ms: 0, seq: request.since };
   let limit = 64;
   let count = 0;
@@ -65,8 +79,7 @@ export async function* exportPages(
       upTo: extent.upTo,
       ...(after === undefined ? {} : { after }),
     };
-    const page =
-      request.shape === 'lines' ? linesOf(await store.lines(query, columns)) : rowsOf(await store.rows(query, columns));
+    const page = await readAny(store, query, request);
     if (page.count > 0) {
       count += page.count;
       firstSeq = firstSeq === null || page.firstSeq < firstSeq ? page.firstSeq : firstSeq;
@@ -90,7 +103,7 @@ export async function* exportPages(
 }
 
 interface AnyPage {
-  readonly content: Pick<ExportPage, 'lines' | 'rows'>;
+  readonly content: Pick<ExportPage, 'lines' | 'rows' | 'fields'>;
   readonly count: number;
   readonly size: number;
   readonly firstSeq: number;
@@ -98,16 +111,19 @@ interface AnyPage {
   readonly next: Key | null;
 }
 
-function linesOf(page: LinePage): AnyPage {
-  const { lines, count, next } = page;
-  return {
-    content: { lines },
-    count,
-    size: lines.length,
-    firstSeq: page.firstSeq ?? 0,
-    lastSeq: page.lastSeq ?? 0,
-    next,
-  };
+async function readAny(store: AuditStore, query: PageQuery, { shape, columns }: ExportRequest): Promise<AnyPage> {
+  if (shape === 'lines') {
+    const page = await store.lines(query, columns);
+    return joinedOf(page, { lines: page.lines }, page.lines.length);
+  }
+  const page = shape === 'fields' ? await store.fields(query, columns) : null;
+  if (page !== null) return joinedOf(page, { fields: page.fields }, page.fields.length);
+  return rowsOf(await store.rows({ ...query, limit: Math.min(query.limit, LARGEST_PAGE.rows) }, columns));
+}
+
+function joinedOf(page: LinePage | FieldPage, content: AnyPage['content'], size: number): AnyPage {
+  const { count, next } = page;
+  return { content, count, size, firstSeq: page.firstSeq ?? 0, lastSeq: page.lastSeq ?? 0, next };
 }
 
 function rowsOf(page: RowPage): AnyPage {

@@ -58,6 +58,19 @@ export interface LinePage {
   readonly lastSeq: number | null;
 }
 
+/**
+ * A page as one text, marked as `core/fields.ts` has it. The engine joins it: no field becomes a value of its own, and
+ * the bytes move once.
+ */
+export interface FieldPage {
+  readonly fields: Uint8Array;
+  readonly count: number;
+  /** Where the next page begins, or null where this one came short of its limit: a full page may be the last. */
+  readonly next: Key | null;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+}
+
 /** The trail at one moment: the last seq, and how many entries match. */
 export interface Extent {
   readonly upTo: number;
@@ -195,6 +208,8 @@ export interface AuditStore {
   page(query: PageQuery): Promise<EntryPage>;
   rows(query: PageQuery, columns: readonly HistoryField[]): Promise<RowPage>;
   lines(query: PageQuery, columns: readonly HistoryField[]): Promise<LinePage>;
+  /** Null for a page that cannot be had so, as where a text holds one of the marks: its `rows` always can. */
+  fields(query: PageQuery, columns: readonly HistoryField[]): Promise<FieldPage | null>;
   explain(query: PageQuery): Promise<Explanation>;
   /** One entry by its seq or its id. */
   find(key: { readonly seq: number } | { readonly id: string }): Promise<HistoryEntry | undefined>;

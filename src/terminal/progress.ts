@@ -46,13 +46,16 @@ export function startProgress(
   };
 }
 
-const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+/** The formatter is made where a number is shown: loading what it needs takes longer than many a command. */
+function grouped(count: number): string {
+  return new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 }).format(count);
+}
 
 function progressLine(verb: string, done: number, total: number | undefined, seconds: number): string {
   const rate = done / seconds;
-  if (total === undefined) return `${verb} ${grouped.format(done)} entries, ${grouped.format(rate)}/s`;
+  if (total === undefined) return `${verb} ${grouped(done)} entries, ${grouped(rate)}/s`;
   const percent = total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100));
-  const line = `${verb} ${grouped.format(done)} of ${grouped.format(total)} entries (${percent}%), ${grouped.format(rate)}/s`;
+  const line = `${verb} ${grouped(done)} of ${grouped(total)} entries (${percent}%), ${grouped(rate)}/s`;
   return rate > 0 ? `${line}, ${timeText(Math.max(0, total - done) / rate)} left` : line;
 }
 

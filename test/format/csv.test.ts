@@ -24,6 +24,21 @@ function disarmed(value: Cell): Cell {
   return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value) ? value : `'${value}`;
 }
 
+/** A page of fields as a store has it: none of these texts may hold a mark. */
+function marked(table: readonly (readonly Cell[])[]): Uint8Array {
+  const cells = table.flat().map((value) => (value === null ? '' : value === '' ? '\x1e' : String(value)));
+  return Buffer.from(cells.map((value) => `${value}\x1f`).join(''));
+}
+
+async function encodeFields(table: readonly (readonly Cell[])[], exact = false): Promise<string> {
+  const columns = Array.from({ length: table[0]?.length ?? 1 }, () => 'message' as const);
+  return Buffer.from((await csvEncoder(columns, { exact })).fields(marked(table))).toString();
+}
+
+const isMarkable = (value: Cell): boolean =>
+  typeof value !== 'string' ||
+  (value.isWellFormed() && value !== '\x1e' && !value.includes('\x1f') && !value.includes('\0'));
+
 /** What csv-stringify makes of every field itself. */
 const plain = (table: readonly (readonly Cell[])[]): string => stringify(table as Cell[][], { quoted_match: /^$/ });
 
@@ -51,6 +66,7 @@ describe('csvEncoder', () => {
     [[null], '\n'],
   ])('%j', async (row, line) => {
     expect(await encode([row])).toBe(line);
+    if (row.every(isMarkable)) expect(await encodeFields([row, row])).toBe(line + line);
   });
 
   test('exact leaves formulas as they are', async () => {
@@ -59,6 +75,7 @@ describe('csvEncoder', () => {
 
   test('no rows are no text', async () => {
     expect(await encode([])).toBe('');
+    expect(await encodeFields([])).toBe('');
   });
 
   test('the rows that came in stay as they are', async () => {
@@ -75,6 +92,22 @@ describe('csvEncoder', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  test('fields come out as rows do, byte for byte', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, fc.boolean(), async (table, exact) => {
+        const page = table.map((row) => row.map((value) => (isMarkable(value) ? value : '\x1eé修🎉')));
+        expect(await encodeFields(page, exact)).toBe(await encode(page, exact));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('fields may begin anywhere in their memory', async () => {
+    const memory = Buffer.from('abc\x1fd"\x1f\x1f');
+    const { fields } = await csvEncoder(['id', 'source'], { exact: false });
+    expect(Buffer.from(fields(memory.subarray(4))).toString()).toBe('"d""",\n');
   });
 
   test('a parser reads back what was written, null and empty text apart', async () => {

@@ -23,7 +23,7 @@ async function output(name: FormatName, options: Partial<FormatOptions> = {}): P
   const all = { ...OPTIONS, ...options };
   const formatter: Formatter = await FORMATS[name](all);
   const fields = Object.fromEntries(
-    (formatter.reads === 'entries' ? [] : formatter.fields).map((field) => [field, ENTRY[field]]),
+    (formatter.reads === 'entries' ? [] : formatter.columns).map((field) => [field, ENTRY[field]]),
   );
   const page = await {
     entries: () => formatter.reads === 'entries' && formatter.page([ENTRY]),
@@ -58,6 +58,14 @@ describe('FORMATS', () => {
     const columns = ['seq', 'message', 'source'] as const;
     expect(await output('csv', { columns })).toBe('seq,message,source\n1,"a\u202eb\nc",\n');
     expect(await output('csv', { columns, header: false })).toBe('1,"a\u202eb\nc",\n');
+  });
+
+  test('csv makes the same of marked fields, but not for a terminal', async () => {
+    const columns = ['seq', 'message', 'source'] as const;
+    const formatter: Formatter = await FORMATS.csv({ ...OPTIONS, columns });
+    const page = formatter.reads === 'rows' ? formatter.fields?.(Buffer.from('1\x1fa\u202eb\nc\x1f\x1f')) : undefined;
+    expect(Buffer.from(page ?? []).toString()).toBe('1,"a\u202eb\nc",\n');
+    expect(await FORMATS.csv({ ...OPTIONS, terminal: true })).not.toHaveProperty('fields');
   });
 
   test.each(Object.keys(FORMATS) as FormatName[])('%s: nothing hidden reaches a terminal', async (name) => {

@@ -93,10 +93,32 @@ describe('an export', () => {
     expect(Buffer.from(pages[0]?.lines ?? []).toString()).toBe('{"id":"a","scope":null}\n');
   });
 
+  test('as fields has rows where a page cannot be had so', async () => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, numbered(64));
+    await recordAll(
+      store,
+      numbered(1500, (index) => ({ message: index === 700 ? 'a\x1fb' : `later ${index}` })),
+    );
+    const { pages, exported } = await collect(store, { filter: {}, columns: ['message'], shape: 'fields' });
+    const messages = pages.flatMap(({ fields, rows }) =>
+      fields === undefined
+        ? (rows ?? []).map(([message]) => message)
+        : Buffer.from(fields).toString().split('\x1f').slice(0, -1),
+    );
+    expect(messages).toEqual((await readAll(store, { order: 'oldest' })).map((entry) => entry.message));
+    expect(exported).toMatchObject({ count: 1564, firstSeq: 1, lastSeq: 1564 });
+    const asRows = pages.filter(({ rows }) => rows !== undefined);
+    expect(asRows.length).toBeGreaterThan(0);
+    expect(asRows.every(({ rows }) => (rows?.length ?? 0) <= 250)).toBe(true);
+    expect(pages[0]?.fields).toBeDefined();
+    expect(pages.at(-1)?.fields).toBeDefined();
+  });
+
   test('takes small pages of large entries', async () => {
     const { store } = await sqliteTrail();
     await recordAll(store, numbered(200, { entity_name: 'x'.repeat(100_000) }));
-    for (const shape of ['lines', 'rows'] as const) {
+    for (const shape of ['lines', 'rows', 'fields'] as const) {
       const { pages, exported } = await collect(store, { ...LINES, shape });
       expect(exported.count).toBe(200);
       const sizes = pages.map((page, position) => page.done - (pages[position - 1]?.done ?? 0));

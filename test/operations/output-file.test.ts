@@ -40,6 +40,12 @@ describe('a file of output', () => {
     expect(readdirSync(folder)).toEqual(['out.ndjson']);
   });
 
+  test('has no checksum where nobody asks', async () => {
+    const output = await openOutput(file, { ...PLAIN, unchecked: true });
+    await output.write('one\n');
+    expect(await output.finish()).toEqual({ path: file, bytes: 4, sha256: '' });
+  });
+
   test('may be empty', async () => {
     expect(await (await openOutput(file, PLAIN)).finish()).toMatchObject({ bytes: 0 });
     expect(readFileSync(file)).toHaveLength(0);

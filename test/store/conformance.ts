@@ -4,7 +4,7 @@ import type { HistoryEntry, NewEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS, HISTORY_FIELDS, JSON_FIELDS, newEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
-import type { AuditStore, Key, Order, Policy, PruneRule } from '../../src/store/audit-store.js';
+import type { AuditStore, FieldPage, Key, Order, Policy, PruneRule } from '../../src/store/audit-store.js';
 import { entries, filter as anyFilter, pruneRule, text } from './arbitraries.js';
 import { fallOf, inOrder, matching, takenBackBy } from './model.js';
 import {
@@ -345,7 +345,7 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
           expect(pages).toEqual([...before.slice(0, 100), ...rest]);
         });
 
-        test('rows and lines answer as pages do', async () => {
+        test('rows, lines and fields answer as pages do', async () => {
           await crowd();
           const upTo = 300;
           const columns = ['seq', 'message', 'reverted_by', 'ts'] as const;
@@ -353,6 +353,7 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
           expect(expected).toHaveLength(upTo);
           const rows: unknown[] = [];
           const lines: unknown[] = [];
+          const fields: unknown[] = [];
           for (let after: Key | undefined; ;) {
             const query = { filter: {}, order, limit: 33, upTo, ...(after === undefined ? {} : { after }) };
             const rowPage = await store.rows(query, columns);
@@ -366,12 +367,21 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
             expect(linePage.count).toBe(values.length);
             expect(linePage.firstSeq).toBe(Math.min(...values.map(([seq]) => seq as number)));
             expect(linePage.lastSeq).toBe(Math.max(...values.map(([seq]) => seq as number)));
+            const fieldPage = await store.fields(query, columns);
+            expect(fieldPage).toMatchObject({
+              count: linePage.count,
+              next: linePage.next,
+              firstSeq: linePage.firstSeq,
+              lastSeq: linePage.lastSeq,
+            });
+            fields.push(...rowsOf(fieldPage, columns.length));
             if (rowPage.next === null) break;
             expect(linePage.next).toEqual(rowPage.next);
             after = rowPage.next;
           }
           expect(rows).toEqual(expected);
           expect(lines).toEqual(expected);
+          expect(fields).toEqual(expected.map((row) => row.map((cell) => (cell === null ? null : String(cell)))));
         });
 
         test('an empty trail has one empty page', async () => {
@@ -385,6 +395,13 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
             next: null,
           });
           expect((await store.lines(query, ['seq'])).lines).toHaveLength(0);
+          expect(await store.fields(query, ['seq'])).toMatchObject({
+            count: 0,
+            firstSeq: null,
+            lastSeq: null,
+            next: null,
+          });
+          expect((await store.fields(query, ['seq']))?.fields).toHaveLength(0);
         });
       });
 
@@ -754,6 +771,66 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
           }),
         );
       }
+    });
+
+    describe('pages of fields', () => {
+      /** The page as rows of text, or null where the store has it as rows alone. */
+      async function textRows(from: AuditStore, upTo: number): Promise<(string | null)[][] | null> {
+        const query = { filter: {}, order: 'recorded', limit: 1000, upTo } as const;
+        const page = await from.fields(query, HISTORY_FIELDS);
+        return page === null ? null : rowsOf(page, HISTORY_FIELDS.length);
+      }
+
+      test('tell null from empty text', async () => {
+        await recordAll(store, [{ message: '', actor_name: '', scope: null, source: null }]);
+        const query = { filter: {}, order: 'oldest', limit: 5, upTo: 1 } as const;
+        const page = await store.fields(query, ['message', 'scope', 'actor_name', 'source']);
+        expect(textOf(page?.fields ?? new Uint8Array())).toBe('\x1e\x1f\x1f\x1e\x1f\x1f');
+      });
+
+      test('are those of rows, whatever the text, or none', async () => {
+        const marks = fc.constantFrom('\x1e', '\x1f', '\x1e\x1f', '\x1ea', '\x01', '\ta', '');
+        await fc.assert(
+          fc.asyncProperty(entries(15), fc.array(fc.oneof(text, marks)), async (drawn, texts) => {
+            await onNewTrail(async (fresh) => {
+              const hostile = texts.map((message) => ({ message, entity_name: message, actor: message || 'x' }));
+              await recordAll(fresh, [...drawn, ...hostile]);
+              const upTo = drawn.length + hostile.length;
+              const found = await textRows(fresh, upTo);
+              const { rows } = await fresh.rows({ filter: {}, order: 'recorded', limit: 1000, upTo }, HISTORY_FIELDS);
+              const expected = rows.map((row) => row.map((cell) => (cell === null ? null : String(cell))));
+              const ambiguous = expected.flat().some((cell) => cell === '\x1e' || cell?.includes('\x1f') === true);
+              expect(found).toEqual(ambiguous ? null : expected);
+            });
+          }),
+          { numRuns: 100 },
+        );
+      });
+
+      test.each(['\x1e', '\x1f', 'a\x1fb', '\x1e\x1f', '\x1f\x1e'])('are none where a text is %j', async (message) => {
+        await recordAll(store, [{}, { message }, {}]);
+        expect(await textRows(store, 3)).toBeNull();
+        expect(await textRows(store, 1)).not.toBeNull();
+      });
+
+      test('of null alone are marks alone, however many', async () => {
+        await recordAll(store, numbered(600));
+        const query = { filter: {}, order: 'oldest', limit: 1000, upTo: 600 } as const;
+        const page = await store.fields(query, ['scope', 'source', 'reverts', 'actor_name']);
+        expect(textOf(page?.fields ?? new Uint8Array())).toBe('\x1f'.repeat(2400));
+      });
+
+      test('find one mark too many at any place of a large page', async () => {
+        for (const length of [0, 1, 2, 3, 4]) {
+          await onNewTrail(async (fresh) => {
+            const message = 'x'.repeat(length);
+            await recordAll(fresh, numbered(300, { message }));
+            expect(await textRows(fresh, 300)).toHaveLength(300);
+            await recordAll(fresh, [{ message: `${message}\x1f` }]);
+            expect(await textRows(fresh, 301)).toBeNull();
+          });
+        }
+      });
     });
 
     describe('policies', () => {
@@ -1381,4 +1458,13 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
 
 function textOf(lines: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(lines);
+}
+
+/** What the marks of a page say. */
+function rowsOf(page: FieldPage | null, columns: number): (string | null)[][] {
+  if (page === null) throw new Error('the page is there as rows alone');
+  const parts = textOf(page.fields).split('\x1f').slice(0, -1);
+  expect(parts).toHaveLength(page.count * columns);
+  const cells = parts.map((part) => (part === '' ? null : part === '\x1e' ? '' : part));
+  return Array.from({ length: page.count }, (_, row) => cells.slice(row * columns, (row + 1) * columns));
 }

@@ -4,8 +4,11 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
+import { initialize } from '../../src/store/sqlite/initialize.js';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { describeStore } from './conformance.js';
 import {
+  ACTOR,
   carryOut,
   intentOf,
   makeSqliteTrail,
@@ -38,6 +41,35 @@ describe('what other programs stored', () => {
     const { entries } = await store.page({ filter: {}, order: 'oldest', limit: 10, upTo: 2 });
     expect(entries[0]?.message).toBe('a\ufffdb');
     expect(entries.every((entry) => entry.message.isWellFormed())).toBe(true);
+  });
+
+  test.each([
+    ['text that is not UTF-8', "CAST(x'61ff62' AS TEXT)"],
+    ['text that breaks off before a mark', "CAST(x'e282' AS TEXT)"],
+    ['a very long text', "printf('%.*c', 65536, 'x')"],
+  ])('as %s is there as rows, and not as fields', async (_, message) => {
+    const { trail, store } = await sqliteTrail();
+    trail.plain().exec(`INSERT INTO daybook_entries (action, message) VALUES ('x', 'fine'), ('x', ${message})`);
+    const query = { filter: {}, order: 'oldest', limit: 10 } as const;
+    expect(await store.fields({ ...query, upTo: 1 }, ['message'])).toMatchObject({ count: 1, next: null });
+    expect(await store.fields({ ...query, upTo: 2 }, ['message'])).toBeNull();
+    expect((await store.rows({ ...query, upTo: 2 }, ['message'])).rows).toHaveLength(2);
+  });
+
+  test('in UTF-16 is there as rows, and not as fields', async () => {
+    const { trail } = await sqliteTrail();
+    const file = path.join(trail.directory, 'wide.db');
+    const connection = new Database(file);
+    connection.exec("PRAGMA encoding = 'UTF-16le'; CREATE TABLE app (x)");
+    connection.close();
+    initialize({ path: file, alongside: true, busyTimeout: 50, clock: () => NOW, actor: ACTOR });
+    const presence = { host: 'here', pid: 1, lives: () => true };
+    const wide = openSqliteStore({ path: file, readonly: false, busyTimeout: 50, clock: () => NOW, presence });
+    onTestFinished(() => wide.close());
+    await recordAll(wide, [{ message: 'fine' }]);
+    const query = { filter: {}, order: 'oldest', limit: 10, upTo: await wide.lastSeq() } as const;
+    expect((await wide.rows(query, ['message'])).rows.at(-1)).toEqual(['fine']);
+    expect(await wide.fields(query, ['message'])).toBeNull();
   });
 
   test('in a pretty form is one line of JSON', async () => {

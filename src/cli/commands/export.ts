@@ -149,7 +149,7 @@ async function writeEntries(store: AuditStore, plan: Plan, writing: Writing): Pr
     verb: 'exported',
     total: extent.count,
   });
-  const shape = formatter.reads === 'rows' ? 'rows' : 'lines';
+  const shape = formatter.reads !== 'rows' ? 'lines' : formatter.fields === undefined ? 'rows' : 'fields';
   const request = { filter: asked.filter, columns, shape, ...(since === undefined ? {} : { since }) } as const;
   try {
     await target.write(formatter.begin());
@@ -160,7 +160,8 @@ async function writeEntries(store: AuditStore, plan: Plan, writing: Writing): Pr
         await target.write(formatter.end(null));
         return step.value;
       }
-      const { rows, lines, done } = step.value;
+      const { rows, lines, fields, done } = step.value;
+      if (formatter.reads === 'rows' && fields !== undefined) await target.write(formatter.fields?.(fields) ?? '');
       if (formatter.reads === 'rows' && rows !== undefined) await target.write(formatter.page(rows));
       if (formatter.reads === 'lines' && lines !== undefined) await target.write(formatter.page(lines));
       await progress.update(done);

@@ -121,7 +121,7 @@ async function writePage(
 }
 
 function readingOf(formatter: Formatter): Reading {
-  return formatter.reads === 'entries' ? { as: 'entries' } : { as: formatter.reads, columns: formatter.fields };
+  return formatter.reads === 'entries' ? { as: 'entries' } : { as: formatter.reads, columns: formatter.columns };
 }
 
 async function writeText(out: Output, text: string | Uint8Array): Promise<void> {

@@ -103,7 +103,7 @@ async function showText(
   const list = async (entries: readonly HistoryEntry[]): Promise<string> => {
     if (entries.length === 0) return '';
     if (short.reads === 'entries') return short.page(entries);
-    return short.reads === 'rows' ? short.page(entries.map((one) => short.fields.map((field) => one[field]))) : '';
+    return short.reads === 'rows' ? short.page(entries.map((one) => short.columns.map((field) => one[field]))) : '';
   };
   const text = [await list(before), detail, await list(after)].filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));

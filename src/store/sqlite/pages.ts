@@ -1,12 +1,15 @@
 import { isUtf8 } from 'node:buffer';
+import type { Statement } from 'better-sqlite3';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
+import { EMPTY_TEXT, FIELD_END } from '../../core/fields.js';
 import type { Filter } from '../../core/filter.js';
 import type {
   Cell,
   EntryPage,
   Explanation,
   Extent,
+  FieldPage,
   Key,
   LinePage,
   PageQuery,
@@ -152,28 +155,109 @@ export function readRows(connection: Connection, query: PageQuery, columns: read
 
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
 export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
-  const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}'`;
-  const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')}) AS line`;
-  const page = pageStatement(connection, query, sql(line), sql('?', query.limit));
+  const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}\n'`;
+  const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')})`;
+  const { text, ...page } = readJoined(connection, query, line, 'line');
+  // SQLite does not look at the bytes that another program stored as text; what leaves here is UTF-8.
+  return { lines: isUtf8(text) ? text : Buffer.from(text.toString('utf8')), ...page };
+}
+
+/** A longer row is not joined to others: a page of such rows could be too large for memory, and for SQLite. */
+const JOINED_BYTES = 64 * 1024;
+
+/**
+ * A page as one text of its fields, joined by SQLite, or null where that would not say what they are: a field holds a
+ * mark of ours, or text that is not UTF-8, or a NUL (in a database of UTF-16 they are everywhere), or a row is long.
+ */
+export function readFields(
+  connection: Connection,
+  query: PageQuery,
+  columns: readonly HistoryField[],
+): FieldPage | null {
+  const row = `concat(${columns.map((field) => `${fieldColumn(field)}, ${END_MARK}`).join(', ')})`;
+  const { text, ...page } = readJoined(
+    connection,
+    query,
+    row,
+    `iif(octet_length(line) <= ${JOINED_BYTES}, line, char(0))`,
+  );
+  if (text.includes(0) || !isUtf8(text)) return null;
+  return occurrences(FIELD_END, text) === page.count * columns.length ? { fields: text, ...page } : null;
+}
+
+/** The marks as they stand in a statement. */
+const END_MARK = `'${String.fromCharCode(FIELD_END)}'`;
+const EMPTY_MARK = `'${String.fromCharCode(EMPTY_TEXT)}'`;
+
+/**
+ * The value of a field, with the mark for empty text. Hardly any text comes before FIELD_END in the order of bytes, so
+ * that one comparison is enough for almost all. Text that is EMPTY_TEXT itself becomes a field too many.
+ */
+function fieldColumn(field: HistoryField): string {
+  const value = column(field);
+  if (field === 'seq') return value;
+  const marked = `CASE ${value} WHEN '' THEN ${EMPTY_MARK} WHEN ${EMPTY_MARK} THEN ${END_MARK}`;
+  return `iif(${value} < ${END_MARK}, ${marked} ELSE ${value} END, ${value})`;
+}
+
+/** How often a byte of ASCII occurs. Four bytes are compared at once: one by one takes twice as long. */
+function occurrences(wanted: number, bytes: Uint8Array): number {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
+  const all = wanted * 0x01010101;
+  let count = 0;
+  let at = 0;
+  while (at < words.length) {
+    // Each byte of this sum counts for itself, and up to 255 times.
+    let sums = 0;
+    for (const end = Math.min(at + 255, words.length); at < end; at++) {
+      const different = (words[at] ?? 0) ^ all;
+      // The highest bit of each byte: 0 where the byte is the wanted one.
+      const high = ((different & 0x7f7f7f7f) + 0x7f7f7f7f) | different;
+      sums += (~high >>> 7) & 0x01010101;
+    }
+    count += (sums & 0xff) + ((sums >>> 8) & 0xff) + ((sums >>> 16) & 0xff) + (sums >>> 24);
+  }
+  for (at *= 4; at < bytes.length; at++) if (bytes[at] === wanted) count += 1;
+  return count;
+}
+
+/** A page whose rows become lines, each a text in SQL, and the lines one text: `joined` says what of each `line`. */
+function readJoined(
+  connection: Connection,
+  query: PageQuery,
+  line: string,
+  joined: string,
+): Omit<LinePage, 'lines'> & { readonly text: Buffer } {
+  // A limit that were a parameter would have SQLite compile the statement again for each page.
+  const page = pageStatement(connection, query, sql(`${line} AS line`), sql(String(query.limit)));
   const statement = concat(
-    `SELECT CAST(group_concat(line, char(10)) || char(10) AS BLOB), count(*), min(key_seq), max(key_seq),
+    `SELECT CAST(coalesce(group_concat(${joined}, ''), '') AS BLOB), count(*), min(key_seq), max(key_seq),
       group_concat(key_ms || ' ' || key_seq, ',') FROM (`,
     page,
     ')',
   );
-  const [text, count, least, greatest, keys] = connection
-    .prepare<unknown[], [Buffer | null, number, number | null, number | null, string | null]>(statement.sql)
-    .raw()
-    .get(...statement.parameters) ?? [null, 0, null, null, null];
-  const range = { firstSeq: least, lastSeq: greatest };
-  if (text === null || keys === null) return { lines: new Uint8Array(), count: 0, ...range, next: null };
+  type Joined = [text: Buffer, count: number, least: number | null, greatest: number | null, keys: string | null];
+  const [text, count, least, greatest, keys] = compiled(connection, statement.sql).get(
+    ...statement.parameters,
+  ) as Joined;
+  const range = { count, firstSeq: least, lastSeq: greatest };
+  if (keys === null || count < query.limit) return { text, ...range, next: null };
   const [ms, seq] = keys
     .slice(keys.lastIndexOf(',') + 1)
     .split(' ')
     .map(Number);
-  // SQLite does not look at the bytes that another program stored as text; what leaves here is UTF-8.
-  const lines = isUtf8(text) ? text : Buffer.from(text.toString('utf8'));
-  return { lines, count, ...range, next: count < query.limit ? null : { ms: ms ?? 0, seq: seq ?? 0 } };
+  return { text, ...range, next: { ms: ms ?? 0, seq: seq ?? 0 } };
+}
+
+const lastCompiled = new WeakMap<Connection, { readonly sql: string; readonly statement: Statement<unknown[]> }>();
+
+/** The statement of a page for its raw row, as it was compiled for the page before it: that takes a fifth of a page. */
+function compiled(connection: Connection, text: string): Statement<unknown[]> {
+  const last = lastCompiled.get(connection);
+  if (last?.sql === text) return last.statement;
+  const statement = connection.prepare<unknown[]>(text).raw();
+  lastCompiled.set(connection, { sql: text, statement });
+  return statement;
 }
 
 /** A doomed entry as a batch of a prune needs it. */

@@ -3,7 +3,17 @@ import { backupTo } from './backup.js';
 import { attempt, openTrail, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
-import { explainPage, findEntry, lastSeq, readExtent, readLines, readPage, readRows, readValues } from './pages.js';
+import {
+  explainPage,
+  findEntry,
+  lastSeq,
+  readExtent,
+  readFields,
+  readLines,
+  readPage,
+  readRows,
+  readValues,
+} from './pages.js';
 import {
   closePrune,
   cutOffAccounts,
@@ -52,6 +62,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
     lines: (query, columns) => read(() => readLines(connection, query, columns)),
+    fields: (query, columns) => read(() => readFields(connection, query, columns)),
     explain: (query) => read(() => explainPage(connection, query)),
     find: (key) => read(() => findEntry(connection, key)),
     extent: (filter, after) => read(() => readExtent(connection, filter, after)),
