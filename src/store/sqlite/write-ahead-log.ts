@@ -27,7 +27,7 @@ export function hurrying<T>(connection: Connection, durable: boolean, work: () =
 
 /** Lets the log flow back into the database without waiting for anybody, and says how long it has grown. */
 export function checkpointLog(connection: Connection): 'short' | 'long' {
-  const [log] = connection.pragma('wal_checkpoint(PASSIVE)') as { log: number }[];
-  const bytes = (log?.log ?? 0) * (connection.pragma('page_size', { simple: true }) as number);
+  const [{ log }] = connection.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }];
+  const bytes = log * (connection.pragma('page_size', { simple: true }) as number);
   return bytes < LONG_LOG ? 'short' : 'long';
 }
