@@ -47,11 +47,19 @@ export interface PruneRun {
   readonly onProgress?: (step: 'archiving' | 'deleting', done: number, total: number) => void;
 }
 
-/** A batch holds the write lock for about so long, then everybody else has as long. */
-const BATCH_MS = 20;
+/** A batch holds the write lock for about so long. */
+const BATCH_MS = 25;
+/**
+ * Then everybody else has as long, up to this: who has waited for less than 53 ms in SQLite's busy handler sleeps for 20
+ * at most, and so wakes in the pause.
+ */
+const PAUSE_MS = 25;
+/**
+ * The log begins anew only once it has flowed back whole, and what others write meanwhile puts that off. In a pause of
+ * this length their own commits see to the rest.
+ */
+const LONG_PAUSE_MS = 75;
 const LARGEST_BATCH = 5000;
-/** Every so many batches the log flows back into the database, or it would grow with every page that changes. */
-const BATCHES_PER_LOG_CHECKPOINT = 10;
 const RENEW_MS = 5000;
 const SPACE_PAGES = 64;
 
@@ -74,7 +82,7 @@ export async function preparePrune(store: AuditStore, request: PruneRequest, now
   // Only a prune that takes something is recorded, and only then does its own entry ask for a place of those kept.
   if (forecast.count === 0) return { ...request, prunedBefore, plan, forecast };
   const own = { ...pruneEntry(sampleAccount(request)), ts: formatTimestamp(now) };
-  const reserved = request.rules.map((rule) => matches(rule.filter, own));
+  const reserved = request.rules.map((rule) => rule.keep !== null && matches(rule.filter, own));
   if (!reserved.some(Boolean)) return { ...request, prunedBefore, plan, forecast };
   const reservedPlan = await store.plan(request.rules, reserved);
   return { ...request, prunedBefore, plan: reservedPlan, forecast: await store.forecast(reservedPlan) };
@@ -180,7 +188,7 @@ async function deleteDoomed(
   let size = 100;
   let longest = 0;
   let after: Key | undefined;
-  for (let batches = 1; ; batches++) {
+  for (;;) {
     const position = after;
     const batchSize = size;
     const batch = await whenFree(run.busyTimeout, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
@@ -195,17 +203,26 @@ async function deleteDoomed(
       );
     }
     size = Math.max(10, Math.min(LARGEST_BATCH, Math.round((size * BATCH_MS) / Math.max(batch.lockMs, 1)), size * 2));
-    const rested = performance.now();
-    if (batches % BATCHES_PER_LOG_CHECKPOINT === 0) await store.checkpointLog();
-    await sleep(Math.max(1, batch.lockMs - (performance.now() - rested)));
+    await pause(store, batch.lockMs, batch.readMs);
   }
+}
+
+/**
+ * Leaves the lock to others after it was held for so long; the next batch asks for it `readMs` later. Meanwhile the log
+ * flows back, or their commits would have to see to it.
+ */
+async function pause(store: AuditStore, lockMs: number, readMs: number): Promise<void> {
+  const released = performance.now();
+  const log = await store.checkpointLog();
+  const restMs = log === 'long' ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
+  await sleep(Math.max(1, restMs - readMs - (performance.now() - released)));
 }
 
 async function giveBackSpace(store: AuditStore, run: PruneRun): Promise<{ freed: number; longest: number }> {
   let freed = 0;
   let longest = 0;
   let pages = SPACE_PAGES;
-  for (let slices = 1; run.signal?.aborted !== true; slices++) {
+  while (run.signal?.aborted !== true) {
     const began = performance.now();
     const slice = await store.giveBackSpace(pages).catch(whenBusy);
     const elapsed = performance.now() - began;
@@ -213,10 +230,8 @@ async function giveBackSpace(store: AuditStore, run: PruneRun): Promise<{ freed:
     freed += slice;
     longest = Math.max(longest, elapsed);
     pages = Math.max(16, Math.min(4096, Math.round((pages * BATCH_MS) / Math.max(elapsed, 1)), pages * 2));
-    if (slices % BATCHES_PER_LOG_CHECKPOINT === 0) await store.checkpointLog();
-    await sleep(Math.max(1, elapsed));
+    await pause(store, elapsed, 0);
   }
-  if (freed > 0) await store.checkpointLog();
   return { freed, longest };
 }
 

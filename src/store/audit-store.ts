@@ -160,6 +160,8 @@ export interface PrunedBatch {
   readonly byCount: number;
   /** How long the write lock was held. */
   readonly lockMs: number;
+  /** How long it took, before, to find out which entries are next. */
+  readonly readMs: number;
   readonly next: Key | null;
   /** As it stands after this batch; closed, with its entry, after the last one. */
   readonly account: PruneAccount;
@@ -241,7 +243,8 @@ export interface AuditStore {
   renewPrune(prune: number, archive?: string): Promise<void>;
   /**
    * Deletes up to `size` further entries of the plan in one transaction with their account; the last batch closes the
-   * account and records its entry.
+   * account and records its entry. A power cut may take back batches, from the last one on, until that or `closePrune`
+   * makes all of them durable.
    */
   deleteBatch(prune: number, plan: PrunePlan, after: Key | undefined, size: number): Promise<PrunedBatch>;
   /** Closes an account before its plan is through; what was deleted by then becomes its entry. */
@@ -253,8 +256,8 @@ export interface AuditStore {
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
   /** Gives up to `pages` free pages back to the file system; returns the bytes given back. Own databases only. */
   giveBackSpace(pages: number): Promise<number>;
-  /** Lets the write-ahead log flow back into the database without waiting for anybody. */
-  checkpointLog(): Promise<void>;
+  /** Lets the write-ahead log flow back into the database without waiting for anybody, and says how long it has grown. */
+  checkpointLog(): Promise<'short' | 'long'>;
 
   checkpoint(name: string): Promise<Checkpoint | undefined>;
   /** Notes that an export of this name begins and will reach `upTo`. */

@@ -51,6 +51,23 @@ describe('preparing', () => {
     expect(await store.lastSeq()).toBe(8);
   });
 
+  test('counts once where no number is kept', async () => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, numbered(5));
+    let forecasts = 0;
+    const counting: AuditStore = {
+      ...store,
+      forecast: (plan) => {
+        forecasts += 1;
+        return store.forecast(plan);
+      },
+    };
+    expect((await prepare(counting, rule({ before: NOW + 1 }))).forecast.count).toBe(5);
+    expect(forecasts).toBe(1);
+    expect((await prepare(counting, rule({ keep: 2 }))).forecast.count).toBe(4);
+    expect(forecasts).toBe(3);
+  });
+
   test('resolves policies to moments, months by the calendar of the zone', () => {
     const policies = [
       { name: 'a', filter: { actor: ['x'] }, maxAge: '90d', maxEntries: null },
@@ -222,6 +239,33 @@ describe('a prune', () => {
     expect(result.longest_lock_ms).toBeGreaterThan(0);
     expect(statSync(trail.path).size).toBeLessThan(before / 4);
     expect((await store.facts(NOW)).bytes.free).toBe(0);
+  });
+
+  test.each([
+    ['short', 1],
+    ['long', 75],
+  ] as const)('lets the log flow back in each pause, with more time where it is %s', async (length, atLeast) => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, old(300));
+    const released: number[] = [];
+    const watched: AuditStore = {
+      ...store,
+      deleteBatch: async (...batch) => {
+        released.push(performance.now());
+        return store.deleteBatch(...batch);
+      },
+      checkpointLog: async () => {
+        const [before] = released.splice(-1, 1, performance.now());
+        expect(before).toBeDefined();
+        return length;
+      },
+      giveBackSpace: async () => 0,
+    };
+    await executePrune(watched, await prepare(store, OLD), RUN);
+    const [first, second] = released;
+    expect(released).toHaveLength(2);
+    // A timer may be early by a millisecond, and the search for the next batch belongs to the pause.
+    expect((second ?? 0) - (first ?? 0)).toBeGreaterThan(atLeast * 0.8);
   });
 
   test('is done although its space cannot be given back now', async () => {

@@ -11,6 +11,7 @@ import type { DoomedRow } from './pages.js';
 import { accountOf, closeAccount } from './prune-accounts.js';
 import { greatest, latest, least } from './extremes.js';
 import { checkpointReaches } from './settings.js';
+import { hurrying } from './write-ahead-log.js';
 
 /** Deletes the next doomed entries of a plan in one transaction with their account. */
 export function deleteBatch(
@@ -21,17 +22,24 @@ export function deleteBatch(
   clock: () => number,
 ): PrunedBatch {
   // Which entries are next is found out before the lock is taken: entries never change, and no other prune is at work.
+  const began = performance.now();
   const { rows, next } = readDoomed(connection, plan, batch.after, batch.size);
+  const readMs = performance.now() - began;
   let locked = 0;
-  const account = writing(connection, () => {
-    locked = performance.now();
-    return deleteRows(connection, prune, plan, { rows, last: next === null }, clock);
-  });
+  const last = next === null;
+  // The commit that says that the prune is done is durable, and all before it with it.
+  const account = hurrying(connection, last, () =>
+    writing(connection, () => {
+      locked = performance.now();
+      return deleteRows(connection, prune, plan, { rows, last }, clock);
+    }),
+  );
   return {
     deleted: rows.length,
     byAge: rows.filter((row) => row.byAge).length,
     byCount: rows.filter((row) => !row.byAge).length,
     lockMs: performance.now() - locked,
+    readMs,
     next,
     account,
   };

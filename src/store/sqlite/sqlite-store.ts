@@ -28,6 +28,7 @@ import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
   readonly path: string;
@@ -84,7 +85,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
     giveBackSpace: (pages) => read(() => giveBackSpace(connection, pages)),
-    checkpointLog: () => read(() => void connection.pragma('wal_checkpoint(PASSIVE)')),
+    checkpointLog: () => read(() => checkpointLog(connection)),
 
     checkpoint: (name) => read(() => readCheckpoint(connection, name)),
     beginCheckpoint: (name, question, filter, upTo) =>
@@ -113,6 +114,6 @@ function giveBackSpace(connection: Connection, pages: number): number {
   if (connection.pragma('auto_vacuum', { simple: true }) !== 2 || !isOwn(connection)) return 0;
   const free = (): number => connection.pragma('freelist_count', { simple: true }) as number;
   const before = free();
-  connection.pragma(`incremental_vacuum(${pages})`);
+  hurrying(connection, false, () => connection.pragma(`incremental_vacuum(${pages})`));
   return (before - free()) * (connection.pragma('page_size', { simple: true }) as number);
 }
