@@ -113,7 +113,7 @@ export function identityOf(table: TableDescription, prefix: string): string {
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
   const [column, value] = at(first);
-  if (column.holds !== 'anything') return `CAST(${value} AS TEXT)`;
+  if (column.holds === 'integer' || column.holds === 'text') return `CAST(${value} AS TEXT)`;
   return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN printf('%!.17g', ${value}) WHEN 'null' THEN 'null' ELSE CAST(${value} AS TEXT) END`;
 }
 
@@ -126,8 +126,10 @@ export function identityOf(table: TableDescription, prefix: string): string {
  * whenever it fires.
  */
 function encoded(column: TableColumn, value: string): string {
+  const bytes = `json_object('$blob', lower(hex(${value})))`;
+  if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${value})`;
   if (column.holds !== 'anything') return value;
-  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', printf('%!.26g', ${value})) END WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) ELSE ${value} END`;
+  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', printf('%!.26g', ${value})) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
 }
 
 function columnOf(table: TableDescription, name: string): TableColumn {
