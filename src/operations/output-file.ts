@@ -85,11 +85,23 @@ export async function openOutput(path: string, options: OutputOptions): Promise<
   return outputFile(path, place, handle, options);
 }
 
+/** So much at a time goes to the disk while more is made, or all of it would be waited for at the end. */
+const FLUSH_BYTES = 8 * 1024 * 1024;
+
 function outputFile(path: string, place: string, handle: FileHandle, options: OutputOptions): OutputFile {
   const hash: Hash | undefined = options.unchecked === true ? undefined : createHash('sha256');
   let bytes = 0;
   let closed = false;
   let pending: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> = Promise.resolve();
+  let flushAt = FLUSH_BYTES;
+
+  /** Has the disk take what was written by then, once it has taken what went before. */
+  const flush = (): void => {
+    flushAt = bytes + FLUSH_BYTES;
+    flushing = Promise.all([pending, flushing]).then(() => handle.datasync());
+    flushing.catch(() => undefined);
+  };
 
   /** Starts the write and waits for the one before it, so that the disk works while the next chunk is made. */
   const put = async (chunk: Uint8Array): Promise<void> => {
@@ -98,6 +110,7 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
     bytes += chunk.byteLength;
     pending = previous.then(() => writeAll(handle, chunk));
     pending.catch(() => undefined);
+    if (place !== path && bytes >= flushAt) flush();
     await failing(path, previous);
   };
   const compressor = options.gzip ? gzipInto(put) : undefined;
@@ -116,6 +129,7 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
     finish: async () => {
       await compressor?.end();
       await failing(path, pending);
+      await failing(path, flushing);
       if (place !== path) await failing(path, handle.sync());
       await close();
       if (place !== path) {
@@ -125,7 +139,7 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
       return { path, bytes, sha256: hash?.digest('hex') ?? '' };
     },
     abandon: async () => {
-      await pending.catch(() => undefined);
+      await Promise.allSettled([pending, flushing]);
       await close().catch(() => undefined);
       if (place !== path) await unlink(place).catch(() => undefined);
     },

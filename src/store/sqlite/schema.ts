@@ -150,8 +150,63 @@ BEGIN
 END;
 `;
 
+/**
+ * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
+ * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
+ * leaves one behind can commit. `used` is a Julian day, for the databases where they are off.
+ */
+const CAPTURE = `
+CREATE TABLE daybook_captures (
+  table_name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE,
+  entity_type TEXT NOT NULL UNIQUE,
+  settings TEXT NOT NULL,
+  columns TEXT NOT NULL,
+  primary_key TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE daybook_capture_spans (
+  span INTEGER PRIMARY KEY AUTOINCREMENT,
+  table_name TEXT NOT NULL COLLATE NOCASE,
+  entity_type TEXT NOT NULL,
+  since_seq INTEGER NOT NULL,
+  since_ts TEXT NOT NULL,
+  until_seq INTEGER,
+  until_ts TEXT,
+  ended TEXT CHECK (ended IN ('removed', 'gap'))
+) STRICT;
+CREATE INDEX daybook_capture_spans_by_type ON daybook_capture_spans (entity_type);
+CREATE TABLE daybook_never (
+  never INTEGER PRIMARY KEY CHECK (never = 0 AND never = 1)
+) STRICT;
+CREATE TABLE daybook_context (
+  context INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (context = 1),
+  actor TEXT NOT NULL CHECK (actor <> '' AND ${clean('actor')}),
+  actor_type TEXT NOT NULL DEFAULT 'user' CHECK (actor_type <> '' AND ${clean('actor_type')}),
+  correlation_id TEXT CHECK (${clean('correlation_id')}),
+  reason TEXT CHECK (${clean('reason')}),
+  reverts TEXT CHECK (${clean('reverts')}),
+  used REAL NOT NULL DEFAULT (julianday('now')),
+  left_behind INTEGER NOT NULL DEFAULT 1 REFERENCES daybook_never (never) DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+CREATE TABLE daybook_replaced (
+  table_name TEXT NOT NULL,
+  entity_id TEXT,
+  entity_name TEXT,
+  scope TEXT,
+  actor TEXT,
+  old_values TEXT NOT NULL,
+  compared TEXT NOT NULL,
+  redacted TEXT NOT NULL
+) STRICT;
+CREATE VIEW daybook_powers_of_two (exponent, value) AS
+WITH RECURSIVE
+  up (exponent, value) AS (SELECT 0, 1.0 UNION ALL SELECT exponent + 1, value * 2 FROM up WHERE exponent < 971),
+  down (exponent, value) AS (SELECT -1, 0.5 UNION ALL SELECT exponent - 1, value / 2 FROM down WHERE exponent > -1074)
+SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the trail', sql: ENTRIES + INDEXES + ACCOUNTS + SETTINGS + GUARDS },
+  { version: 2, name: 'capture', sql: CAPTURE },
 ];
 
 /** Which migrations a database has seen: `user_version` belongs to the application beside us. */
