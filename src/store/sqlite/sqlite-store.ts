@@ -2,6 +2,7 @@ import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, writing } from './connection.js';
 import type { Connection } from './connection.js';
+import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
   explainPage,
@@ -59,6 +60,8 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
+    execute: (request) =>
+      read(() => executeSql(connection, request, { clock, settle: () => settleCutOff(connection, options) })),
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),

@@ -1,0 +1,199 @@
+import Database from 'better-sqlite3';
+import type { Actor, HistoryEntry } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from '../../core/sql-statements.js';
+import type { SqlStatement } from '../../core/sql-statements.js';
+import type { Executed, ExecuteRequest } from '../audit-store.js';
+import { liftCapture, reinstallCaptures } from './captures.js';
+import type { Connection } from './connection.js';
+import { clearContext, setContext } from './context.js';
+import { foreignKeyFaults, newFaults } from './foreign-keys.js';
+import { lastSeq, readPage } from './pages.js';
+
+export interface ExecuteOptions {
+  readonly clock: () => number;
+  /** What every write does first, in its transaction. */
+  readonly settle: () => void;
+}
+
+/**
+ * Runs a script in one transaction, under a context that captured entries take over. All of it happens or nothing.
+ *
+ * @throws DaybookError 'usage' for a statement that cannot be part of it or that SQLite does not understand, 'refused'
+ *   where a constraint, a trigger or a foreign key forbids a change
+ */
+export function executeSql(connection: Connection, request: ExecuteRequest, options: ExecuteOptions): Executed {
+  const statements = splitStatements(request.sql);
+  if (statements.length === 0) throw new DaybookError('usage', 'the SQL holds no statement');
+  for (const statement of statements) refuseOutside(statement);
+  refuseUnbalanced(statements);
+  return keepingSettings(connection, () => {
+    // SQLite ignores this within a transaction.
+    connection.pragma(`foreign_keys = ${request.foreignKeys ? 'ON' : 'OFF'}`);
+    connection.exec('BEGIN IMMEDIATE');
+    try {
+      options.settle();
+      const executed = runAll(connection, statements, request, options);
+      finish(connection, request.dryRun);
+      return executed;
+    } catch (error) {
+      // A conflict clause, a trigger or a full disk may have rolled back already.
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      throw error;
+    }
+  });
+}
+
+/** What a script may change of the connection itself, and the rollback of a transaction does not take back. */
+const SETTINGS = ['foreign_keys', 'recursive_triggers', 'legacy_alter_table'] as const;
+
+function keepingSettings<T>(connection: Connection, work: () => T): T {
+  const before = SETTINGS.map((name) => [name, connection.pragma(name, { simple: true }) as number] as const);
+  try {
+    return work();
+  } finally {
+    for (const [name, value] of before) connection.pragma(`${name} = ${value}`);
+  }
+}
+
+function runAll(
+  connection: Connection,
+  statements: readonly SqlStatement[],
+  request: ExecuteRequest,
+  options: ExecuteOptions,
+): Executed {
+  const faults = foreignKeyFaults(connection);
+  const before = lastSeq(connection);
+  const context = contextKeeper(connection, request, options.clock);
+  const captures = captureKeeper(connection, options.clock, request.actor);
+  let rows = 0;
+  for (const statement of statements) {
+    context.renew();
+    try {
+      captures.before(statement);
+      rows += run(connection, statement);
+      captures.after(statement);
+    } catch (error) {
+      throw explained(statement, error);
+    }
+  }
+  clearContext(connection);
+  const wrong = newFaults(faults, foreignKeyFaults(connection));
+  if (wrong !== undefined) {
+    throw new DaybookError('refused', `rows would refer to rows that are not there: ${wrong}; nothing was changed`);
+  }
+  const entries = connection
+    .prepare<[number], { count: number; first: number | null; last: number | null }>(
+      'SELECT count(*) AS count, min(seq) AS first, max(seq) AS last FROM daybook_entries WHERE seq > ?',
+    )
+    .get(before);
+  return {
+    statements: statements.length,
+    rows,
+    entries: entries?.count ?? 0,
+    firstSeq: entries?.first ?? null,
+    lastSeq: entries?.last ?? null,
+    wouldRecord: request.dryRun ? firstEntries(connection, before, entries?.last ?? before) : [],
+  };
+}
+
+/**
+ * Sets the context, and renews it where statements take their time: it expires soon after its last use, since a context
+ * that was left behind must not be taken for that of a later change.
+ */
+function contextKeeper(connection: Connection, request: ExecuteRequest, clock: () => number): { renew(): void } {
+  let renewed: number | undefined;
+  return {
+    renew() {
+      const now = clock();
+      if (renewed !== undefined && Math.abs(now - renewed) < RENEWED_AFTER_MS) return;
+      const { actor, actor_type: actorType } = request.actor;
+      setContext(connection, {
+        actor,
+        actorType,
+        correlationId: request.correlationId,
+        reason: request.reason,
+        reverts: null,
+      });
+      renewed = now;
+    },
+  };
+}
+
+const RENEWED_AFTER_MS = 1000;
+
+/** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
+const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
+
+/**
+ * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
+ * puts it back on whatever lacks it as soon as the schema has changed.
+ */
+function captureKeeper(
+  connection: Connection,
+  clock: () => number,
+  actor: Actor,
+): { before(statement: SqlStatement): void; after(statement: SqlStatement): void } {
+  const schemaVersion = connection.prepare<[], number>('PRAGMA schema_version').pluck();
+  let seen = schemaVersion.get();
+  return {
+    before({ table, explained: isExplained }) {
+      if (table === null || isExplained || (table.schema ?? 'main') !== 'main') return;
+      liftCapture(connection, table.name);
+    },
+    after({ words }) {
+      if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
+      reinstallCaptures(connection, clock, actor);
+      seen = schemaVersion.get();
+    },
+  };
+}
+
+/** Runs one statement to its end and gives how many rows it changed itself. Rows that it returns are passed over. */
+function run(connection: Connection, { text }: SqlStatement): number {
+  const statement = connection.prepare(text);
+  if (!statement.reader) return statement.run().changes;
+  const returned = statement.raw().iterate();
+  while (returned.next().done !== true);
+  return statement.readonly ? 0 : (connection.prepare<[], number>('SELECT changes()').pluck().get() ?? 0);
+}
+
+/** Gives what SQLite says of a statement its place in the script, and the kind that it has there. */
+function explained(statement: SqlStatement, error: unknown): unknown {
+  const say = (kind: 'usage' | 'refused', message: string): DaybookError =>
+    new DaybookError(kind, `${statementName(statement)}: ${message}; nothing was changed`, { cause: error });
+  // The driver's own way to say that this is not one statement.
+  if (error instanceof RangeError) return say('usage', error.message);
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code, message } = error;
+  if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH') return say('refused', message);
+  if (code === 'SQLITE_ERROR' || code === 'SQLITE_TOOBIG') return say('usage', message);
+  return error;
+}
+
+function finish(connection: Connection, dryRun: boolean): void {
+  try {
+    connection.exec(dryRun ? 'ROLLBACK' : 'COMMIT');
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')) {
+      throw new DaybookError('refused', `${error.message}; nothing was changed`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** So many entries of a dry run are shown; the rest is only counted. */
+const SHOWN = 1000;
+
+function firstEntries(connection: Connection, before: number, upTo: number): HistoryEntry[] {
+  const entries: HistoryEntry[] = [];
+  for (let after = before; entries.length < SHOWN;) {
+    const limit = SHOWN - entries.length;
+    const query = { filter: {}, order: 'recorded', limit, upTo, after: { ms: 0, seq: after } } as const;
+    const page = readPage(connection, query);
+    entries.push(...page.entries);
+    if (page.next === null) break;
+    after = page.next.seq;
+  }
+  return entries;
+}
