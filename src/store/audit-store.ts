@@ -1,4 +1,5 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
+import type { Capture, CaptureChange, CaptureRequest } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
@@ -256,6 +257,21 @@ export interface AuditStore {
   policies(): Promise<readonly Policy[]>;
   /** Keeps or, with null, removes a policy; `audit` is recorded in the same transaction. */
   changePolicy(name: string, policy: Policy | null, audit: NewEntry): Promise<number>;
+
+  /** The captured tables, with what is wrong with them. */
+  captures(): Promise<readonly Capture[]>;
+  /**
+   * Records the changes of a table's rows from now on, or in another way; as it is already, nothing changes.
+   * Throws kind `missing` without the table, kind `usage` for a column that it does not have, and kind `refused` for a
+   * table that cannot be captured, a type that another table has, and columns that look like secrets.
+   */
+  addCapture(table: string, request: CaptureRequest, actor: Actor): Promise<CaptureChange>;
+  /** Fits a capture to what its table is now; what was changed meanwhile is a gap. Throws kind `missing`. */
+  refreshCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  /** Throws kind `missing` for a table that is not captured. */
+  removeCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  /** The actor of a context that a transaction left behind, or null. */
+  leakedContext(): Promise<string | null>;
 
   /**
    * Turns rules into a plan for the trail as it is now. `reserved` says for each rule whether the prune's own entry

@@ -1,4 +1,6 @@
+import { newEntry } from '../../core/entry.js';
 import type { Connection } from './connection.js';
+import { inserter } from './recording.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
 export interface ChangeContext {
@@ -24,9 +26,28 @@ export function clearContext(connection: Connection): void {
   connection.prepare('DELETE FROM daybook_context').run();
 }
 
-/** The context that a transaction left behind, or undefined: what can be seen from outside has leaked. */
-export function leakedContext(connection: Connection): { actor: string; actor_type: string } | undefined {
-  return connection
-    .prepare<[], { actor: string; actor_type: string }>('SELECT actor, actor_type FROM daybook_context')
-    .get();
+/** Who left a context behind, or null: one that can be seen from outside has leaked. */
+export function leakedContext(connection: Connection): string | null {
+  return connection.prepare<[], string>('SELECT actor FROM daybook_context').pluck().get() ?? null;
+}
+
+/** Clears a context that leaked, before it is taken for this transaction's, and records that. */
+export function settleContext(connection: Connection, clock: () => number): void {
+  const actor = leakedContext(connection);
+  if (actor === null) return;
+  clearContext(connection);
+  inserter(
+    connection,
+    clock,
+  )(
+    newEntry({
+      category: 'system',
+      action: 'context_clear',
+      severity: 'warning',
+      actor: 'daybook',
+      actor_type: 'system',
+      message: `a transaction left the context of ${actor} behind: changes by others may have been taken for theirs`,
+      metadata: JSON.stringify({ actor }),
+    }),
+  );
 }

@@ -4,7 +4,8 @@ import { DaybookError } from '../../core/errors.js';
 import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from '../../core/sql-statements.js';
 import type { SqlStatement } from '../../core/sql-statements.js';
 import type { Executed, ExecuteRequest } from '../audit-store.js';
-import { liftCapture, reinstallCaptures } from './captures.js';
+import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
+import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
 import { clearContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
@@ -136,17 +137,32 @@ function captureKeeper(
 ): { before(statement: SqlStatement): void; after(statement: SqlStatement): void } {
   const schemaVersion = connection.prepare<[], number>('PRAGMA schema_version').pluck();
   let seen = schemaVersion.get();
+  // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
+  let broken: string[] | undefined;
   return {
-    before({ table, explained: isExplained }) {
-      if (table === null || isExplained || (table.schema ?? 'main') !== 'main') return;
-      liftCapture(connection, table.name);
+    before({ words, table, explained: isExplained }) {
+      if (ROWS_ONLY.has(words[0] ?? '') || isExplained) return;
+      broken ??= readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
+      if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
     },
     after({ words }) {
       if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
+      broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
       reinstallCaptures(connection, clock, actor);
       seen = schemaVersion.get();
     },
   };
+}
+
+/** Refreshes a capture, where its table is there and can be captured. */
+function refreshed(connection: Connection, table: string, change: Change): boolean {
+  try {
+    refreshCapture(connection, table, change);
+    return true;
+  } catch (error) {
+    if (error instanceof DaybookError && (error.kind === 'missing' || error.kind === 'refused')) return false;
+    throw error;
+  }
 }
 
 /** Runs one statement to its end and gives how many rows it changed itself. Rows that it returns are passed over. */

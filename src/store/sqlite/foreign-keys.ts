@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import type { Connection } from './connection.js';
+import { quoted } from './table-description.js';
 
 /** Rows that refer to a row that is not there: all with the same values in the same table. */
 interface Violation {
@@ -75,12 +76,12 @@ function keysOf(connection: Connection, table: string): ForeignKey[] {
 function violationsOf(connection: Connection, table: string, key: ForeignKey): Violation[] {
   const rowid = rowidOf(connection, table);
   const columns = key.columns.join(', ');
-  const values = key.columns.map((column) => `quote(t.${quotedName(column)})`).join(` || ', ' || `);
+  const values = key.columns.map((column) => `quote(t.${quoted(column)})`).join(` || ', ' || `);
   const source =
     rowid === undefined
       ? `SELECT NULL AS row, NULL AS "values" FROM pragma_foreign_key_check(?) AS c WHERE c.fkid = ?`
       : `SELECT c.rowid AS row, ${values} AS "values" FROM pragma_foreign_key_check(?) AS c
-         LEFT JOIN ${quotedName(table)} AS t ON t.${rowid} = c.rowid WHERE c.fkid = ?`;
+         LEFT JOIN ${quoted(table)} AS t ON t.${rowid} = c.rowid WHERE c.fkid = ?`;
   return connection
     .prepare<[string, number], Pick<Violation, 'row' | 'values' | 'count'>>(
       `SELECT max(row) AS row, "values", count(*) AS count FROM (${source}) GROUP BY "values"`,
@@ -99,10 +100,6 @@ function rowidOf(connection: Connection, table: string): string | undefined {
   const columns = connection.prepare<[string], string>('SELECT lower(name) FROM pragma_table_xinfo(?)').pluck();
   const taken = new Set(columns.all(table));
   return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name));
-}
-
-function quotedName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** How many faults are told: the first ones show what went wrong. */

@@ -1,7 +1,9 @@
 import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
-import { attempt, openTrail, writing } from './connection.js';
+import { addCapture, readCaptures, refreshCapture, removeCapture } from './captures.js';
+import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
+import { leakedContext, settleContext } from './context.js';
 import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
@@ -47,11 +49,15 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const connection = openTrail(options);
   const { path, clock } = options;
   const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
-  /** Every write first settles what a killed prune left open, so that its account becomes an entry before the next one. */
+  /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
+  const settle = (): void => {
+    settleCutOff(connection, options);
+    settleContext(connection, clock);
+  };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
     attempt(path, () =>
       writing(connection, () => {
-        settleCutOff(connection, options);
+        settle();
         return work(connection);
       }),
     );
@@ -60,8 +66,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
-    execute: (request) =>
-      read(() => executeSql(connection, request, { clock, settle: () => settleCutOff(connection, options) })),
+    execute: (request) => read(() => executeSql(connection, request, { clock, settle })),
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
@@ -76,6 +81,12 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
 
     policies: () => read(() => readPolicies(connection)),
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
+
+    captures: () => read(() => reading(connection, () => readCaptures(connection))),
+    addCapture: (table, request, actor) => write(() => addCapture(connection, table, request, { actor, clock })),
+    refreshCapture: (table, actor) => write(() => refreshCapture(connection, table, { actor, clock })),
+    removeCapture: (table, actor) => write(() => removeCapture(connection, table, { actor, clock })),
+    leakedContext: () => read(() => leakedContext(connection)),
 
     plan: (rules, reserved, planning) =>
       read(() => planPrune(connection, rules, reserved, planning?.recordedBefore ?? null)),

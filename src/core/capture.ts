@@ -1,0 +1,61 @@
+/** How a table's row changes are captured, as `capture add` was asked. */
+export interface CaptureSettings {
+  readonly entityType: string;
+  /** `kind:` and the value of the column are the scope. */
+  readonly scope: { readonly kind: string; readonly column: string } | null;
+  /** Says who acts where no context does. */
+  readonly actorColumn: string | null;
+  readonly nameColumn: string | null;
+  /** A change of these alone is no entry. */
+  readonly ignore: readonly string[];
+  readonly redact: readonly string[];
+  /** Columns that look like secrets and are kept all the same. */
+  readonly keep: readonly string[];
+  /** Text columns that hold documents. */
+  readonly json: readonly string[];
+  readonly requireActor: boolean;
+}
+
+/** The settings as they are asked for: without a type, the table's name is it. */
+export type CaptureRequest = Omit<CaptureSettings, 'entityType'> & { readonly entityType: string | null };
+
+/** A stretch of the trail in which a table's changes were captured; what lies between two is a gap. */
+export interface CaptureSpan {
+  readonly sinceSeq: number;
+  readonly sinceTs: string;
+  /** Null while it goes on. After a gap, up to where the trail is known to be whole. */
+  readonly untilSeq: number | null;
+  readonly untilTs: string | null;
+  readonly ended: 'removed' | 'gap' | null;
+}
+
+export interface Capture {
+  readonly table: string;
+  readonly settings: CaptureSettings;
+  /** The columns that are captured. */
+  readonly columns: readonly string[];
+  readonly primaryKey: readonly string[];
+  readonly spans: readonly CaptureSpan[];
+  /** What is not as it should be, in words that go on behind the table's name; null where all is well. */
+  readonly problem: string | null;
+}
+
+/** What came of a change to the capture of a table. */
+export interface CaptureChange {
+  readonly table: string;
+  readonly settings: CaptureSettings;
+  readonly changed: boolean;
+  /** The seq of the entry that tells of it; null where nothing changed. */
+  readonly entry: number | null;
+  /** New columns that look like secrets and are redacted from now on. */
+  readonly redacted: readonly string[];
+}
+
+const SECRET_WORDS =
+  /(?:^|_)(?:pass|passwd|password|passphrase|pwd|secrets?|tokens?|otp|totp|credentials?|cookies?|csrf|jwt)(?:_|$)|(?:api|private|secret|access|encryption|signing|auth)_?keys?(?:_|$)|password|passwd|secret|apikey/;
+
+/** Whether a column's name says that it holds what must not be copied about: `apiToken`, `password_hash`, `totp_key`. */
+export function looksSecret(column: string): boolean {
+  const words = column.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_');
+  return SECRET_WORDS.test(words.toLowerCase());
+}

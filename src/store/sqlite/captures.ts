@@ -1,0 +1,401 @@
+import { looksSecret } from '../../core/capture.js';
+import type { Capture, CaptureChange, CaptureRequest, CaptureSettings, CaptureSpan } from '../../core/capture.js';
+import { newEntry } from '../../core/entry.js';
+import type { Actor, JsonText } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import { captureTriggerNames, captureTriggers } from './capture-triggers.js';
+import type { Trigger } from './capture-triggers.js';
+import type { Connection } from './connection.js';
+import { inserter } from './recording.js';
+import { describeTable, quoted } from './table-description.js';
+import type { TableDescription } from './table-description.js';
+
+/** Who changes a capture, and the clock of the entry that tells of it. */
+export interface Change {
+  readonly actor: Actor;
+  readonly clock: () => number;
+}
+
+interface CaptureRow {
+  table_name: string;
+  settings: string;
+  columns: string;
+  primary_key: string;
+}
+
+/** Every capture by its table's name, with what is wrong with it. */
+export function readCaptures(connection: Connection): Capture[] {
+  return connection
+    .prepare<[], CaptureRow>(
+      'SELECT table_name, settings, columns, primary_key FROM daybook_captures ORDER BY table_name',
+    )
+    .all()
+    .map((row) => {
+      const capture = {
+        table: row.table_name,
+        settings: JSON.parse(row.settings) as CaptureSettings,
+        columns: JSON.parse(row.columns) as string[],
+        primaryKey: JSON.parse(row.primary_key) as string[],
+      };
+      return {
+        ...capture,
+        spans: spansOf(connection, capture.settings.entityType),
+        problem: problemOf(connection, capture),
+      };
+    });
+}
+
+/** The spans of an entity type, earliest first, those of captures that were removed among them. */
+export function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
+  return connection
+    .prepare<[string], CaptureSpan>(
+      `SELECT since_seq AS sinceSeq, since_ts AS sinceTs, until_seq AS untilSeq, until_ts AS untilTs, ended
+       FROM daybook_capture_spans WHERE entity_type = ? ORDER BY span`,
+    )
+    .all(entityType);
+}
+
+type Installed = Pick<Capture, 'table' | 'settings' | 'columns' | 'primaryKey'>;
+
+/** What differs from what should be there, or null. */
+function problemOf(connection: Connection, capture: Installed): string | null {
+  const table = tableOf(connection, capture.table);
+  if (table === undefined) return 'is no longer there, or cannot be captured any more';
+  const columns = table.columns.map((column) => column.name);
+  const come = columns.filter((name) => !capture.columns.includes(name));
+  const gone = capture.columns.filter((name) => !columns.includes(name));
+  if (come.length + gone.length > 0) {
+    return `has other columns than when it was captured (${[...come.map((name) => `+${name}`), ...gone.map((name) => `-${name}`)].join(', ')})`;
+  }
+  const there = triggersOf(connection, capture.table);
+  const missing = captureTriggers(table, capture.settings).filter(({ name, sql }) => there.get(name) !== sql);
+  if (missing.length > 0)
+    return `lacks ${missing.length} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
+  const later = laterTriggers(connection, table.name);
+  return later.length > 0 ? `has triggers that were made after capture and run before it (${later.join(', ')})` : null;
+}
+
+const MOMENT_COUNT = captureTriggerNames('').length;
+
+function tableOf(connection: Connection, name: string): TableDescription | undefined {
+  try {
+    return describeTable(connection, name);
+  } catch (error) {
+    if (error instanceof DaybookError && (error.kind === 'missing' || error.kind === 'refused')) return undefined;
+    throw error;
+  }
+}
+
+function triggersOf(connection: Connection, table: string): Map<string, string> {
+  const rows = connection
+    .prepare<[string], Trigger>(
+      `SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`,
+    )
+    .all(table);
+  return new Map(rows.map(({ name, sql }) => [name, sql]));
+}
+
+/** Of the triggers on a table, SQLite runs the one that was made last first: a change by it would come before its cause. */
+function laterTriggers(connection: Connection, table: string): string[] {
+  return connection
+    .prepare<[string, string], string>(
+      `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND name NOT GLOB 'daybook_capture_*'
+         AND rowid > (SELECT min(rowid) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND name GLOB 'daybook_capture_*')`,
+    )
+    .pluck()
+    .all(table, table);
+}
+
+/**
+ * Captures a table, or changes how it is captured; as it is already, nothing changes. Runs in the open transaction.
+ * Throws kind `missing` without the table, kind `usage` for a column that it does not have, and kind `refused` for a
+ * table that cannot be captured, a type that another table has, and columns that look like secrets.
+ */
+export function addCapture(
+  connection: Connection,
+  asked: string,
+  request: CaptureRequest,
+  change: Change,
+): CaptureChange {
+  const table = describeTable(connection, asked);
+  const settings = settled(table, request);
+  checkSecrets(table, settings);
+  const known = readCaptures(connection).find((capture) => capture.table === table.name);
+  const rival = readCaptures(connection).find(
+    (capture) => capture.settings.entityType === settings.entityType && capture.table !== table.name,
+  );
+  if (rival !== undefined) {
+    throw new DaybookError('refused', `table ${rival.table} is captured as ${settings.entityType} already`, {
+      hint: `… --entity-type ${settings.entityType}_2`,
+    });
+  }
+  if (known !== undefined && known.problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
+    return { table: table.name, settings, changed: false, entry: null, redacted: [] };
+  }
+  const seq = record(
+    connection,
+    'capture_add',
+    table.name,
+    known?.settings ?? null,
+    settings,
+    change,
+    known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
+  );
+  install(connection, table, settings);
+  if (known !== undefined && (known.problem !== null || known.settings.entityType !== settings.entityType)) {
+    endSpan(connection, known.settings.entityType, 'gap', null);
+  }
+  beginSpan(connection, table.name, settings.entityType, seq);
+  return { table: table.name, settings, changed: true, entry: seq, redacted: [] };
+}
+
+/** Ends the capture of a table. Runs in the open transaction. Throws kind `missing` where it is not captured. */
+export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
+  const { table, settings } = captureOf(connection, asked);
+  const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
+  liftCapture(connection, table);
+  connection.prepare('DELETE FROM daybook_captures WHERE table_name = ?').run(table);
+  endSpan(connection, settings.entityType, 'removed', seq);
+  return { table, settings, changed: true, entry: seq, redacted: [] };
+}
+
+/**
+ * Fits the capture of a table to what the table is now; where it fits already, nothing changes. What was changed
+ * meanwhile is a gap. Runs in the open transaction.
+ */
+export function refreshCapture(connection: Connection, asked: string, change: Change): CaptureChange {
+  const capture = captureOf(connection, asked);
+  const { table, settings } = capture;
+  if (capture.problem === null) return { table, settings, changed: false, entry: null, redacted: [] };
+  const description = describeTable(connection, table);
+  const fitted = fittedSettings(description, capture);
+  const gap = !capture.problem.startsWith('has triggers that were made after');
+  const seq = record(
+    connection,
+    'capture_refresh',
+    table,
+    settings,
+    fitted.settings,
+    change,
+    `${capture.problem}: its capture is as it should be again`,
+  );
+  install(connection, description, fitted.settings);
+  if (gap) {
+    endSpan(connection, settings.entityType, 'gap', null);
+    beginSpan(connection, table, settings.entityType, seq);
+  }
+  return { table, settings: fitted.settings, changed: true, entry: seq, redacted: fitted.redacted };
+}
+
+/** Drops the triggers of a captured table, for a change of the table itself; does nothing for another. */
+export function liftCapture(connection: Connection, table: string): void {
+  const name = connection
+    .prepare<[string], string>('SELECT table_name FROM daybook_captures WHERE table_name = ?')
+    .pluck()
+    .get(table);
+  if (name === undefined) return;
+  for (const trigger of captureTriggerNames(name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+}
+
+/**
+ * Makes the triggers again wherever a captured table is there and lacks them, or has other columns: within the
+ * transaction that changed the table, so that nothing was missed. Other columns are an entry.
+ */
+export function reinstallCaptures(connection: Connection, clock: () => number, actor: Actor): void {
+  for (const capture of readCaptures(connection)) {
+    const table = capture.problem === null ? undefined : tableOf(connection, capture.table);
+    if (table === undefined) continue;
+    const { settings } = fittedSettings(table, capture);
+    const same = JSON.stringify(table.columns.map((column) => column.name)) === JSON.stringify(capture.columns);
+    if (!same) {
+      record(
+        connection,
+        'capture_refresh',
+        table.name,
+        capture.settings,
+        settings,
+        { actor, clock },
+        `${capture.problem}: its capture fits them`,
+      );
+    }
+    install(connection, table, settings);
+  }
+}
+
+/** The capture of a table by its name. Throws kind `missing`. */
+function captureOf(connection: Connection, asked: string): Capture {
+  const capture = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
+  if (capture === undefined) {
+    throw new DaybookError('missing', `table ${asked} is not captured`, { hint: 'daybook capture list' });
+  }
+  return capture;
+}
+
+/** The settings with columns as the table writes them. Throws kind `usage` for one that it does not have. */
+function settled(table: TableDescription, request: CaptureRequest): CaptureSettings {
+  const named = (column: string, option: string): string => {
+    const found = table.columns.find((one) => one.name.toLowerCase() === column.toLowerCase());
+    if (found !== undefined) return found.name;
+    throw new DaybookError(
+      'usage',
+      `${option}: ${table.name} has no column ${column}, only ${table.columns.map((one) => one.name).join(', ')}`,
+    );
+  };
+  const all = (columns: readonly string[], option: string): string[] =>
+    [...new Set(columns.map((column) => named(column, option)))].toSorted();
+  const settings: CaptureSettings = {
+    entityType: request.entityType ?? table.name,
+    scope: request.scope && { kind: request.scope.kind, column: named(request.scope.column, '--scope') },
+    actorColumn: request.actorColumn && named(request.actorColumn, '--actor-column'),
+    nameColumn: request.nameColumn && named(request.nameColumn, '--name-column'),
+    ignore: all(request.ignore, '--ignore'),
+    redact: all(request.redact, '--redact'),
+    keep: all(request.keep, '--keep'),
+    json: all(request.json, '--json'),
+    requireActor: request.requireActor,
+  };
+  if (settings.entityType === '' || settings.entityType.includes(':')) {
+    throw new DaybookError(
+      'usage',
+      `entity type ${JSON.stringify(settings.entityType)} must not be empty and has no colon`,
+      {
+        hint: '… --entity-type <type>',
+      },
+    );
+  }
+  const hidden = [...settings.redact, ...settings.ignore.filter(looksSecret)];
+  const shown = new Set([settings.scope?.column, settings.actorColumn, settings.nameColumn, ...table.primaryKey]);
+  const both = hidden.find((column) => shown.has(column));
+  if (both !== undefined) {
+    throw new DaybookError(
+      'usage',
+      `column ${both} cannot be kept out: it is in the key, or the scope, actor or name of every entry`,
+    );
+  }
+  return settings;
+}
+
+function checkSecrets(table: TableDescription, settings: CaptureSettings): void {
+  const decided = new Set([...settings.redact, ...settings.ignore, ...settings.keep]);
+  const open = table.columns.map((column) => column.name).filter((name) => looksSecret(name) && !decided.has(name));
+  if (open.length === 0) return;
+  throw new DaybookError(
+    'refused',
+    `${table.name} has columns that look like secrets (${open.join(', ')}): put each under --redact, --ignore or --keep`,
+    { hint: `… --redact ${open.join(',')}` },
+  );
+}
+
+/** Without columns that are gone; new ones that look like secrets are redacted until somebody decides. */
+function fittedSettings(
+  table: TableDescription,
+  { settings, columns }: Installed,
+): { settings: CaptureSettings; redacted: string[] } {
+  const names = table.columns.map((column) => column.name);
+  const there = (column: string): boolean => names.includes(column);
+  const decided = new Set([...settings.redact, ...settings.ignore, ...settings.keep]);
+  const redacted = names.filter(
+    (name) => looksSecret(name) && !columns.includes(name) && !decided.has(name) && !table.primaryKey.includes(name),
+  );
+  return {
+    redacted,
+    settings: {
+      ...settings,
+      scope: settings.scope !== null && there(settings.scope.column) ? settings.scope : null,
+      actorColumn: settings.actorColumn !== null && there(settings.actorColumn) ? settings.actorColumn : null,
+      nameColumn: settings.nameColumn !== null && there(settings.nameColumn) ? settings.nameColumn : null,
+      ignore: settings.ignore.filter(there),
+      redact: [...settings.redact.filter(there), ...redacted].toSorted(),
+      keep: settings.keep.filter(there),
+      json: settings.json.filter(there),
+    },
+  };
+}
+
+function install(connection: Connection, table: TableDescription, settings: CaptureSettings): void {
+  for (const name of captureTriggerNames(table.name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);
+  for (const { sql } of captureTriggers(table, settings)) connection.exec(sql);
+  connection
+    .prepare(
+      `INSERT INTO daybook_captures (table_name, entity_type, settings, columns, primary_key) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (table_name) DO UPDATE SET entity_type = excluded.entity_type, settings = excluded.settings,
+         columns = excluded.columns, primary_key = excluded.primary_key`,
+    )
+    .run(
+      table.name,
+      settings.entityType,
+      JSON.stringify(settings),
+      JSON.stringify(table.columns.map((column) => column.name)),
+      JSON.stringify(table.primaryKey),
+    );
+}
+
+function record(
+  connection: Connection,
+  action: string,
+  table: string,
+  before: CaptureSettings | null,
+  after: CaptureSettings | null,
+  { actor, clock }: Change,
+  words: string,
+): number {
+  return inserter(
+    connection,
+    clock,
+  )(
+    newEntry({
+      ...actor,
+      category: 'system',
+      action,
+      entity_type: 'capture',
+      entity_id: table,
+      message: `table ${table} ${words}`,
+      old_values: before && settingsJson(before),
+      new_values: after && settingsJson(after),
+      changed_fields: before && after && JSON.stringify(changedSettings(before, after)),
+    }),
+  ).seq;
+}
+
+/** Settings as JSON, in the shape of `capture list`. */
+export function settingsJson(settings: CaptureSettings): JsonText {
+  return JSON.stringify({
+    entity_type: settings.entityType,
+    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
+    actor_column: settings.actorColumn,
+    name_column: settings.nameColumn,
+    ignore: settings.ignore,
+    redact: settings.redact,
+    keep: settings.keep,
+    json: settings.json,
+    require_actor: settings.requireActor,
+  });
+}
+
+function changedSettings(before: CaptureSettings, after: CaptureSettings): string[] {
+  const [old, now] = [before, after].map((settings) => JSON.parse(settingsJson(settings)) as Record<string, unknown>);
+  return Object.keys(now ?? {}).filter((key) => JSON.stringify(old?.[key]) !== JSON.stringify(now?.[key]));
+}
+
+/** A span begins with the entry that tells of it, unless one goes on. */
+function beginSpan(connection: Connection, table: string, entityType: string, seq: number): void {
+  connection
+    .prepare(
+      `INSERT INTO daybook_capture_spans (table_name, entity_type, since_seq, since_ts)
+       SELECT ?, ?, seq, ts FROM daybook_entries WHERE seq = ?
+         AND NOT EXISTS (SELECT 1 FROM daybook_capture_spans WHERE entity_type = ? AND ended IS NULL)`,
+    )
+    .run(table, entityType, seq, entityType);
+}
+
+/** A span that broke off is known to be whole up to its last entry; when it broke off, nobody can say. */
+function endSpan(connection: Connection, entityType: string, ended: 'removed' | 'gap', seq: number | null): void {
+  connection
+    .prepare(
+      `UPDATE daybook_capture_spans SET ended = ?, (until_seq, until_ts) = (
+         SELECT seq, ts FROM daybook_entries
+         WHERE seq = coalesce(?, (SELECT seq FROM daybook_entries WHERE entity_type = ? AND seq >= since_seq ORDER BY ts_ms DESC, seq DESC LIMIT 1), since_seq))
+       WHERE entity_type = ? AND ended IS NULL`,
+    )
+    .run(ended, seq, entityType, entityType);
+}

@@ -1,0 +1,118 @@
+import { DaybookError } from '../../core/errors.js';
+import type { Connection } from './connection.js';
+
+export interface TableColumn {
+  readonly name: string;
+  /** Which kinds of value it can hold, where SQLite makes sure of that. */
+  readonly holds: 'integer' | 'text' | 'anything';
+  /** Whether 1 and 1.0 can both stand in it. */
+  readonly untyped: boolean;
+  readonly generated: boolean;
+}
+
+/** A key of which no two rows have the same. */
+interface UniqueKey {
+  readonly columns: readonly { readonly name: string; readonly collation: string }[];
+}
+
+export interface TableDescription {
+  readonly name: string;
+  readonly withoutRowid: boolean;
+  readonly columns: readonly TableColumn[];
+  /** The columns of the primary key, in its order. */
+  readonly primaryKey: readonly string[];
+  /** The primary key and every other. */
+  readonly uniqueKeys: readonly UniqueKey[];
+}
+
+interface ColumnRow {
+  name: string;
+  type: string;
+  pk: number;
+  hidden: number;
+}
+
+/** A name as SQL: anything may stand in one. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text as SQL. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/**
+ * Describes an ordinary table for capture, by the name it was made with.
+ * Throws kind `missing` where there is no such table, and kind `refused` for one that cannot be captured.
+ */
+export function describeTable(connection: Connection, asked: string): TableDescription {
+  const found = connection
+    .prepare<[string], { name: string; type: string; wr: number; strict: number }>(
+      `SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
+    )
+    .get(asked);
+  if (found === undefined) throw new DaybookError('missing', `no table ${asked} in this database`);
+  const { name } = found;
+  const refuse = (reason: string): DaybookError => new DaybookError('refused', `${name} cannot be captured: ${reason}`);
+  if (/^(?:daybook|sqlite)_/i.test(name)) throw refuse('it belongs to daybook or to SQLite itself');
+  if (found.type !== 'table') throw refuse(`it is a ${found.type} table or view, and has no triggers on rows`);
+  const rows = connection
+    .prepare<[string], ColumnRow>('SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)')
+    .all(name);
+  const key = rows.filter((row) => row.pk > 0).toSorted((one, other) => one.pk - other.pk);
+  if (key.length === 0) throw refuse('it has no primary key, so nothing says which row an entry is about');
+  // The column that is the rowid: any other type name, INT among them, does not make one.
+  const rowid = found.wr === 0 && key.length === 1 && key[0]?.type.toUpperCase() === 'INTEGER' ? key[0].name : null;
+  return {
+    name,
+    withoutRowid: found.wr === 1,
+    columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
+    primaryKey: key.map((row) => row.name),
+    uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
+  };
+}
+
+function describeColumn(row: ColumnRow, strict: boolean, isRowid: boolean): TableColumn {
+  const type = row.type.toUpperCase();
+  const affinity = affinityOf(type);
+  const holds =
+    isRowid || (strict && /^INT(?:EGER)?$/.test(type)) ? 'integer' : strict && type === 'TEXT' ? 'text' : 'anything';
+  return { name: row.name, holds, untyped: affinity === 'blob' || type === 'ANY', generated: row.hidden > 1 };
+}
+
+/** SQLite's rules for a declared type, as far as they matter here (https://www.sqlite.org/datatype3.html, 3.1). */
+function affinityOf(type: string): 'blob' | 'other' {
+  if (/INT|CHAR|CLOB|TEXT/.test(type)) return 'other';
+  return type === '' || type.includes('BLOB') ? 'blob' : 'other';
+}
+
+function uniqueKeys(
+  connection: Connection,
+  table: string,
+  rowid: string | null,
+  refuse: (reason: string) => DaybookError,
+): UniqueKey[] {
+  const indexes = connection
+    .prepare<[string], string>(`SELECT name FROM pragma_index_list(?) WHERE "unique" = 1 ORDER BY seq`)
+    .pluck()
+    .all(table);
+  const keys = indexes.map((index) => {
+    const columns = connection
+      .prepare<[string], { cid: number; name: string | null; collation: string }>(
+        'SELECT cid, name, coll AS collation FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno',
+      )
+      .all(index);
+    return {
+      columns: columns.map(({ name, collation }) => {
+        if (name === null) {
+          throw refuse(
+            `its unique index ${index} is over an expression, and a row that REPLACE removes by it goes unseen`,
+          );
+        }
+        return { name, collation };
+      }),
+    };
+  });
+  return rowid === null ? keys : [{ columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+}
