@@ -21,6 +21,11 @@ export function setContext(connection: Connection, context: ChangeContext): void
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
 }
 
+/** Makes the context hold on, where what comes next may find it older than it may be. */
+export function renewContext(connection: Connection): void {
+  connection.prepare(`UPDATE daybook_context SET used = julianday('now')`).run();
+}
+
 /** Clears the context: a transaction must not leave it behind. */
 export function clearContext(connection: Connection): void {
   connection.prepare('DELETE FROM daybook_context').run();

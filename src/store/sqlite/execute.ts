@@ -7,7 +7,7 @@ import type { Executed, ExecuteRequest } from '../audit-store.js';
 import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
-import { clearContext, setContext } from './context.js';
+import { clearContext, renewContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { lastSeq, readPage } from './pages.js';
 
@@ -103,19 +103,15 @@ function runAll(
  * that was left behind must not be taken for that of a later change.
  */
 function contextKeeper(connection: Connection, request: ExecuteRequest, clock: () => number): { renew(): void } {
-  let renewed: number | undefined;
+  const { actor, actor_type: actorType } = request.actor;
+  const { correlationId, reason } = request;
+  setContext(connection, { actor, actorType, correlationId, reason, reverts: null });
+  let renewed = clock();
   return {
     renew() {
       const now = clock();
-      if (renewed !== undefined && Math.abs(now - renewed) < RENEWED_AFTER_MS) return;
-      const { actor, actor_type: actorType } = request.actor;
-      setContext(connection, {
-        actor,
-        actorType,
-        correlationId: request.correlationId,
-        reason: request.reason,
-        reverts: null,
-      });
+      if (Math.abs(now - renewed) < RENEWED_AFTER_MS) return;
+      renewContext(connection);
       renewed = now;
     },
   };
