@@ -1,5 +1,5 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
-import type { Capture, CaptureChange, CaptureRequest } from '../core/capture.js';
+import type { Capture, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
@@ -261,15 +261,21 @@ export interface AuditStore {
   /** The captured tables, with what is wrong with them. */
   captures(): Promise<readonly Capture[]>;
   /**
-   * Records the changes of a table's rows from now on, or in another way; as it is already, nothing changes.
-   * Throws kind `missing` without the table, kind `usage` for a column that it does not have, and kind `refused` for a
-   * table that cannot be captured, a type that another table has, and columns that look like secrets.
+   * Records the changes of the rows of these tables from now on, or in another way; as it is already, nothing changes.
+   * With several tables, a column counts for those that have it. All or none.
+   * Throws kind `missing` without the table, kind `usage` for a column that none has, and kind `refused` for a table
+   * that cannot be captured, a type that another table has, and columns that look like secrets.
    */
-  addCapture(table: string, request: CaptureRequest, actor: Actor): Promise<CaptureChange>;
-  /** Fits a capture to what its table is now; what was changed meanwhile is a gap. Throws kind `missing`. */
-  refreshCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  addCaptures(tables: readonly string[], request: CaptureRequest, actor: Actor): Promise<readonly CaptureChange[]>;
+  /**
+   * Fits captures (all, where none is named) to what their tables are now; what was changed meanwhile is a gap. Throws
+   * kind `missing`.
+   */
+  refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /** Throws kind `missing` for a table that is not captured. */
-  removeCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
+  /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
+  checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
   /** The actor of a context that a transaction left behind, or null. */
   leakedContext(): Promise<string | null>;
 
