@@ -34,7 +34,7 @@ async function captured(): Promise<Scene> {
   const plain = trail.plain();
   plain.pragma('foreign_keys = OFF');
   plain.exec(TABLES);
-  for (const table of ['users', 'posts']) await store.addCapture(table, CAPTURE, ACTOR);
+  await store.addCaptures(['users', 'posts'], CAPTURE, ACTOR);
   return {
     trail,
     store,
