@@ -65,7 +65,10 @@ function lineBreaks(text: string, from: number, to: number): number {
   return count;
 }
 
-/** `word` is a keyword or a name, `name` one in quotes: only its place tells a name in single quotes from a text. */
+/**
+ * `word` is a keyword or a name, `name` one in quotes: only its place tells a name in single quotes from a text. A blob,
+ * such as x'00', counts as a word and a text: it ends where that text does.
+ */
 type Kind = 'word' | 'name' | 'parameter' | 'semicolon' | 'other';
 
 interface Token {
@@ -114,10 +117,6 @@ function shapeAt(text: string, start: number): readonly [Kind, number] {
       return ['name', quotedEnd(text, first, start)];
     case '[':
       return ['name', behind(text, ']', start)];
-    case 'x':
-    case 'X':
-      // The bytes of a blob hold no quotes, not even doubled ones.
-      if (text.charAt(start + 1) === "'") return ['other', behind(text, "'", start + 2)];
   }
   const word = endOf(WORD, text, start);
   if (word > start) return ['word', word];

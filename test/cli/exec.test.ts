@@ -214,9 +214,10 @@ describe('exec refuses', () => {
 
 test('text from a database cannot touch the terminal', async () => {
   await application();
-  const evil = "INSERT INTO users VALUES (3, '\u001b[2J')";
+  const evil = "INSERT INTO users VALUES (3, '\u202e')";
   const dry = await cli(['exec', evil, '--dry-run', '--format', 'json'], { terminal: true });
-  expect(dry.stdout).not.toContain('\u001b[2J');
+  expect(dry.stdout).not.toContain('\u202e');
+  expect(JSON.parse(dry.stdout)).toMatchObject({ would_record: [{ new_values: { email: '\u202e' } }] });
   const wrong = await cli(['exec', 'SELECT \u001b[2J'], { terminal: true });
   expect(wrong.stderr).not.toContain('\u001b[2J');
 });
