@@ -21,9 +21,15 @@ export function setContext(connection: Connection, context: ChangeContext): void
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
 }
 
-/** Makes the context hold on, where what comes next may find it older than it may be. */
-export function renewContext(connection: Connection): void {
-  connection.prepare(`UPDATE daybook_context SET used = julianday('now')`).run();
+/** When a context was last used that holds until it is cleared: a day that no clock shows. */
+export const HELD = '1e9';
+
+/**
+ * Makes the context hold for as long as it is there. Only for whom clears it in the same transaction whatever happens:
+ * a statement may search for longer than a context lives before it comes to the first row that it changes.
+ */
+export function holdContext(connection: Connection): void {
+  connection.prepare(`UPDATE daybook_context SET used = ${HELD}`).run();
 }
 
 /** Clears the context: a transaction must not leave it behind. */

@@ -7,7 +7,7 @@ import type { Executed, ExecuteRequest } from '../audit-store.js';
 import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
-import { clearContext, renewContext, setContext } from './context.js';
+import { clearContext, holdContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { lastSeq, readPage } from './pages.js';
 
@@ -65,11 +65,10 @@ function runAll(
 ): Executed {
   const faults = foreignKeyFaults(connection);
   const before = lastSeq(connection);
-  const context = contextKeeper(connection, request, options.clock);
+  enterContext(connection, request);
   const captures = captureKeeper(connection, options.clock, request.actor);
   let rows = 0;
   for (const statement of statements) {
-    context.renew();
     try {
       captures.before(statement);
       rows += run(connection, statement);
@@ -98,26 +97,17 @@ function runAll(
   };
 }
 
-/**
- * Sets the context, and renews it where statements take their time: it expires soon after its last use, since a context
- * that was left behind must not be taken for that of a later change.
- */
-function contextKeeper(connection: Connection, request: ExecuteRequest, clock: () => number): { renew(): void } {
-  const { actor, actor_type: actorType } = request.actor;
-  const { correlationId, reason } = request;
-  setContext(connection, { actor, actorType, correlationId, reason, reverts: null });
-  let renewed = clock();
-  return {
-    renew() {
-      const now = clock();
-      if (Math.abs(now - renewed) < RENEWED_AFTER_MS) return;
-      renewContext(connection);
-      renewed = now;
-    },
-  };
+/** Sets the context for all of the script: it is cleared before the end, and an error takes it back. */
+function enterContext(connection: Connection, { actor, correlationId, reason }: ExecuteRequest): void {
+  setContext(connection, {
+    actor: actor.actor,
+    actorType: actor.actor_type,
+    correlationId,
+    reason,
+    reverts: null,
+  });
+  holdContext(connection);
 }
-
-const RENEWED_AFTER_MS = 1000;
 
 /** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
 const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
