@@ -136,11 +136,19 @@ describe('SQL in one transaction', () => {
          CREATE TRIGGER copy_more AFTER INSERT ON copy BEGIN UPDATE copy SET email = 'all'; END;
          INSERT INTO copy VALUES (3, 'c') RETURNING id;
          WITH one AS (SELECT 1 AS id) DELETE FROM users WHERE id IN (SELECT id FROM one);
+         WITH one AS (SELECT 1) SELECT * FROM one;
+         EXPLAIN DELETE FROM copy;
          INSERT INTO copy SELECT * FROM copy WHERE FALSE RETURNING id;
+         UPDATE copy SET email = 'y' WHERE id = 3;
+         CREATE TABLE kept (id INTEGER PRIMARY KEY);
+         CREATE TABLE leant (id REFERENCES kept ON DELETE CASCADE);
+         INSERT INTO kept VALUES (1), (2);
+         INSERT INTO leant VALUES (1), (2), (2);
+         DROP TABLE kept;
          DROP TABLE copy`,
         { foreignKeys: true },
       ),
-    ).toMatchObject({ statements: 9, rows: 2, entries: 2 });
+    ).toMatchObject({ statements: 17, rows: 8, entries: 2 });
   });
 
   test('entries that the SQL records itself count as well', async () => {

@@ -67,11 +67,12 @@ function runAll(
   const before = lastSeq(connection);
   enterContext(connection, request);
   const captures = captureKeeper(connection, options.clock, request.actor);
+  const run = runner(connection);
   let rows = 0;
   for (const statement of statements) {
     try {
       captures.before(statement);
-      rows += run(connection, statement);
+      rows += run(statement);
       captures.after(statement);
     } catch (error) {
       throw explained(statement, error);
@@ -151,21 +152,26 @@ function refreshed(connection: Connection, table: string, change: Change): boole
   }
 }
 
-/** Runs one statement to its end and gives how many rows it changed itself. Rows that it returns are passed over. */
-function run(connection: Connection, { text }: SqlStatement): number {
-  const statement = connection.prepare(text);
-  if (!statement.reader) return statement.run().changes;
-  const returned = statement.raw().iterate();
-  while (returned.next().done !== true);
-  return statement.readonly ? 0 : (connection.prepare<[], number>('SELECT changes()').pluck().get() ?? 0);
+/**
+ * Runs statements to their end and gives how many rows each changed itself; rows that it returns are passed over. They are
+ * not prepared: the driver keeps what it prepared until memory is collected, and each holds the code of all triggers.
+ */
+function runner(connection: Connection): (statement: SqlStatement) => number {
+  const counters = connection.prepare<[], [total: number, last: number]>('SELECT total_changes(), changes()').raw();
+  return ({ text, words, explained: isExplained }) => {
+    const before = counters.get()?.[0];
+    connection.exec(text);
+    if (isExplained || !ROWS_ONLY.has(words[0] ?? '')) return 0;
+    const [total, last] = counters.get() ?? [0, 0];
+    // What changes nothing at all leaves the count of the statement before it.
+    return total === before ? 0 : last;
+  };
 }
 
 /** Gives what SQLite says of a statement its place in the script, and the kind that it has there. */
 function explained(statement: SqlStatement, error: unknown): unknown {
   const say = (kind: 'usage' | 'refused', message: string): DaybookError =>
     new DaybookError(kind, `${statementName(statement)}: ${message}; nothing was changed`, { cause: error });
-  // The driver's own way to say that this is not one statement.
-  if (error instanceof RangeError) return say('usage', error.message);
   if (!(error instanceof Database.SqliteError)) return error;
   const { code, message } = error;
   if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH') return say('refused', message);
