@@ -43,34 +43,38 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     };
   };
   const { sameKey, differs, uniqueDiffers } = parts;
+  // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
+  const inserted = `''`;
+  const updated = `'of ' || ${parts.identity('OLD')}`;
   return [
-    trigger('BEFORE INSERT', null, [parts.clearNotes, parts.noteRivals('TRUE')]),
+    trigger('BEFORE INSERT', null, [parts.clearNotes(inserted), parts.noteRivals(inserted, 'TRUE')]),
     trigger('AFTER INSERT', null, [
       ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced(parts.identity('NEW')),
+      ...parts.recordReplaced(inserted, parts.identity('NEW')),
       ...parts.recordReplacement,
       ...parts.recordCreate,
-      parts.clearNotes,
+      parts.clearNotes(inserted),
       parts.renewContext,
     ]),
     trigger('BEFORE UPDATE', uniqueDiffers, [
-      parts.clearNotes,
+      parts.clearNotes(updated),
       parts.noteRivals(
+        updated,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
     ]),
     trigger('AFTER UPDATE', `${sameKey} AND (${differs} OR ${uniqueDiffers})`, [
       ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced('NULL'),
+      ...parts.recordReplaced(updated, 'NULL', uniqueDiffers),
       ...parts.recordUpdate,
-      parts.clearNotes,
+      parts.clearNotes(updated),
       parts.renewContext,
     ]),
     trigger('AFTER UPDATE key', `NOT (${sameKey})`, [
       ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced('NULL'),
+      ...parts.recordReplaced(updated, 'NULL', uniqueDiffers),
       ...parts.recordKeyChange,
-      parts.clearNotes,
+      parts.clearNotes(updated),
       parts.renewContext,
     ]),
     trigger('AFTER DELETE', null, [
@@ -230,19 +234,28 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actor: actorOf(prefix),
   });
 
-  const notes = `daybook_replaced WHERE table_name = ${name}`;
+  const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
+  const insertNotes = notesOf(`''`);
   const rival = table.uniqueKeys
     .map(
       (key) =>
         `(${key.columns.map((column) => `t.${quoted(column.name)} = +NEW.${quoted(column.name)} COLLATE ${quoted(column.collation)}`).join(' AND ')})`,
     )
     .join(' OR ');
-  /** Of notes, what has gone; what only looked like a rival, as beside a partial index, is still there. */
-  const there = table.primaryKey
-    .map((key) => `t.${quoted(key)} = json_extract(n.compared, '$[${all.findIndex((one) => one.name === key)}]')`)
-    .join(' AND ');
-  const gone = (newId: string): string =>
-    `n.table_name = ${name} AND n.entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
+  const byRowid = table.uniqueKeys.some((key) => key.isRowid);
+  const inNote = (key: string): string => `'$[${all.findIndex((one) => one.name === key)}]'`;
+  /**
+   * Which row of the table a note is still about. Where the row that was written has a whole unique key in common with
+   * another one, that has gone: only one of a partial index may have stayed, and -1, which a new rowid is at first.
+   */
+  const there = byRowid
+    ? table.primaryKey.map((key) => `t.${quoted(key)} = json_extract(n.compared, ${inNote(key)})`).join(' AND ')
+    : table.uniqueKeys.some((key) => key.partial)
+      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${quoted(key)}`)}) IS (n.compared -> ${inNote(key)})`).join(' AND ')}`
+      : null;
+  const isNew = table.primaryKey.map((key) => `t.${quoted(key)} IS NEW.${quoted(key)} COLLATE BINARY`).join(' AND ');
+  const gone = (write: string, newId: string): string =>
+    `n.table_name = ${name} AND n.written = ${write} AND n.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
@@ -266,10 +279,10 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     differs,
     uniqueDiffers,
     sameKey,
-    clearNotes: `DELETE FROM ${notes}`,
-    noteRivals: (others: string): string =>
-      `INSERT INTO daybook_replaced (table_name, entity_id, entity_name, scope, actor, old_values, compared, redacted)
-  SELECT ${name}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
+    clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
+    noteRivals: (write: string, others: string): string =>
+      `INSERT INTO daybook_replaced (table_name, written, entity_id, entity_name, scope, actor, old_values, compared, redacted)
+  SELECT ${name}, ${write}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
   FROM ${quoted(table.name)} AS t WHERE (${rival}) AND ${others}`,
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
@@ -277,7 +290,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
             `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${LIVE_CONTEXT})`,
           ]
         : [],
-    recordReplaced: (newId: string): string[] => [
+    recordReplaced: (write: string, newId: string, noted = 'TRUE'): string[] => [
       entry({
         action: 'delete',
         id: 'n.entity_id',
@@ -289,9 +302,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         after: 'NULL',
         changed: 'NULL',
         from: 'daybook_replaced AS n',
-        where: gone(newId),
+        where: `(${noted}) AND ${gone(write, newId)}`,
       }),
-      recorded(`(SELECT count(*) FROM daybook_replaced AS n WHERE ${gone(newId)})`),
+      recorded(`(SELECT count(*) FROM daybook_replaced AS n WHERE (${noted}) AND ${gone(write, newId)})`),
     ],
     recordReplacement: [
       entry({
@@ -301,11 +314,11 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         before: 'n.old_values',
         after: row('NEW'),
         changed: 'n.changed',
-        from: `(SELECT n.old_values, ${changedSince} AS changed FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.entity_id IS ${identity('NEW')}) AS n`,
+        from: `(SELECT n.old_values, ${changedSince} AS changed FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')}) AS n`,
         where: `n.changed <> '[]'`,
       }),
       recorded(
-        `(SELECT count(*) FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.entity_id IS ${identity('NEW')} AND ${changedSince} <> '[]')`,
+        `(SELECT count(*) FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')} AND ${changedSince} <> '[]')`,
       ),
     ],
     recordCreate: [
@@ -316,9 +329,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         before: 'NULL',
         after: row('NEW'),
         changed: 'NULL',
-        where: `NOT EXISTS (SELECT 1 FROM ${notes} AND entity_id IS ${identity('NEW')})`,
+        where: `NOT EXISTS (SELECT 1 FROM ${insertNotes} AND entity_id IS ${identity('NEW')})`,
       }),
-      recorded(`NOT EXISTS (SELECT 1 FROM ${notes} AND entity_id IS ${identity('NEW')})`),
+      recorded(`NOT EXISTS (SELECT 1 FROM ${insertNotes} AND entity_id IS ${identity('NEW')})`),
     ],
     recordUpdate: [
       entry({
