@@ -229,12 +229,15 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
     `t.${quoted(column)} = +NEW.${quoted(column)}${collation === 'BINARY' ? '' : ` COLLATE ${quoted(collation)}`}`;
   const rival = table.uniqueKeys.map((key) => `(${key.columns.map(sameAs).join(' AND ')})`).join(' OR ');
-  /** Of notes, what has gone; what only looked like a rival, as beside a partial index, is still there. */
+  /** Of notes, what has gone (older SQLite takes no alias in the UPDATE of a trigger); what only looked like a rival, as beside a partial index, is still there. */
   const there = table.primaryKey
-    .map((key) => `t.${quoted(key)} = json_extract(n.compared, '$[${all.findIndex((one) => one.name === key)}]')`)
+    .map(
+      (key) =>
+        `t.${quoted(key)} = json_extract(daybook_replaced.compared, '$[${all.findIndex((one) => one.name === key)}]')`,
+    )
     .join(' AND ');
   const gone = (newId: string): string =>
-    `n.table_name = ${name} AND n.entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
+    `table_name = ${name} AND entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
@@ -245,12 +248,12 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const changedSince = changedOf([
     ...all.flatMap((column, position) => {
       if (settings.ignore.includes(column.name) || redacted.has(column.name)) return [];
-      const before = `(n.compared -> '$[${position}]')`;
+      const before = `(compared -> '$[${position}]')`;
       return [
         `CASE WHEN ${before} IS NOT json_quote(${encoded(column, `NEW.${quoted(column.name)}`)}) THEN ${jsonName(column)} ELSE '' END`,
       ];
     }),
-    'n.redacted',
+    'redacted',
   ]);
 
   return {
@@ -269,8 +272,8 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
           ]
         : [],
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
-    settleGone: (newId: string): string => `UPDATE daybook_replaced AS n SET action = 'delete' WHERE ${gone(newId)}`,
-    settleReplaced: `UPDATE daybook_replaced AS n SET changed_fields = ${changedSince} WHERE n.table_name = ${name} AND n.entity_id IS ${identity('NEW')}`,
+    settleGone: (newId: string): string => `UPDATE daybook_replaced SET action = 'delete' WHERE ${gone(newId)}`,
+    settleReplaced: `UPDATE daybook_replaced SET changed_fields = ${changedSince} WHERE table_name = ${name} AND entity_id IS ${identity('NEW')}`,
     recordInsert: [
       entry({
         action: `iif(n.table_name IS NULL, 'create', 'update')`,
