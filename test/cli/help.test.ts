@@ -96,6 +96,9 @@ describe('each example in the help runs', () => {
     writeFileSync(inTestDirectory('after.json'), '{"level":6,"smtp":{"password":"x"}}');
     const folder = inTestDirectory('var');
     mkdirSync(folder);
+    const sql = "UPDATE users SET role = 'user'";
+    writeFileSync(`${folder}/0007_split_names.sql`, sql);
+    if (example.startsWith('daybook exec')) await ok(['exec', 'CREATE TABLE users (id INTEGER PRIMARY KEY, role)']);
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')
@@ -103,10 +106,10 @@ describe('each example in the help runs', () => {
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
-      input: words.includes('--stdin') ? '{"action":"x"}\n' : 'a memo\n',
+      input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',
       interrupt: words.includes('--follow'),
       ...(words.includes('--alongside') ? { env: {} } : {}),
     });

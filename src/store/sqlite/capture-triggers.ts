@@ -1,6 +1,7 @@
 import { looksSecret } from '../../core/capture.js';
 import type { CaptureSettings } from '../../core/capture.js';
 import { REDACTED } from '../../core/redact.js';
+import { HELD } from './context.js';
 import { changedPathsSql } from './document-changes.js';
 import { literal, quoted } from './table-description.js';
 import type { TableColumn, TableDescription } from './table-description.js';
@@ -16,7 +17,8 @@ const CONTEXT_LIFE = '5.0 / 86400';
 /** SQLite takes 127 arguments, older releases 100. */
 const FIELDS_PER_OBJECT = 40;
 
-const LIVE_CONTEXT = `abs(julianday('now') - used) < ${CONTEXT_LIFE}`;
+/** Whether a context holds, by when it was last used: lately, or until it is cleared (see `holdContext`). */
+const isLive = (used: string): string => `(abs(julianday('now') - ${used}) < ${CONTEXT_LIFE} OR ${used} = ${HELD})`;
 
 /**
  * The triggers that record every change of a table's rows. They run within other programs, from SQLite 3.38 on, and use
@@ -113,7 +115,7 @@ export function identityOf(table: TableDescription, prefix: string): string {
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
   const [column, value] = at(first);
-  if (column.holds !== 'anything') return `CAST(${value} AS TEXT)`;
+  if (column.holds === 'integer' || column.holds === 'text') return `CAST(${value} AS TEXT)`;
   return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN printf('%!.17g', ${value}) WHEN 'null' THEN 'null' ELSE CAST(${value} AS TEXT) END`;
 }
 
@@ -126,8 +128,10 @@ export function identityOf(table: TableDescription, prefix: string): string {
  * whenever it fires.
  */
 function encoded(column: TableColumn, value: string): string {
+  const bytes = `json_object('$blob', lower(hex(${value})))`;
+  if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${value})`;
   if (column.holds !== 'anything') return value;
-  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', printf('%!.26g', ${value})) END WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) ELSE ${value} END`;
+  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', printf('%!.26g', ${value})) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
 }
 
 function columnOf(table: TableDescription, name: string): TableColumn {
@@ -211,7 +215,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     const metadata = source.link ?? plainMetadata;
     return `INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
   SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, c.reverts
-  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < ${CONTEXT_LIFE}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
+  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON ${isLive('c.used')}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
   const refuse = `RAISE(ABORT, ${literal(`daybook: the entry of this change of ${table.name} cannot be recorded, so the change is refused`)})`;
@@ -229,7 +233,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
     `t.${quoted(column)} = +NEW.${quoted(column)}${collation === 'BINARY' ? '' : ` COLLATE ${quoted(collation)}`}`;
   const rival = table.uniqueKeys.map((key) => `(${key.columns.map(sameAs).join(' AND ')})`).join(' OR ');
-  /** Of notes, what has gone (older SQLite takes no alias in the UPDATE of a trigger); what only looked like a rival, as beside a partial index, is still there. */
+  // An UPDATE within a trigger must not call its table by another name: SQLite understands that when the trigger runs, and
+  // not when it looks through all triggers for an ALTER TABLE of anything.
+  /** Of notes, what has gone; what only looked like a rival, as beside a partial index, is still there. */
   const there = table.primaryKey
     .map(
       (key) =>
@@ -237,7 +243,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     )
     .join(' AND ');
   const gone = (newId: string): string =>
-    `table_name = ${name} AND entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
+    `daybook_replaced.table_name = ${name} AND daybook_replaced.entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
@@ -248,12 +254,12 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const changedSince = changedOf([
     ...all.flatMap((column, position) => {
       if (settings.ignore.includes(column.name) || redacted.has(column.name)) return [];
-      const before = `(compared -> '$[${position}]')`;
+      const before = `(daybook_replaced.compared -> '$[${position}]')`;
       return [
         `CASE WHEN ${before} IS NOT json_quote(${encoded(column, `NEW.${quoted(column.name)}`)}) THEN ${jsonName(column)} ELSE '' END`,
       ];
     }),
-    'redacted',
+    'daybook_replaced.redacted',
   ]);
 
   return {
@@ -268,7 +274,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
         ? [
-            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${LIVE_CONTEXT})`,
+            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${isLive('used')})`,
           ]
         : [],
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
@@ -317,6 +323,6 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       }),
       recorded('1'),
     ],
-    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${LIVE_CONTEXT}`,
+    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${isLive('used')}`,
   };
 }

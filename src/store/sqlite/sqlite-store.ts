@@ -5,6 +5,7 @@ import { addCaptures, captureOf, namedOrAll, readCaptures, refreshCapture, remov
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
+import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
   explainPage,
@@ -50,11 +51,14 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const { path, clock } = options;
   const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
+  const settle = (): void => {
+    settleCutOff(connection, options);
+    settleContext(connection, clock);
+  };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
     attempt(path, () =>
       writing(connection, () => {
-        settleCutOff(connection, options);
-        settleContext(connection, clock);
+        settle();
         return work(connection);
       }),
     );
@@ -63,6 +67,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
+    execute: (request) => read(() => executeSql(connection, request, { clock, settle })),
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
