@@ -117,7 +117,7 @@ function capturing(theirs, against, atMost) {
     what: `${ROWS.toLocaleString('en-US')} captured ${kind}s in one transaction`,
     against,
     unit: 'ms',
-    ...(atMost === undefined ? {} : { atMost }),
+    atMost,
     measure: async ({ files }) => {
       const [ours, others] = await measured(files);
       return {

@@ -98,7 +98,15 @@ describe('each example in the help runs', () => {
     mkdirSync(folder);
     const sql = "UPDATE users SET role = 'user'";
     writeFileSync(`${folder}/0007_split_names.sql`, sql);
-    if (example.startsWith('daybook exec')) await ok(['exec', 'CREATE TABLE users (id INTEGER PRIMARY KEY, role)']);
+    if (/^daybook (?:exec|capture)/.test(example)) {
+      await ok([
+        'exec',
+        'CREATE TABLE users (id INTEGER PRIMARY KEY, role, email, password_hash, totp_key, updated_at);' +
+          'CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data)',
+      ]);
+      const captured = /^daybook capture (?:check|refresh|remove)/.test(example);
+      if (captured) await ok(['capture', 'add', 'users', '--redact', 'password_hash,totp_key']);
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')

@@ -25,7 +25,7 @@ interface FormatOption {
 
 export function addCapture(program: Command, context: Context): void {
   const group = declare(program, 'capture', {
-    examples: ['capture add users --redact password_hash --ignore updated_at', 'capture list'],
+    examples: ['capture add users --redact password_hash,totp_key --ignore updated_at', 'capture list'],
     notes:
       'Triggers record every insert, update and delete of a captured table, by whatever program, in the same transaction: no row changes without its entry.',
   });

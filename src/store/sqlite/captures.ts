@@ -43,7 +43,7 @@ export function readCaptures(connection: Connection): Capture[] {
 }
 
 /** The spans of an entity type, earliest first, those of captures that were removed among them. */
-export function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
+function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
   return connection
     .prepare<[string], CaptureSpan>(
       `SELECT since_seq AS sinceSeq, since_ts AS sinceTs, until_seq AS untilSeq, until_ts AS untilTs, ended
@@ -393,7 +393,7 @@ function record(
 }
 
 /** Settings as JSON, in the shape of `capture list`. */
-export function settingsJson(settings: CaptureSettings): JsonText {
+function settingsJson(settings: CaptureSettings): JsonText {
   return JSON.stringify({
     entity_type: settings.entityType,
     scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,

@@ -179,7 +179,7 @@ CREATE TABLE daybook_never (
   never INTEGER PRIMARY KEY CHECK (never = 0 AND never = 1)
 ) STRICT;
 CREATE TABLE daybook_context (
-  context INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (context = 1),
+  context INTEGER NOT NULL DEFAULT 1 PRIMARY KEY CHECK (context = 1),
   actor TEXT NOT NULL CHECK (actor <> '' AND ${clean('actor')}),
   actor_type TEXT NOT NULL DEFAULT 'user' CHECK (actor_type <> '' AND ${clean('actor_type')}),
   correlation_id TEXT CHECK (${clean('correlation_id')}),
@@ -208,7 +208,7 @@ BEGIN
     NEW.entity_type || ' ' || NEW.entity_id || ' replaced',
     CASE WHEN c.reason IS NULL THEN json_object('table', NEW.table_name) ELSE json_object('table', NEW.table_name, 'reason', c.reason) END,
     NEW.old_values, NULL, NULL, c.correlation_id, c.reverts
-  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < 5.0 / 86400;
+  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < 5.0 / 86400 OR c.used = 1e9;
   SELECT RAISE(ABORT, 'daybook: the entry of a row that is replaced cannot be recorded, so the change is refused') WHERE changes() <> 1;
 END;
 `;
