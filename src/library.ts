@@ -105,9 +105,6 @@ export interface Attached<Application extends OpenConnection> {
    * transaction back and reaches the caller. Within a transaction that is open already it is a savepoint, and the
    * context around it holds again afterwards. `work` is synchronous, as better-sqlite3 is: a promise is refused.
    *
-   * The context expires where no captured row changes for five seconds. Where rows are changed after that, the
-   * transaction is taken back and throws kind `failed`.
-   *
    * @example
    * daybook.transaction({ actor: 'u-42', reason: 'asked by phone' }, (database) => {
    *   database.prepare('UPDATE users SET email = ? WHERE id = ?').run('ines@example.org', 42);

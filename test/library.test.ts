@@ -351,26 +351,32 @@ describe('a transaction with a context', () => {
     expect([level(database), contexts(database), await actors(file)]).toEqual([5, 0, []]);
   });
 
-  it('takes changes back that came after the context had expired, and no others', async () => {
+  it('keeps its context for as long as its work takes', async () => {
     const { file, database } = await captured();
+    const used = (): unknown => database.prepare('SELECT used FROM daybook_context').pluck().get();
     const daybook = attach(database);
-    /** As if so many seconds had passed. */
-    const pass = (seconds: number): unknown =>
-      database.prepare('UPDATE daybook_context SET used = used - ? / 86400.0').run(seconds);
-    const late = (): unknown =>
-      daybook.transaction({ actor: 'u-1' }, () => {
-        set(database, 6);
-        pass(6);
-        set(database, 7);
-      });
-    expect(late).toThrow('the context of u-1 expired');
-    expect(level(database)).toBe(5);
-    daybook.transaction({ actor: 'u-2' }, () => {
+    daybook.transaction({ actor: 'u-1' }, () => {
+      set(database, 6);
+      daybook.transaction({ actor: 'u-2' }, () => set(database, 7));
+      // A day that no clock shows: it does not expire.
+      expect(used()).toBe(1e9);
       set(database, 8);
-      pass(4);
-      set(database, 9);
+      expect(used()).toBe(1e9);
     });
-    expect(await actors(file)).toEqual(['u-2', 'u-2']);
+    expect(await actors(file)).toEqual(['u-1', 'u-2', 'u-1']);
+  });
+
+  it('leaves no context behind either where its work ended the transaction and failed then', async () => {
+    const { database } = await captured();
+    database.exec('PRAGMA foreign_keys = OFF');
+    const careless = (): unknown =>
+      attach(database).transaction({ actor: 'u-1' }, () => {
+        set(database, 6);
+        database.exec('COMMIT');
+        throw new Error('after that');
+      });
+    expect(careless).toThrow('after that');
+    expect([level(database), contexts(database), database.inTransaction]).toEqual([6, 0, false]);
   });
 
   it('clears and records a context that leaked before', async () => {

@@ -116,9 +116,7 @@ describe('docs/questions.md', () => {
     const desk = await identityProvider();
     const ask = async (part: string): Promise<string[]> => {
       const { stdout } = await desk.type(`${lineOf(part)} --quiet --format ndjson`);
-      return parseLines(stdout).map(
-        ({ action, entity_type: type, entity_id: id }) => `${action} ${type}:${id}`,
-      );
+      return parseLines(stdout).map(({ action, entity_type: type, entity_id: id }) => `${action} ${type}:${id}`);
     };
     expect(await ask('history users:42')).toEqual(['update users:42', 'update users:42']);
     expect(await ask('--changed email')).toEqual(['update users:42']);
