@@ -272,7 +272,7 @@ export interface AuditStore {
    * kind `missing`.
    */
   refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
-  /** Throws kind `missing` for a table that is not captured. */
+  /** Where a table is not captured, nothing changes. Throws kind `missing` where there is no such table. */
   removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
   checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;

@@ -190,6 +190,7 @@ CREATE TABLE daybook_context (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE daybook_replaced (
   table_name TEXT NOT NULL,
+  written TEXT NOT NULL,
   entity_type TEXT NOT NULL,
   entity_id TEXT,
   entity_name TEXT,
