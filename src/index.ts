@@ -7,6 +7,14 @@
  * for await (const page of history(store, request, { as: 'entries' })) console.log(page);
  * await store.close();
  */
+export type {
+  Capture,
+  CaptureChange,
+  CaptureRequest,
+  CaptureSettings,
+  CaptureSpan,
+  CheckedCase,
+} from './core/capture.js';
 export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
 export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
 export { DaybookError } from './core/errors.js';
@@ -31,5 +39,5 @@ export { findEntry, revert } from './operations/revert.js';
 export { status } from './operations/status.js';
 export type { Status } from './operations/status.js';
 
-export { entryOf, initializeTrail, openTrail, recordIn } from './library.js';
-export type { EntryFields, OpenConnection, TrailOptions } from './library.js';
+export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
+export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';

@@ -153,7 +153,8 @@ END;
 /**
  * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
- * leaves one behind can commit. `used` is a Julian day, for the databases where they are off.
+ * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
+ * SQLite would number it, and the second context of a transaction would not replace the first.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
