@@ -1,6 +1,7 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
 import type { Capture, CaptureChange, CaptureRequest } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
+import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
 /** Where an entry stands in the order of history. */
@@ -240,6 +241,11 @@ export interface AuditStore {
   refreshCapture(table: string, actor: Actor): Promise<CaptureChange>;
   /** Throws kind `missing` for a table that is not captured. */
   removeCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  /**
+   * Undoes captured changes, all in one transaction, the last one first; where there are conflicts and no force,
+   * nothing. Throws kind `refused` for an entry that cannot be undone, and where the database forbids it.
+   */
+  undo(request: UndoRequest): Promise<UndoOutcome>;
   /** The actor of a context that a transaction left behind, or null. */
   leakedContext(): Promise<string | null>;
 

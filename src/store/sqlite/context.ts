@@ -12,18 +12,21 @@ export interface ChangeContext {
   readonly reverts: string | null;
 }
 
+export const SET_CONTEXT =
+  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts) VALUES';
+
+export const CLEAR_CONTEXT = 'DELETE FROM daybook_context';
+
 /** Sets the context of the open transaction, in the same SQL that any program may use (docs/capture.md). */
 export function setContext(connection: Connection, context: ChangeContext): void {
   connection
-    .prepare(
-      `INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts) VALUES (?, ?, ?, ?, ?)`,
-    )
+    .prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?)`)
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
 }
 
 /** Clears the context: a transaction must not leave it behind. */
 export function clearContext(connection: Connection): void {
-  connection.prepare('DELETE FROM daybook_context').run();
+  connection.prepare(CLEAR_CONTEXT).run();
 }
 
 /** Who left a context behind, or null: one that can be seen from outside has leaked. */

@@ -30,6 +30,7 @@ import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { undoChanges } from './undo.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -49,11 +50,14 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const { path, clock } = options;
   const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
+  const settle = (): void => {
+    settleCutOff(connection, options);
+    settleContext(connection, clock);
+  };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
     attempt(path, () =>
       writing(connection, () => {
-        settleCutOff(connection, options);
-        settleContext(connection, clock);
+        settle();
         return work(connection);
       }),
     );
@@ -81,6 +85,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     addCapture: (table, request, actor) => write(() => addCapture(connection, table, request, { actor, clock })),
     refreshCapture: (table, actor) => write(() => refreshCapture(connection, table, { actor, clock })),
     removeCapture: (table, actor) => write(() => removeCapture(connection, table, { actor, clock })),
+    undo: (request) => read(() => undoChanges(connection, request, settle)),
     leakedContext: () => read(() => leakedContext(connection)),
 
     plan: (rules, reserved, planning) =>
