@@ -12,15 +12,16 @@ export interface ChangeContext {
   readonly reverts: string | null;
 }
 
+/** Before the values. The key is named: left out, that of a second row would be 2, not the default, and refused. */
 export const SET_CONTEXT =
-  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts) VALUES';
+  'INSERT OR REPLACE INTO daybook_context (context, actor, actor_type, correlation_id, reason, reverts) VALUES';
 
 export const CLEAR_CONTEXT = 'DELETE FROM daybook_context';
 
 /** Sets the context of the open transaction, in the same SQL that any program may use (docs/capture.md). */
 export function setContext(connection: Connection, context: ChangeContext): void {
   connection
-    .prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?)`)
+    .prepare(`${SET_CONTEXT} (1, ?, ?, ?, ?, ?)`)
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
 }
 

@@ -44,7 +44,11 @@ export function undoChanges(connection: Connection, request: UndoRequest, settle
       }
       endRun(run);
       last = null;
-      if (request.dryRun || (run.conflicts.length > 0 && !request.force)) throw new TakenBack(outcomeOf(run, false));
+      if (run.conflicts.length > 0 && !request.force) throw new TakenBack(outcomeOf(run, false));
+      if (request.dryRun) {
+        refuseBrokenReferences(run);
+        throw new TakenBack(outcomeOf(run, false));
+      }
       return outcomeOf(run, true);
     });
   } catch (error) {
@@ -109,6 +113,7 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
   if (request.dryRun) {
     const keys = connection.pragma('foreign_keys', { simple: true }) === 1 ? 'ON' : 'OFF';
     run.script.push('.bail on', `PRAGMA foreign_keys = ${keys};`, 'BEGIN IMMEDIATE;');
+    connection.exec(`SAVEPOINT ${REHEARSAL}`);
   }
   return run;
 }
@@ -117,6 +122,45 @@ function endRun(run: Run): void {
   if (run.linksKeys) execute(run, [`DROP TRIGGER temp.${KEY_LINK}`]);
   execute(run, [CLEAR_CONTEXT]);
   if (run.request.dryRun) run.script.push('COMMIT;');
+}
+
+const REHEARSAL = 'daybook_rehearsal';
+
+/** Throws kind `refused` where the COMMIT that a rehearsal never comes to would fail, by a deferred foreign key. */
+function refuseBrokenReferences(run: Run): void {
+  const { connection } = run;
+  if (connection.pragma('foreign_keys', { simple: true }) !== 1) return;
+  const tables = referringTables(run);
+  const broken = (): number =>
+    tables.reduce(
+      (sum, table) =>
+        sum +
+        (connection.prepare<[string], number>('SELECT count(*) FROM pragma_foreign_key_check(?)').pluck().get(table) ??
+          0),
+      0,
+    );
+  const afterwards = broken();
+  connection.exec(`ROLLBACK TO ${REHEARSAL}`);
+  if (afterwards <= broken()) return;
+  throw new DaybookError(
+    'refused',
+    'the database forbids undoing this (FOREIGN KEY constraint failed): nothing would be undone',
+  );
+}
+
+/** The tables whose rows were undone, and those that refer to them, and so on: they may have changed with them. */
+function referringTables({ connection, tables }: Run): readonly string[] {
+  const references = connection
+    .prepare<[], { child: string; parent: string }>(
+      `SELECT m.name AS child, f."table" AS parent FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table'`,
+    )
+    .all();
+  const found = new Set([...tables.values()].map(({ description }) => description.name.toLowerCase()));
+  // A set goes through what is added while it is gone through.
+  for (const parent of found) {
+    for (const one of references) if (one.parent.toLowerCase() === parent) found.add(one.child.toLowerCase());
+  }
+  return [...found];
 }
 
 function outcomeOf(run: Run, applied: boolean): UndoOutcome {
@@ -193,7 +237,7 @@ function undoEntry(run: Run, seq: number): void {
   if (step !== null) {
     const { actor, reason, correlationId } = run.request;
     execute(run, [
-      `${SET_CONTEXT} (`,
+      `${SET_CONTEXT} (1, `,
       ...separated([actor.actor, actor.actor_type, correlationId, reason, change.id].map((value) => ({ value }))),
       ')',
     ]);
@@ -297,7 +341,10 @@ function recorded(
   const text = entry[field];
   const row = text === null ? undefined : readRecorded(text);
   if (row === undefined || !description.primaryKey.every((column) => row.has(column))) {
-    throw new DaybookError('refused', `the ${field} of entry ${entry.seq} are not those of a row of ${description.name}`);
+    throw new DaybookError(
+      'refused',
+      `the ${field} of entry ${entry.seq} are not those of a row of ${description.name}`,
+    );
   }
   // What is no UTF-8 was replaced when it was read.
   if (text?.includes('\ufffd') === true && run.encoding === 'UTF-8') {
@@ -353,7 +400,7 @@ function changeBack(run: Run, change: Change, before: Row, after: Row): Step | n
   const { description, capture, settable } = change.table;
   const now = rowAt(run, change.table, after, 'exactly');
   if (now === null) {
-    conflict(run, change, null, 'row gone');
+    if (!change.rekeyed || !isThere(run, change.table, before)) conflict(run, change, null, 'row gone');
     return null;
   }
   for (const [name, old] of before) {
@@ -420,7 +467,8 @@ function insertAgain(run: Run, change: Change, before: Row): Step | null {
   const values: [string, SqlValue][] = [];
   const obstacles: [string, UndoObstacle][] = [];
   for (const [name, old] of before) {
-    if (old !== null && !description.columns.some((column) => column.name === name)) obstacles.push([name, 'column gone']);
+    if (old !== null && !description.columns.some((column) => column.name === name))
+      obstacles.push([name, 'column gone']);
   }
   for (const { name } of settable) {
     const old = before.get(name);
@@ -445,6 +493,19 @@ function insertAgain(run: Run, change: Change, before: Row): Step | null {
   if (sets.length === 0 && obstacles.length === 0) return null;
   conflict(run, change, null, 'row there');
   return sets.length === 0 ? null : update(change.table, there, sets);
+}
+
+/** Whether a row is as it was, as far as the trail knows: a foreign key may have brought it back. */
+function isThere(run: Run, table: CapturedTable, row: Row): boolean {
+  const now = rowAt(run, table, row, 'exactly');
+  return (
+    now !== null &&
+    table.settable.every(({ name }) => {
+      const old = row.get(name);
+      if (old === undefined || old === REDACTED || table.capture.settings.ignore.includes(name)) return true;
+      return sameSqlValue(now.get(name) ?? null, old);
+    })
+  );
 }
 
 function update(table: CapturedTable, now: Row, sets: readonly (readonly [string, SqlValue])[]): Step {
@@ -476,9 +537,11 @@ function rowAt(run: Run, table: CapturedTable, row: Row, compared: 'exactly' | '
   const { description, settable } = table;
   const columns = settable.map((column) => quoted(column.name)).join(', ');
   const { sql, values } = bound([`SELECT ${columns} FROM ${quoted(description.name)} WHERE `, ...sameKey(table, row)]);
-  const found = (prepared(run, sql).raw().all(...values) as SqlValue[][]).map(
-    (cells) => new Map(settable.map(({ name }, index) => [name, cells[index] ?? null])),
-  );
+  const found = (
+    prepared(run, sql)
+      .raw()
+      .all(...values) as SqlValue[][]
+  ).map((cells) => new Map(settable.map(({ name }, index) => [name, cells[index] ?? null])));
   if (found.length > 1) {
     throw new DaybookError('refused', `${found.length} rows of ${description.name} have the same key, with NULL in it`);
   }
