@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { captureTable } from '../support/captured.js';
 import { cli, fromLines, inTestDirectory, json, ok, trail } from '../support/cli.js';
 
 // Named apart: it is no package that is missing.
@@ -16,18 +16,7 @@ async function users(): Promise<Database.Database> {
     app.close();
   });
   app.exec('CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, email TEXT)');
-  const store = openSqliteStore({
-    path: file,
-    readonly: false,
-    busyTimeout: 1000,
-    clock: Date.now,
-    presence: { host: 'desk', pid: process.pid, lives: () => true },
-  });
-  const actor = { actor: 'alice', actor_type: 'user', recorded_by: null };
-  const plain = { entityType: null, scope: null, actorColumn: null, nameColumn: null };
-  const lists = { ignore: [], redact: [], keep: [], json: [], requireActor: false };
-  await store.addCapture('users', { ...plain, ...lists }, actor);
-  await store.close();
+  await captureTable(file, 'users');
   app.exec("INSERT INTO users VALUES (1, 'Ann', 'ann@x'), (2, 'Bea', 'bea@x')");
   return app;
 }
@@ -180,16 +169,15 @@ describe('revert --apply of a set', () => {
 
   test('--dry-run prints a script for the sqlite3 shell and changes nothing', async () => {
     const app = await migrated();
-    const file = await trail();
-    const before = readFileSync(file);
+    const before = app.serialize();
     const script = await ok(['revert', '--apply', '--actor', '0042', '--reason', "it's bad", '--dry-run']);
-    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(app.serialize().equals(before)).toBe(true);
     expect(script).toMatch(
       /^\.bail on\nPRAGMA foreign_keys = ON;\nBEGIN IMMEDIATE;\nINSERT OR REPLACE INTO daybook_context/,
     );
     expect(script).toContain(`UPDATE "users" SET "name" = 'Ann' WHERE "id" IS 1;\n`);
     const copy = inTestDirectory('copy.db');
-    copyFileSync(file, copy);
+    writeFileSync(copy, before);
     execFileSync(SHELL, [copy], { input: script });
     const other = new Database(copy, { readonly: true });
     expect(all(other)).toEqual(BOTH);
