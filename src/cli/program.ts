@@ -71,6 +71,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'copy the whole database, consistently, beside its writers',
     load: async () => (await import('./commands/backup.js')).addBackup,
   },
+  capture: {
+    description: 'record the row changes of tables as entries, by triggers',
+    load: async () => (await import('./commands/capture.js')).addCapture,
+  },
+  exec: {
+    description: 'run SQL in one transaction, known by who runs it and why',
+    load: async () => (await import('./commands/exec.js')).addExec,
+  },
   completion: {
     description: 'print a completion script for a shell',
     load: async () => (await import('./commands/completion.js')).addCompletion,

@@ -51,6 +51,14 @@ export interface CaptureChange {
   readonly redacted: readonly string[];
 }
 
+/** What `capture check` found of one kind of statement on one table. */
+export interface CheckedCase {
+  readonly table: string;
+  readonly case: string;
+  readonly outcome: 'holds' | 'fails' | 'not tried';
+  readonly reason: string | null;
+}
+
 const SECRET_WORDS =
   /(?:^|_)(?:pass|passwd|password|passphrase|pwd|secrets?|tokens?|otp|totp|credentials?|cookies?|csrf|jwt)(?:_|$)|(?:api|private|secret|access|encryption|signing|auth)_?keys?(?:_|$)|password|passwd|secret|apikey/;
 

@@ -1,4 +1,5 @@
 import { before as durationBefore } from '../core/duration.js';
+import { shellWord } from '../core/shell.js';
 import type { Duration } from '../core/duration.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, PruneRule } from '../store/audit-store.js';
@@ -6,7 +7,14 @@ import { policyRules } from './prune.js';
 
 export interface Problem {
   readonly code:
-    'overdue' | 'prune_cut_off' | 'schema_object_missing' | 'wal_large' | 'future_entries' | 'checkpoint_missed';
+    | 'overdue'
+    | 'prune_cut_off'
+    | 'schema_object_missing'
+    | 'wal_large'
+    | 'future_entries'
+    | 'checkpoint_missed'
+    | 'capture_gap'
+    | 'context_left';
   readonly message: string;
 }
 
@@ -81,6 +89,21 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     problems.push({
       code: 'checkpoint_missed',
       message: `${count} entries were pruned before checkpoint ${checkpoint} had exported them`,
+    });
+  }
+  for (const { table, problem } of await store.captures()) {
+    if (problem !== null) {
+      problems.push({
+        code: 'capture_gap',
+        message: `captured table ${table} ${problem}: changes may go unrecorded until daybook capture refresh ${shellWord(table)}`,
+      });
+    }
+  }
+  const leaked = await store.leakedContext();
+  if (leaked !== null) {
+    problems.push({
+      code: 'context_left',
+      message: `a transaction left the context of ${leaked} behind: it must clear it before it commits (docs/capture.md)`,
     });
   }
   return {

@@ -1,5 +1,5 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
-import type { Capture, CaptureChange, CaptureRequest } from '../core/capture.js';
+import type { Capture, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
@@ -179,6 +179,30 @@ export interface Checkpoint {
   readonly updatedAt: string | null;
 }
 
+/** SQL to run in one transaction, and what captured entries are to say of it. */
+export interface ExecuteRequest {
+  readonly sql: string;
+  readonly actor: Actor;
+  readonly reason: string | null;
+  readonly correlationId: string | null;
+  /** Whether the database enforces foreign keys meanwhile; they are checked in any case before the end. */
+  readonly foreignKeys: boolean;
+  /** Whether to take everything back in the end. */
+  readonly dryRun: boolean;
+}
+
+/** What came of it, or with a dry run, what would. */
+export interface Executed {
+  readonly statements: number;
+  /** Changed by the statements themselves, and not by triggers and foreign keys. */
+  readonly rows: number;
+  readonly entries: number;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  /** With a dry run, the entries in the order of recording, no more than the first thousand. */
+  readonly wouldRecord: readonly HistoryEntry[];
+}
+
 export interface StoreFacts {
   readonly schemaVersion: number;
   readonly entries: number;
@@ -209,6 +233,12 @@ export interface AuditStore {
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */
   revert(entry: NewEntry & { readonly reverts: string }): Promise<Entry>;
 
+  /**
+   * Runs SQL in one transaction, all of it or nothing. Throws kind `usage` for SQL that is wrong or would end the
+   * transaction, kind `refused` where a constraint, a trigger or a foreign key forbids a change.
+   */
+  execute(request: ExecuteRequest): Promise<Executed>;
+
   page(query: PageQuery): Promise<EntryPage>;
   rows(query: PageQuery, columns: readonly HistoryField[]): Promise<RowPage>;
   lines(query: PageQuery, columns: readonly HistoryField[]): Promise<LinePage>;
@@ -232,20 +262,26 @@ export interface AuditStore {
   /** The captured tables, with what is wrong with them. */
   captures(): Promise<readonly Capture[]>;
   /**
-   * Records the changes of a table's rows from now on, or in another way; as it is already, nothing changes.
-   * Throws kind `missing` without the table, kind `usage` for a column that it does not have, and kind `refused` for a
-   * table that cannot be captured, a type that another table has, and columns that look like secrets.
+   * Records the changes of the rows of these tables from now on, or in another way; as it is already, nothing changes.
+   * With several tables, a column counts for those that have it. All or none.
+   * Throws kind `missing` without the table, kind `usage` for a column that none has, and kind `refused` for a table
+   * that cannot be captured, a type that another table has, and columns that look like secrets.
    */
-  addCapture(table: string, request: CaptureRequest, actor: Actor): Promise<CaptureChange>;
-  /** Fits a capture to what its table is now; what was changed meanwhile is a gap. Throws kind `missing`. */
-  refreshCapture(table: string, actor: Actor): Promise<CaptureChange>;
+  addCaptures(tables: readonly string[], request: CaptureRequest, actor: Actor): Promise<readonly CaptureChange[]>;
+  /**
+   * Fits captures (all, where none is named) to what their tables are now; what was changed meanwhile is a gap. Throws
+   * kind `missing`.
+   */
+  refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /** Throws kind `missing` for a table that is not captured. */
-  removeCapture(table: string, actor: Actor): Promise<CaptureChange>;
   /**
    * Undoes captured changes, all in one transaction, the last one first; where there are conflicts and no force,
    * nothing. Throws kind `refused` for an entry that cannot be undone, and where the database forbids it.
    */
   undo(request: UndoRequest): Promise<UndoOutcome>;
+  removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
+  /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
+  checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
   /** The actor of a context that a transaction left behind, or null. */
   leakedContext(): Promise<string | null>;
 

@@ -297,7 +297,9 @@ describe('opening', () => {
 
   test('says what to run where the trail is older', () => {
     init();
-    onDatabase((connection) => connection.exec('UPDATE daybook_migrations SET version = 0'));
+    onDatabase((connection) =>
+      connection.exec('DELETE FROM daybook_migrations WHERE version > 1; UPDATE daybook_migrations SET version = 0'),
+    );
     expect(() => open()).toThrow(refusal('has schema 0, older than', `daybook --db ${file} init`));
   });
 

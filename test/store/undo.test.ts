@@ -46,7 +46,7 @@ async function captured(
   const app = trail.plain();
   app.exec(schema);
   for (const [table, request] of Object.entries(captures))
-    await store.addCapture(table, { ...PLAIN, ...request }, ACTOR);
+    await store.addCaptures([table], { ...PLAIN, ...request }, ACTOR);
   return {
     store,
     file: trail.path,
@@ -356,7 +356,7 @@ describe('tables', () => {
       kind: 'refused',
       message: expect.stringContaining('other columns'),
     });
-    await store.refreshCapture('t', ACTOR);
+    await store.refreshCaptures(['t'], ACTOR);
     expect(conflictsOf(await undo(updated))).toEqual([[updated, 'email', 'column gone', null]]);
     expect(conflictsOf(await undo(deleted))).toEqual([[deleted, 'email', 'column gone', null]]);
     await undo(updated, { force: true });
@@ -591,7 +591,7 @@ describe('refused', () => {
       kind: 'refused',
       message: expect.stringContaining('triggers'),
     });
-    await store.removeCapture('t', ACTOR);
+    await store.removeCaptures(['t'], ACTOR);
     await expect(undo(created)).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringContaining('no longer captured'),
@@ -793,7 +793,8 @@ describe('random changes', () => {
             if (kind.startsWith('INSERT')) app.prepare(`${kind} INTO t VALUES (?, ?, ?)`).run(id, second, third);
             else if (kind.startsWith('UPDATE'))
               app.prepare(`${kind} t SET u = ?, v = ? WHERE id = ?`).run(third, second, id);
-            else if (kind === 'REKEY') app.prepare('UPDATE t SET id = ?, v = ? WHERE id = ?').run(second, third, id);
+            else if (kind === 'REKEY')
+              app.prepare('UPDATE OR REPLACE t SET id = ?, v = ? WHERE id = ?').run(second, third, id);
             else app.prepare('DELETE FROM t WHERE id = ?').run(id);
           } catch (error) {
             if (!(error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT'))) throw error;

@@ -13,7 +13,7 @@ export async function captureTable(file: string, table: string): Promise<void> {
   const actor = { actor: 'alice', actor_type: 'user', recorded_by: null };
   const plain = { entityType: null, scope: null, actorColumn: null, nameColumn: null };
   const lists = { ignore: [], redact: [], keep: [], json: [], requireActor: false };
-  await store.addCapture(table, { ...plain, ...lists }, actor);
+  await store.addCaptures([table], { ...plain, ...lists }, actor);
   await store.close();
 }
 

@@ -37,16 +37,13 @@ export function readCaptures(connection: Connection): Capture[] {
         columns: JSON.parse(row.columns) as string[],
         primaryKey: JSON.parse(row.primary_key) as string[],
       };
-      return {
-        ...capture,
-        spans: spansOf(connection, capture.settings.entityType),
-        problem: problemOf(connection, capture),
-      };
+      const spans = spansOf(connection, capture.settings.entityType);
+      return Object.assign(capture, { spans, problem: problemOf(connection, capture) });
     });
 }
 
 /** The spans of an entity type, earliest first, those of captures that were removed among them. */
-export function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
+function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
   return connection
     .prepare<[string], CaptureSpan>(
       `SELECT since_seq AS sinceSeq, since_ts AS sinceTs, until_seq AS untilSeq, until_ts AS untilTs, ended
@@ -106,17 +103,55 @@ function laterTriggers(connection: Connection, table: string): string[] {
     .all(table, table);
 }
 
+/** The tables that are named, else all that are captured. */
+export function namedOrAll(connection: Connection, tables: readonly string[]): readonly string[] {
+  return tables.length > 0 ? tables : readCaptures(connection).map(({ table }) => table);
+}
+
+/** addCapture for several tables: a column counts for those that have it, and one of them must. */
+export function addCaptures(
+  connection: Connection,
+  tables: readonly string[],
+  request: CaptureRequest,
+  change: Change,
+): CaptureChange[] {
+  if (tables.length === 1) return tables.map((table) => addCapture(connection, table, request, change));
+  const described = tables.map((table) => describeTable(connection, table));
+  const has = (table: TableDescription, column: string): boolean =>
+    table.columns.some((one) => one.name.toLowerCase() === column.toLowerCase());
+  const of = (table: TableDescription, columns: readonly string[], option: string): string[] => {
+    for (const column of columns) {
+      if (described.some((one) => has(one, column))) continue;
+      throw new DaybookError('usage', `${option}: none of these tables has a column ${column}`);
+    }
+    return columns.filter((column) => has(table, column));
+  };
+  return described.map((table) =>
+    addCapture(
+      connection,
+      table.name,
+      {
+        ...request,
+        scope:
+          of(table, request.scope === null ? [] : [request.scope.column], '--scope').length > 0 ? request.scope : null,
+        actorColumn: of(table, request.actorColumn === null ? [] : [request.actorColumn], '--actor-column')[0] ?? null,
+        nameColumn: of(table, request.nameColumn === null ? [] : [request.nameColumn], '--name-column')[0] ?? null,
+        ignore: of(table, request.ignore, '--ignore'),
+        redact: of(table, request.redact, '--redact'),
+        keep: of(table, request.keep, '--keep'),
+        json: of(table, request.json, '--json'),
+      },
+      change,
+    ),
+  );
+}
+
 /**
  * Captures a table, or changes how it is captured; as it is already, nothing changes. Runs in the open transaction.
  * Throws kind `missing` without the table, kind `usage` for a column that it does not have, and kind `refused` for a
  * table that cannot be captured, a type that another table has, and columns that look like secrets.
  */
-export function addCapture(
-  connection: Connection,
-  asked: string,
-  request: CaptureRequest,
-  change: Change,
-): CaptureChange {
+function addCapture(connection: Connection, asked: string, request: CaptureRequest, change: Change): CaptureChange {
   const table = describeTable(connection, asked);
   const settings = settled(table, request);
   checkSecrets(table, settings);
@@ -223,7 +258,7 @@ export function reinstallCaptures(connection: Connection, clock: () => number, a
 }
 
 /** The capture of a table by its name. Throws kind `missing`. */
-function captureOf(connection: Connection, asked: string): Capture {
+export function captureOf(connection: Connection, asked: string): Capture {
   const capture = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
   if (capture === undefined) {
     throw new DaybookError('missing', `table ${asked} is not captured`, { hint: 'daybook capture list' });
@@ -358,7 +393,7 @@ function record(
 }
 
 /** Settings as JSON, in the shape of `capture list`. */
-export function settingsJson(settings: CaptureSettings): JsonText {
+function settingsJson(settings: CaptureSettings): JsonText {
   return JSON.stringify({
     entity_type: settings.entityType,
     scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,

@@ -12,22 +12,29 @@ export interface ChangeContext {
   readonly reverts: string | null;
 }
 
-/** Before the values. The key is named: left out, that of a second row would be 2, not the default, and refused. */
-export const SET_CONTEXT =
-  'INSERT OR REPLACE INTO daybook_context (context, actor, actor_type, correlation_id, reason, reverts) VALUES';
-
-export const CLEAR_CONTEXT = 'DELETE FROM daybook_context';
-
 /** Sets the context of the open transaction, in the same SQL that any program may use (docs/capture.md). */
 export function setContext(connection: Connection, context: ChangeContext): void {
   connection
-    .prepare(`${SET_CONTEXT} (1, ?, ?, ?, ?, ?)`)
+    .prepare(
+      `INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts) VALUES (?, ?, ?, ?, ?)`,
+    )
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
+}
+
+/** When a context was last used that holds until it is cleared: a day that no clock shows. */
+export const HELD = '1e9';
+
+/**
+ * Makes the context hold for as long as it is there. Only for whom clears it in the same transaction whatever happens:
+ * a statement may search for longer than a context lives before it comes to the first row that it changes.
+ */
+export function holdContext(connection: Connection): void {
+  connection.prepare(`UPDATE daybook_context SET used = ${HELD}`).run();
 }
 
 /** Clears the context: a transaction must not leave it behind. */
 export function clearContext(connection: Connection): void {
-  connection.prepare(CLEAR_CONTEXT).run();
+  connection.prepare('DELETE FROM daybook_context').run();
 }
 
 /** Who left a context behind, or null: one that can be seen from outside has leaked. */

@@ -1,9 +1,11 @@
 import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
-import { addCapture, readCaptures, refreshCapture, removeCapture } from './captures.js';
+import { checkCaptures } from './capture-check.js';
+import { addCaptures, captureOf, namedOrAll, readCaptures, refreshCapture, removeCapture } from './captures.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
+import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
   explainPage,
@@ -66,6 +68,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
+    execute: (request) => read(() => executeSql(connection, request, { clock, settle })),
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
@@ -82,10 +85,19 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
 
     captures: () => read(() => reading(connection, () => readCaptures(connection))),
-    addCapture: (table, request, actor) => write(() => addCapture(connection, table, request, { actor, clock })),
-    refreshCapture: (table, actor) => write(() => refreshCapture(connection, table, { actor, clock })),
-    removeCapture: (table, actor) => write(() => removeCapture(connection, table, { actor, clock })),
     undo: (request) => read(() => undoChanges(connection, request, settle)),
+    addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
+    refreshCaptures: (tables, actor) =>
+      write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
+    removeCaptures: (tables, actor) =>
+      write(() => tables.map((table) => removeCapture(connection, table, { actor, clock }))),
+    checkCaptures: (tables) =>
+      read(() =>
+        checkCaptures(
+          connection,
+          namedOrAll(connection, tables).map((table) => captureOf(connection, table)),
+        ),
+      ),
     leakedContext: () => read(() => leakedContext(connection)),
 
     plan: (rules, reserved, planning) =>

@@ -14,7 +14,8 @@ import type { SqlValue } from './captured-values.js';
 import { filterCondition } from './compile.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
-import { CLEAR_CONTEXT, SET_CONTEXT } from './context.js';
+import { HELD } from './context.js';
+import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { findEntry, lastSeq } from './pages.js';
 import { refuseTakenBack } from './recording.js';
 import { describeTable, quoted } from './table-description.js';
@@ -91,7 +92,6 @@ interface Run {
   readonly conflicts: UndoConflict[];
   readonly script: string[];
   leftOut: number;
-  linksKeys: boolean;
 }
 
 function beginRun(connection: Connection, request: UndoRequest): Run {
@@ -108,7 +108,6 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
     conflicts: [],
     script: [],
     leftOut: 0,
-    linksKeys: false,
   };
   if (request.dryRun) {
     const keys = connection.pragma('foreign_keys', { simple: true }) === 1 ? 'ON' : 'OFF';
@@ -119,49 +118,31 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
 }
 
 function endRun(run: Run): void {
-  if (run.linksKeys) execute(run, [`DROP TRIGGER temp.${KEY_LINK}`]);
-  execute(run, [CLEAR_CONTEXT]);
+  execute(run, ['DELETE FROM daybook_context']);
   if (run.request.dryRun) run.script.push('COMMIT;');
 }
 
 const REHEARSAL = 'daybook_rehearsal';
 
 /** Throws kind `refused` where the COMMIT that a rehearsal never comes to would fail, by a deferred foreign key. */
-function refuseBrokenReferences(run: Run): void {
-  const { connection } = run;
+function refuseBrokenReferences({ connection }: Run): void {
   if (connection.pragma('foreign_keys', { simple: true }) !== 1) return;
-  const tables = referringTables(run);
-  const broken = (): number =>
-    tables.reduce(
-      (sum, table) =>
-        sum +
-        (connection.prepare<[string], number>('SELECT count(*) FROM pragma_foreign_key_check(?)').pluck().get(table) ??
-          0),
-      0,
-    );
-  const afterwards = broken();
+  const afterwards = foreignKeyFaults(connection);
   connection.exec(`ROLLBACK TO ${REHEARSAL}`);
-  if (afterwards <= broken()) return;
+  const wrong = newFaults(foreignKeyFaults(connection), afterwards);
+  if (wrong === undefined) return;
   throw new DaybookError(
     'refused',
-    'the database forbids undoing this (FOREIGN KEY constraint failed): nothing would be undone',
+    `the database forbids undoing this (FOREIGN KEY: ${wrong}): nothing would be undone`,
   );
 }
 
-/** The tables whose rows were undone, and those that refer to them, and so on: they may have changed with them. */
-function referringTables({ connection, tables }: Run): readonly string[] {
-  const references = connection
-    .prepare<[], { child: string; parent: string }>(
-      `SELECT m.name AS child, f."table" AS parent FROM sqlite_schema AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table'`,
-    )
-    .all();
-  const found = new Set([...tables.values()].map(({ description }) => description.name.toLowerCase()));
-  // A set goes through what is added while it is gone through.
-  for (const parent of found) {
-    for (const one of references) if (one.parent.toLowerCase() === parent) found.add(one.child.toLowerCase());
-  }
-  return [...found];
-}
+/**
+ * As any program may set the context, but for the time of its last use: it holds until it is cleared, which happens in
+ * the same transaction.
+ */
+const SET_CONTEXT =
+  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, used) VALUES (';
 
 function outcomeOf(run: Run, applied: boolean): UndoOutcome {
   const { undone, conflicts, leftOut, script } = run;
@@ -193,8 +174,10 @@ interface CapturedTable {
 /** A captured change, with both halves where it was one of the key. */
 interface Change {
   readonly seq: number;
-  /** The entry whose id the undo carries: the later half. */
+  /** The entry whose id the undo carries; of a change of the key, the delete of the new key takes back its creation, */
   readonly id: string;
+  /** and the creation of the old key its delete. */
+  readonly createdId: string | null;
   readonly entity: string;
   readonly entry: HistoryEntry;
   readonly table: CapturedTable;
@@ -237,11 +220,12 @@ function undoEntry(run: Run, seq: number): void {
   if (step !== null) {
     const { actor, reason, correlationId } = run.request;
     execute(run, [
-      `${SET_CONTEXT} (1, `,
-      ...separated([actor.actor, actor.actor_type, correlationId, reason, change.id].map((value) => ({ value }))),
-      ')',
+      SET_CONTEXT,
+      ...separated(
+        [actor.actor, actor.actor_type, correlationId, reason, change.id, change.createdId].map((value) => ({ value })),
+      ),
+      `, ${HELD})`,
     ]);
-    if (change.rekeyed) linkKeys(run);
     if (execute(run, step.statement) !== 1) {
       throw new DaybookError('refused', `the database passed over undoing entry ${seq}: nothing was undone`);
     }
@@ -279,7 +263,7 @@ function changeOf(run: Run, entry: HistoryEntry, mark: CaptureMark): Change {
   if (mark.becameKey === null && mark.wasKey === null) {
     const before = entry.action === 'create' ? null : recorded(run, entry, 'old_values', table);
     const after = entry.action === 'delete' ? null : recorded(run, entry, 'new_values', table);
-    return { seq: entry.seq, id: entry.id, entity, entry, table, before, after, rekeyed: false };
+    return { seq: entry.seq, id: entry.id, createdId: null, entity, entry, table, before, after, rekeyed: false };
   }
   const other = findEntry(run.connection, { seq: entry.seq + (mark.becameKey === null ? -1 : 1) });
   const [gone, come] = mark.becameKey === null ? [other, entry] : [entry, other];
@@ -293,6 +277,7 @@ function changeOf(run: Run, entry: HistoryEntry, mark: CaptureMark): Change {
   return {
     seq: come.seq,
     id: come.id,
+    createdId: gone.id,
     entity: `${come.entity_type}:${come.entity_id}`,
     entry: come,
     table,
@@ -574,23 +559,4 @@ function execute(run: Run, pieces: readonly Piece[]): number {
   }
   const { sql, values } = bound(pieces);
   return prepared(run, sql).run(...values).changes;
-}
-
-const KEY_LINK = 'daybook_undo_key';
-
-/**
- * A change of the key is two entries of one statement, and the context that says what they take back is one. So between
- * the two it is changed: the first, the delete of the new key, takes back its creation, the second what went before.
- */
-function linkKeys(run: Run): void {
-  if (run.linksKeys) return;
-  run.linksKeys = true;
-  execute(run, [
-    `CREATE TEMP TRIGGER ${KEY_LINK} AFTER INSERT ON main.daybook_entries
-WHEN NEW.action = 'delete' AND NEW.reverts IS NOT NULL AND json_extract(NEW.metadata, '$.key_changed_to') IS NOT NULL
-BEGIN
-  UPDATE daybook_context SET reverts = (SELECT gone.id FROM daybook_entries AS come JOIN daybook_entries AS gone ON gone.seq = come.seq - 1 WHERE come.id = NEW.reverts)
-  WHERE EXISTS (SELECT 1 FROM daybook_entries AS come WHERE come.id = NEW.reverts AND come.entity_type = NEW.entity_type AND come.entity_id = NEW.entity_id);
-END`,
-  ]);
 }

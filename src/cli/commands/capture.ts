@@ -1,0 +1,249 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
+import { DaybookError } from '../../core/errors.js';
+import { visible, visibleJson } from '../../terminal/sanitize.js';
+import { declare, note, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+
+interface AddOptions {
+  readonly entityType?: string;
+  readonly scope?: string;
+  readonly actorColumn?: string;
+  readonly nameColumn?: string;
+  readonly ignore?: readonly string[];
+  readonly redact?: readonly string[];
+  readonly keep?: readonly string[];
+  readonly json?: readonly string[];
+  readonly requireActor?: true;
+}
+
+interface FormatOption {
+  readonly format?: 'json';
+}
+
+export function addCapture(program: Command, context: Context): void {
+  const group = declare(program, 'capture', {
+    examples: ['capture add users --redact password_hash,totp_key --ignore updated_at', 'capture list'],
+    notes:
+      'Triggers record every insert, update and delete of a captured table, by whatever program, in the same transaction: no row changes without its entry.',
+  });
+  addAdd(group, context);
+  addList(group, context);
+  addCheck(group, context);
+  addRefresh(group, context);
+  addRemove(group, context);
+}
+
+/** Columns, separated by commas; the option may be repeated. */
+function columns(text: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), ...text.split(',').map((name) => name.trim())];
+}
+
+function addAdd(group: Command, context: Context): void {
+  const lists = (flags: string, description: string): Option => new Option(flags, description).argParser(columns);
+  declare(group, 'add', {
+    description: 'capture tables, or change how they are captured',
+    examples: [
+      'capture add users --redact password_hash,totp_key --ignore updated_at --name-column email',
+      'capture add guild_configurations --entity-type guild --json data --scope guild=guildid --require-actor',
+    ],
+    notes:
+      'Adding a table once more with the same options changes nothing; with others, they hold from then on. Columns that look like secrets must each be under --redact, --ignore or --keep.',
+  })
+    .argument('<table...>', 'the tables')
+    .option('--entity-type <type>', "the type of the entries (default: the table's name)")
+    .option('--scope <kind=column>', 'the scope of the entries, from a column')
+    .option('--actor-column <column>', 'who acts where no context says it')
+    .option('--name-column <column>', 'the name of the entity, as it was then')
+    .addOption(lists('--ignore <columns>', 'a change of these alone is no entry'))
+    .addOption(lists('--redact <columns>', 'the change is named, the value is not kept'))
+    .addOption(lists('--keep <columns>', 'these look like secrets and are none'))
+    .addOption(lists('--json <columns>', 'documents: changed fields are named inside them'))
+    .option('--require-actor', 'refuse a change that does not say who makes it')
+    .action(async (tables: readonly string[], options: AddOptions, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      if (tables.length > 1 && options.entityType !== undefined) {
+        throw new DaybookError('usage', '--entity-type goes with one table: two tables cannot have the same type');
+      }
+      const request = readRequest(options);
+      await withStore(context, globals, 'write', async (store) => {
+        for (const change of await store.addCaptures(tables, request, globals.actor)) {
+          await note(
+            context,
+            globals,
+            change.changed ? `${change.table} is captured` : `${change.table} is captured like that already`,
+          );
+        }
+      });
+    });
+}
+
+function readRequest(options: AddOptions): CaptureRequest {
+  const at = options.scope?.indexOf('=') ?? -1;
+  if (
+    options.scope !== undefined &&
+    (at < 1 || at === options.scope.length - 1 || options.scope.slice(0, at).includes(':'))
+  ) {
+    throw new DaybookError(
+      'usage',
+      `--scope ${options.scope}: a kind without a colon, =, and a column, such as guild=guild_id`,
+    );
+  }
+  return {
+    entityType: options.entityType ?? null,
+    scope:
+      options.scope === undefined ? null : { kind: options.scope.slice(0, at), column: options.scope.slice(at + 1) },
+    actorColumn: options.actorColumn ?? null,
+    nameColumn: options.nameColumn ?? null,
+    ignore: options.ignore ?? [],
+    redact: options.redact ?? [],
+    keep: options.keep ?? [],
+    json: options.json ?? [],
+    requireActor: options.requireActor === true,
+  };
+}
+
+function formatOption(): Option {
+  return new Option('--format <format>', 'print it as JSON').choices(['json']);
+}
+
+function addList(group: Command, context: Context): void {
+  declare(group, 'list', {
+    description: 'list the captured tables, since when, and with which gaps',
+    examples: ['capture list', 'capture list --format json'],
+    notes:
+      'As JSON: {"captures": [{"table", "entity_type", "scope", "actor_column", "name_column", "ignore", "redact", "keep", "json", "require_actor", "columns", "since", "gaps": [{"from", "to"}], "problem"}]}; "since" is the time from which the trail of the table begins.',
+  })
+    .addOption(formatOption())
+    .action(async (options: FormatOption, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const captures = await withStore(context, globals, 'read', (store) => store.captures());
+      if (options.format === 'json') return print(context, JSON.stringify({ captures: captures.map(listed) }), true);
+      if (captures.length === 0) return note(context, globals, 'no table is captured');
+      await print(context, captures.map(line).join('\n'), false);
+    });
+}
+
+/** A capture in the shape of the list. */
+function listed({ table, settings, columns: all, spans, problem }: Capture): object {
+  return {
+    table,
+    entity_type: settings.entityType,
+    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
+    actor_column: settings.actorColumn,
+    name_column: settings.nameColumn,
+    ignore: settings.ignore,
+    redact: settings.redact,
+    keep: settings.keep,
+    json: settings.json,
+    require_actor: settings.requireActor,
+    columns: all,
+    since: spans[0]?.sinceTs ?? null,
+    gaps: gapsOf(spans),
+    problem,
+  };
+}
+
+function gapsOf(spans: Capture['spans']): { from: string | null; to: string }[] {
+  return spans.slice(1).map((span, index) => ({ from: spans[index]?.untilTs ?? null, to: span.sinceTs }));
+}
+
+function line({ table, settings, spans, problem }: Capture): string {
+  const parts = [
+    settings.entityType === table ? table : `${table} as ${settings.entityType}`,
+    `since ${spans[0]?.sinceTs ?? '?'}`,
+    ...(settings.redact.length > 0 ? [`redacted: ${settings.redact.join(', ')}`] : []),
+    ...(settings.ignore.length > 0 ? [`ignored: ${settings.ignore.join(', ')}`] : []),
+    ...(settings.requireActor ? ['needs an actor'] : []),
+    ...gapsOf(spans).map(({ from, to }) => `gap from ${from ?? '?'} to ${to}`),
+    ...(problem === null ? [] : [`PROBLEM: ${table} ${problem}`]),
+  ];
+  return parts.join('; ');
+}
+
+function addCheck(group: Command, context: Context): void {
+  declare(group, 'check', {
+    description: 'try every kind of statement on copies of rows, and leave no trace',
+    examples: ['capture check', 'capture check users --format json'],
+    notes:
+      'Exit code 3 where a case fails. As JSON: {"cases": [{"table", "case", "outcome": "holds" | "fails" | "not tried", "reason"}]}.',
+  })
+    .argument('[table...]', 'only these tables')
+    .addOption(formatOption())
+    .action(async (tables: readonly string[], options: FormatOption, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const cases = await withStore(context, globals, 'write', (store) => store.checkCaptures(tables));
+      if (options.format === 'json') await print(context, JSON.stringify({ cases }), true);
+      else if (cases.length === 0) await note(context, globals, 'no table is captured');
+      else await print(context, cases.map(caseLine).join('\n'), false);
+      const failing = cases.filter(({ outcome }) => outcome === 'fails');
+      if (failing.length > 0) {
+        throw new DaybookError('findings', `${failing.length} of ${cases.length} cases fail`, {
+          hint: 'daybook capture refresh',
+        });
+      }
+    });
+}
+
+function caseLine({ table, case: words, outcome, reason }: CheckedCase): string {
+  return `${table}: ${words}: ${outcome}${reason === null ? '' : outcome === 'fails' ? `: ${reason}` : `, ${reason}`}`;
+}
+
+function addRefresh(group: Command, context: Context): void {
+  declare(group, 'refresh', {
+    description: 'fit captures to tables that were changed',
+    examples: ['capture refresh', 'capture refresh users'],
+    notes:
+      'What was changed in the table since the last entry is a gap, which capture list, state and status tell of. Migrations through daybook exec need no refresh.',
+  })
+    .argument('[table...]', 'only these tables')
+    .action(async (tables: readonly string[], _options: object, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      await withStore(context, globals, 'write', async (store) => {
+        for (const change of await store.refreshCaptures(tables, globals.actor)) {
+          await note(
+            context,
+            globals,
+            change.changed ? `${change.table} is captured as it should be again` : `${change.table} is as it should be`,
+          );
+          if (change.redacted.length > 0) {
+            await note(
+              context,
+              globals,
+              `${change.redacted.join(', ')} look like secrets and are redacted: see daybook capture add --help`,
+            );
+          }
+        }
+      });
+    });
+}
+
+function addRemove(group: Command, context: Context): void {
+  declare(group, 'remove', {
+    description: 'capture tables no longer',
+    examples: ['capture remove users', 'capture remove --all'],
+    notes: 'What was captured stays in the trail.',
+  })
+    .argument('[table...]', 'the tables')
+    .option('--all', 'all of them')
+    .action(async (tables: readonly string[], options: { readonly all?: true }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      if (tables.length > 0 === (options.all === true)) {
+        throw new DaybookError('usage', 'name the tables, or say --all', { hint: 'daybook capture list' });
+      }
+      await withStore(context, globals, 'write', async (store) => {
+        const asked = options.all === true ? (await store.captures()).map(({ table }) => table) : tables;
+        for (const { table } of await store.removeCaptures(asked, globals.actor)) {
+          await note(context, globals, `${table} is no longer captured`);
+        }
+      });
+    });
+}
+
+async function print(context: Context, text: string, json: boolean): Promise<void> {
+  const { stdout } = context.streams;
+  if (json) return stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
+  await stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
+}

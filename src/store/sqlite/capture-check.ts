@@ -1,0 +1,366 @@
+import type { Capture, CheckedCase } from '../../core/capture.js';
+import { looksSecret } from '../../core/capture.js';
+import Database from 'better-sqlite3';
+import { clearContext, setContext } from './context.js';
+import type { Connection } from './connection.js';
+import { identityOf, rowJson } from './capture-triggers.js';
+import { describeTable, quoted } from './table-description.js';
+import type { TableColumn, TableDescription } from './table-description.js';
+
+type Value = string | number | bigint | Buffer | null;
+
+interface Recorded {
+  action: string;
+  entity_id: string;
+  old_values: string | null;
+  new_values: string | null;
+  changed_fields: string | null;
+  context: string;
+}
+
+/** What a case finds wrong, or null; throws what the database throws. */
+type Case = (bench: Bench) => string | null;
+
+/** A captured table with one of its rows, and what a case needs of it. */
+interface Bench {
+  readonly connection: Connection;
+  readonly table: TableDescription;
+  readonly capture: Capture;
+  readonly row: Readonly<Record<string, Value>>;
+  /** A column that a case may change: watched, in no key, of no foreign key, and not computed. */
+  readonly free: TableColumn | undefined;
+}
+
+/** A case that has nothing to work with. */
+class NotTried extends Error {}
+
+/**
+ * Tries on a row of a captured table whether each kind of statement is recorded as it should be. All of it happens in
+ * savepoints of the open transaction, which the caller rolls back.
+ */
+function checkCapture(connection: Connection, capture: Capture): CheckedCase[] {
+  const { table: name } = capture;
+  if (capture.problem !== null)
+    return [{ table: name, case: 'triggers', outcome: 'fails', reason: `${name} ${capture.problem}` }];
+  const table = describeTable(connection, name);
+  const row = connection
+    .prepare<[], Record<string, Value>>(
+      `SELECT ${table.columns.map((column) => quoted(column.name)).join(', ')} FROM ${quoted(name)} LIMIT 1`,
+    )
+    .safeIntegers()
+    .get();
+  const triggers: CheckedCase = { table: name, case: 'triggers', outcome: 'holds', reason: null };
+  return [
+    triggers,
+    ...Object.entries(CASES).map(([words, work]): CheckedCase => {
+      if (row === undefined)
+        return { table: name, case: words, outcome: 'not tried', reason: 'the table has no row to copy' };
+      const free = freeColumn(connection, table, capture);
+      return tried(name, words, () => work({ connection, table, capture, row, free }), connection);
+    }),
+  ];
+}
+
+function tried(table: string, words: string, work: () => string | null, connection: Connection): CheckedCase {
+  connection.exec('SAVEPOINT daybook_check');
+  try {
+    setContext(connection, {
+      actor: 'daybook',
+      actorType: 'system',
+      correlationId: 'daybook check',
+      reason: null,
+      reverts: null,
+    });
+    const reason = work();
+    return { table, case: words, outcome: reason === null ? 'holds' : 'fails', reason };
+  } catch (error) {
+    if (error instanceof NotTried || isConstraint(error)) {
+      return { table, case: words, outcome: 'not tried', reason: `because ${error.message}` };
+    }
+    if (error instanceof Error && error.message.startsWith('daybook:')) {
+      return { table, case: words, outcome: 'fails', reason: error.message };
+    }
+    throw error;
+  } finally {
+    connection.exec('ROLLBACK TO daybook_check; RELEASE daybook_check');
+  }
+}
+
+/** A rule of the table's own, or a trigger of the application: it forbids the case, and says nothing of capture. */
+function isConstraint(error: unknown): error is Error & { readonly code: string } {
+  if (!(error instanceof Database.SqliteError) || error.message.startsWith('daybook:')) return false;
+  return error.code.startsWith('SQLITE_CONSTRAINT') || error.code === 'SQLITE_MISMATCH';
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'an update': (bench) => {
+    const { free, value } = another(bench);
+    return expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: value }), [free]);
+  },
+  'an update to NULL and back': (bench) => {
+    const { free } = another(bench);
+    const back = bench.row[free] ?? another(bench).value;
+    const there = expectUpdate(
+      bench,
+      () => update(bench, 'UPDATE', { [free]: bench.row[free] === null ? back : null }),
+      [free],
+    );
+    return (
+      there ??
+      expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: bench.row[free] === null ? null : back }), [free])
+    );
+  },
+  'an update that changes nothing': (bench) => {
+    const { free } = another(bench);
+    return expectNone(bench, () => update(bench, 'UPDATE', { [free]: bench.row[free] ?? null }));
+  },
+  'an update of ignored columns alone': (bench) => {
+    const column = bench.table.columns.find(
+      (one) => bench.capture.settings.ignore.includes(one.name) && isFree(bench, one),
+    );
+    if (column === undefined) throw new NotTried('no such column is ignored');
+    return expectNone(bench, () =>
+      update(bench, 'UPDATE', { [column.name]: different(bench.row[column.name] ?? null) }),
+    );
+  },
+  'bytes in a column': (bench) => {
+    const { free } = another(bench);
+    return expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: Buffer.from([0, 0xff]) }), [free]);
+  },
+  'an integer beyond 2^53': (bench) => {
+    const { free } = another(bench);
+    return expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: 9_007_199_254_740_993n }), [free]);
+  },
+  'an update of the key': (bench) => {
+    const key = newKey(bench);
+    const before = stored(bench);
+    const entries = recordedBy(bench, () => update(bench, 'UPDATE', key)).filter(
+      (entry) => ofType(entry, before.id) || entry.action === 'create',
+    );
+    return entries.length === 2 &&
+      entries[0]?.action === 'delete' &&
+      entries[0].old_values === before.json &&
+      entries[1]?.action === 'create'
+      ? null
+      : `expected a delete and a create, found ${said(entries)}`;
+  },
+  'a delete': (bench) => {
+    const before = stored(bench);
+    const entries = recordedBy(bench, () => removeRow(bench)).filter((entry) => ofType(entry, before.id));
+    return entries.length === 1 &&
+      entries[0]?.action === 'delete' &&
+      entries[0].old_values === before.json &&
+      entries[0].new_values === null
+      ? null
+      : `expected one delete with the row, found ${said(entries)}`;
+  },
+  'an insert': (bench) => {
+    const row = { ...bench.row, ...newKey(bench), ...newUniques(bench) };
+    const entries = recordedBy(bench, () => insert(bench, 'INSERT', row));
+    return entries.length === 1 &&
+      entries[0]?.action === 'create' &&
+      entries[0].old_values === null &&
+      entries[0].new_values !== null
+      ? null
+      : `expected one create, found ${said(entries)}`;
+  },
+  'INSERT OR REPLACE of a row that is there': (bench) => {
+    const { free, value } = another(bench);
+    return expectUpdate(bench, () => insert(bench, 'INSERT OR REPLACE', { ...bench.row, [free]: value }), [free]);
+  },
+  'INSERT OR REPLACE that changes nothing': (bench) =>
+    expectNone(bench, () => insert(bench, 'INSERT OR REPLACE', bench.row)),
+  'INSERT OR IGNORE of a row that is there': (bench) =>
+    expectNone(bench, () => insert(bench, 'INSERT OR IGNORE', bench.row)),
+  'INSERT ... ON CONFLICT DO UPDATE': (bench) => {
+    const { free, value } = another(bench);
+    const { connection, table, row } = bench;
+    const columns = writable(table);
+    return expectUpdate(
+      bench,
+      () =>
+        connection
+          .prepare(
+            `INSERT INTO ${quoted(table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+             ON CONFLICT (${table.primaryKey.map(quoted).join(', ')}) DO UPDATE SET ${quoted(free)} = ?`,
+          )
+          .run(...columns.map((column) => row[column] ?? null), value),
+      [free],
+    );
+  },
+  'a savepoint that is rolled back': (bench) => {
+    const { free, value } = another(bench);
+    return expectNone(bench, () => {
+      bench.connection.exec('SAVEPOINT daybook_inner');
+      update(bench, 'UPDATE', { [free]: value });
+      bench.connection.exec('ROLLBACK TO daybook_inner; RELEASE daybook_inner');
+    });
+  },
+  'no entry, no change': (bench) => {
+    const { free, value } = another(bench);
+    bench.connection.exec(
+      `CREATE TEMP TRIGGER daybook_check_refuses BEFORE INSERT ON main.daybook_entries WHEN NEW.correlation_id = 'daybook check' BEGIN SELECT RAISE(IGNORE); END`,
+    );
+    const before = stored(bench);
+    try {
+      update(bench, 'UPDATE OR IGNORE', { [free]: value });
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith('daybook:')) throw error;
+    }
+    return stored(bench).json === before.json ? null : 'the row was changed, although its entry could not be recorded';
+  },
+};
+
+function freeColumn(connection: Connection, table: TableDescription, capture: Capture): TableColumn | undefined {
+  const referring = new Set(
+    connection.prepare<[string], string>('SELECT "from" FROM pragma_foreign_key_list(?)').pluck().all(table.name),
+  );
+  const candidates = table.columns.filter(
+    (column) =>
+      isFree({ table }, column) &&
+      !referring.has(column.name) &&
+      !capture.settings.ignore.includes(column.name) &&
+      !capture.settings.redact.includes(column.name) &&
+      !capture.settings.json.includes(column.name) &&
+      !looksSecret(column.name),
+  );
+  // A column without a type takes every value that a case has.
+  return (
+    candidates.find((column) => column.untyped) ??
+    candidates.find((column) => column.holds !== 'integer') ??
+    candidates[0]
+  );
+}
+
+function isFree({ table }: Pick<Bench, 'table'>, column: TableColumn): boolean {
+  return !column.generated && !table.uniqueKeys.some((key) => key.columns.some((one) => one.name === column.name));
+}
+
+function another({ free, row }: Bench): { free: string; value: Value } {
+  if (free === undefined) throw new NotTried('every column is in a key, computed, ignored or redacted');
+  return { free: free.name, value: different(row[free.name] ?? null) };
+}
+
+function different(value: Value): Value {
+  if (typeof value === 'bigint') return value < 2n ** 62n ? value + 1n : value - 1n;
+  if (typeof value === 'number') return value + 1;
+  if (typeof value === 'string') return `${value}~`;
+  return value === null ? 'daybook' : Buffer.concat([value, Buffer.from([0])]);
+}
+
+/** Another primary key; a part of it is enough. */
+function newKey(bench: Bench): Record<string, Value> {
+  const { table, connection } = bench;
+  const last = table.primaryKey.at(-1) ?? '';
+  const value = bench.row[last] ?? null;
+  if (typeof value !== 'bigint') return { [last]: different(value) };
+  const greatest = connection
+    .prepare<[], bigint | null>(`SELECT max(${quoted(last)}) FROM ${quoted(table.name)}`)
+    .safeIntegers()
+    .pluck()
+    .get();
+  return { [last]: typeof greatest === 'bigint' ? greatest + 1n : 1n };
+}
+
+function newUniques({ table, row }: Bench): Record<string, Value> {
+  const columns = table.uniqueKeys.flatMap((key) => key.columns.map((column) => column.name));
+  return Object.fromEntries(
+    columns
+      .filter((column) => !table.primaryKey.includes(column) && row[column] !== null)
+      .map((column) => [column, different(row[column] ?? null)]),
+  );
+}
+
+function writable(table: TableDescription): string[] {
+  return table.columns.filter((column) => !column.generated).map((column) => column.name);
+}
+
+function keyCondition({ table }: Bench): string {
+  return table.primaryKey.map((name) => `${quoted(name)} IS ?`).join(' AND ');
+}
+
+function keyOf({ table, row }: Bench): Value[] {
+  return table.primaryKey.map((name) => row[name] ?? null);
+}
+
+function update(bench: Bench, verb: string, values: Readonly<Record<string, Value>>): void {
+  const sets = Object.keys(values).map((name) => `${quoted(name)} = ?`);
+  bench.connection
+    .prepare(`${verb} ${quoted(bench.table.name)} SET ${sets.join(', ')} WHERE ${keyCondition(bench)}`)
+    .run(...Object.values(values), ...keyOf(bench));
+}
+
+function removeRow(bench: Bench): void {
+  bench.connection.prepare(`DELETE FROM ${quoted(bench.table.name)} WHERE ${keyCondition(bench)}`).run(...keyOf(bench));
+}
+
+function insert(bench: Bench, verb: string, row: Readonly<Record<string, Value>>): void {
+  const columns = writable(bench.table);
+  bench.connection
+    .prepare(
+      `${verb} INTO ${quoted(bench.table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    )
+    .run(...columns.map((column) => row[column] ?? null));
+}
+
+/** The entries of this type that the work makes. */
+function recordedBy({ connection, capture }: Bench, work: () => void): Recorded[] {
+  const last = connection.prepare<[], number | null>('SELECT max(seq) FROM daybook_entries').pluck().get() ?? 0;
+  work();
+  return connection
+    .prepare<[number, string], Recorded>(
+      `SELECT action, entity_id, old_values, new_values, changed_fields, actor || coalesce(correlation_id, '') AS context
+       FROM daybook_entries WHERE seq > ? AND entity_type = ? ORDER BY seq`,
+    )
+    .all(last, capture.settings.entityType);
+}
+
+function ofType(entry: Recorded, id: string): boolean {
+  return entry.entity_id === id;
+}
+
+/** The row as the table has it now, as an entry would. */
+function stored(bench: Bench): { id: string; json: string | undefined } {
+  const { connection, table, capture } = bench;
+  const found = connection
+    .prepare<Value[], { id: string; json: string }>(
+      `SELECT ${identityOf(table, 't')} AS id, ${rowJson(table, capture.settings, 't')} AS json FROM ${quoted(table.name)} AS t WHERE ${keyCondition(bench)}`,
+    )
+    .get(...keyOf(bench));
+  return { id: found?.id ?? '', json: found?.json };
+}
+
+function expectUpdate(bench: Bench, work: () => void, fields: readonly string[]): string | null {
+  const before = stored(bench);
+  const entries = recordedBy(bench, work);
+  const after = stored(bench);
+  const [entry] = entries;
+  if (entries.length !== 1 || entry?.action !== 'update') return `expected one update, found ${said(entries)}`;
+  if (entry.old_values !== before.json)
+    return `the old values are ${entry.old_values ?? 'null'}, and the row was ${before.json ?? 'not there'}`;
+  if (entry.new_values !== after.json)
+    return `the new values are ${entry.new_values ?? 'null'}, and the row is ${after.json ?? 'not there'}`;
+  if (entry.changed_fields !== JSON.stringify(fields))
+    return `the changed fields are ${entry.changed_fields ?? 'null'}, and should be ${JSON.stringify(fields)}`;
+  return entry.context === 'daybookdaybook check' ? null : 'the entry does not say who made the change';
+}
+
+function expectNone(bench: Bench, work: () => void): string | null {
+  const entries = recordedBy(bench, work);
+  return entries.length === 0 ? null : `expected no entry, found ${said(entries)}`;
+}
+
+function said(entries: readonly Recorded[]): string {
+  return entries.length === 0 ? 'none' : entries.map((entry) => `${entry.action} of ${entry.entity_id}`).join(', ');
+}
+
+/** Tries every case on these captures, in a transaction that leaves no trace. */
+export function checkCaptures(connection: Connection, captures: readonly Capture[]): CheckedCase[] {
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    return captures.flatMap((capture) => checkCapture(connection, capture));
+  } finally {
+    clearContext(connection);
+    connection.exec('ROLLBACK');
+  }
+}
