@@ -63,6 +63,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     ]),
     trigger('AFTER UPDATE', `${differs} OR ${uniqueDiffers}`, [
       ...parts.actorRequired('NEW'),
+      parts.settleOverrun,
       parts.settleGone('NULL'),
       ...parts.recordUpdate,
       parts.clearNotes,
@@ -280,6 +281,8 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         : [],
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
     settleGone: (newId: string): string => `UPDATE daybook_replaced SET action = 'delete' WHERE ${gone(newId)}`,
+    /** A row that moved to the key of another stands in its place: that one is gone, though its key is there. */
+    settleOverrun: `UPDATE daybook_replaced SET action = 'delete' WHERE table_name = ${name} AND entity_id IS ${identity('NEW')} AND NOT (${sameKey})`,
     settleReplaced: `UPDATE daybook_replaced SET changed_fields = ${changedSince} WHERE table_name = ${name} AND entity_id IS ${identity('NEW')}`,
     recordInsert: [
       entry({
