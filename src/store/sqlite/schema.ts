@@ -153,7 +153,7 @@ END;
 /**
  * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
- * leaves one behind can commit. `used` is a Julian day, for the databases where they are off.
+ * leaves one behind can commit. Its key is INT, as INTEGER would make it the rowid, which knows no default. `used` is a Julian day, for the databases where they are off.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
@@ -178,7 +178,7 @@ CREATE TABLE daybook_never (
   never INTEGER PRIMARY KEY CHECK (never = 0 AND never = 1)
 ) STRICT;
 CREATE TABLE daybook_context (
-  context INTEGER NOT NULL PRIMARY KEY DEFAULT 1 CHECK (context = 1),
+  context INT NOT NULL PRIMARY KEY DEFAULT 1 CHECK (context = 1),
   actor TEXT NOT NULL CHECK (actor <> '' AND ${clean('actor')}),
   actor_type TEXT NOT NULL DEFAULT 'user' CHECK (actor_type <> '' AND ${clean('actor_type')}),
   correlation_id TEXT CHECK (${clean('correlation_id')}),
