@@ -121,5 +121,7 @@ function uniqueKeys(
       }),
     };
   });
-  return rowid === null ? keys : [{ isRowid: true, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+  return rowid === null
+    ? keys
+    : [{ isRowid: true, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
 }
