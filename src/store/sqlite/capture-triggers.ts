@@ -124,18 +124,19 @@ export function identityOf(table: TableDescription, prefix: string): string {
 }
 
 /**
- * A value for a JSON object. JSON has no bytes and no infinities; a real gets 17 digits, which are enough for any, or
- * where SQLite would not read the same back from them, 26. A number of up to six places and fifteen digits needs no
- * care: what JSON functions write of it is read back as the same.
+ * A value for a JSON object. JSON has no bytes and no infinities. A real of up to six places and fifteen digits needs no
+ * care: what JSON functions write of it is read back as the same. Others get 17 digits, which are enough for any, as long
+ * as SQLite's digits are right: far from 1, those of older releases are not, so such a real is brought near to it by a
+ * power of two, which loses nothing, and that is written behind the digits.
  *
- * There are no subqueries in it: each would take registers of its own, and SQLite sets up all registers of a trigger
- * whenever it fires.
+ * SQLite sets up all registers of a trigger whenever it fires, so what stands here for each column is kept small.
  */
 function encoded(column: TableColumn, value: string): string {
   const bytes = `json_object('$blob', lower(hex(${value})))`;
   if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${value})`;
   if (column.holds !== 'anything') return value;
-  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', printf('%!.26g', ${value})) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
+  const scaled = `(SELECT printf('%!.17g', ${value} / value) || 'p' || exponent FROM daybook_powers_of_two WHERE value <= abs(${value}) OR exponent = -1020 ORDER BY exponent DESC LIMIT 1)`;
+  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', ${scaled}) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
 }
 
 function columnOf(table: TableDescription, name: string): TableColumn {

@@ -46,16 +46,16 @@ function numberOf(text: string): SqlValue | undefined {
   return integer >= LEAST_INTEGER && integer <= GREATEST_INTEGER ? integer : undefined;
 }
 
-/** `inf`, `-inf`, or a whole number and a power of two. */
+/** `inf`, `-inf`, or a number and the power of two that it is times. */
 function exactReal(text: string): number | undefined {
   if (text === 'inf') return Infinity;
   if (text === '-inf') return -Infinity;
-  const parts = /^(?<whole>-?\d{1,16})p(?<exponent>-?\d{1,4})$/.exec(text)?.groups;
+  const parts = /^(?<digits>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)p(?<exponent>-?\d{1,4})$/.exec(text)?.groups;
   if (parts === undefined) return undefined;
   // In two steps: a power of two may be beyond what a number holds where the product is not.
   const exponent = Number(parts['exponent']);
   const half = Math.trunc(exponent / 2);
-  return Number(parts['whole']) * 2 ** half * 2 ** (exponent - half);
+  return Number(parts['digits']) * 2 ** half * 2 ** (exponent - half);
 }
 
 /** Whether two values are the same to the last digit, and of one type: 1 is not 1.0. */

@@ -204,6 +204,18 @@ CREATE TABLE daybook_replaced (
   action TEXT,
   changed_fields TEXT
 ) STRICT;
+CREATE TABLE daybook_powers_of_two (
+  exponent INTEGER PRIMARY KEY,
+  value REAL NOT NULL
+) STRICT;
+INSERT INTO daybook_powers_of_two (exponent, value)
+WITH RECURSIVE
+  up (exponent, value) AS (
+    SELECT 0, 1.0 UNION ALL SELECT exponent + 60, value * 1152921504606846976.0 FROM up WHERE exponent < 960),
+  down (exponent, value) AS (
+    SELECT -60, 1.0 / 1152921504606846976.0
+    UNION ALL SELECT exponent - 60, value / 1152921504606846976.0 FROM down WHERE exponent > -1020)
+SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
 CREATE TRIGGER daybook_replaced_settle AFTER UPDATE OF action ON daybook_replaced
 BEGIN
   INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
