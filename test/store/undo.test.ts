@@ -395,6 +395,8 @@ describe('a change of the key', () => {
     const [by] = await run("UPDATE t SET name = 'Cleo'");
     expect(conflictsOf(await undo(seq))).toEqual([[seq, 'name', 'changed', by]]);
     await run("INSERT INTO t VALUES (1, 'other', NULL)");
+    // What a forced undo would break is no news beside a conflict.
+    expect(conflictsOf(await undo(seq))).toEqual([[seq, 'name', 'changed', by]]);
     await expect(undo(seq, { force: true })).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringContaining('UNIQUE'),
