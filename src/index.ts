@@ -7,6 +7,14 @@
  * for await (const page of history(store, request, { as: 'entries' })) console.log(page);
  * await store.close();
  */
+export type {
+  Capture,
+  CaptureChange,
+  CaptureRequest,
+  CaptureSettings,
+  CaptureSpan,
+  CheckedCase,
+} from './core/capture.js';
 export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
 export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
 export { DaybookError } from './core/errors.js';
@@ -34,5 +42,5 @@ export type { Status } from './operations/status.js';
 export { undo } from './operations/undo.js';
 export type { UndoOptions } from './operations/undo.js';
 
-export { entryOf, initializeTrail, openTrail, recordIn } from './library.js';
-export type { EntryFields, OpenConnection, TrailOptions } from './library.js';
+export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
+export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';

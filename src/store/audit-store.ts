@@ -273,13 +273,13 @@ export interface AuditStore {
    * kind `missing`.
    */
   refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
-  /** Throws kind `missing` for a table that is not captured. */
+  /** Where a table is not captured, nothing changes. Throws kind `missing` where there is no such table. */
+  removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /**
    * Undoes captured changes, all in one transaction, the last one first; where there are conflicts and no force,
    * nothing. Throws kind `refused` for an entry that cannot be undone, and where the database forbids it.
    */
   undo(request: UndoRequest): Promise<UndoOutcome>;
-  removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
   checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
   /** The actor of a context that a transaction left behind, or null. */

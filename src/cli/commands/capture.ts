@@ -235,8 +235,8 @@ function addRemove(group: Command, context: Context): void {
       }
       await withStore(context, globals, 'write', async (store) => {
         const asked = options.all === true ? (await store.captures()).map(({ table }) => table) : tables;
-        for (const { table } of await store.removeCaptures(asked, globals.actor)) {
-          await note(context, globals, `${table} is no longer captured`);
+        for (const { table, changed } of await store.removeCaptures(asked, globals.actor)) {
+          await note(context, globals, changed ? `${table} is no longer captured` : `${table} is not captured`);
         }
       });
     });

@@ -45,28 +45,31 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     };
   };
   const { differs, uniqueDiffers } = parts;
+  // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
+  const inserted = `''`;
+  const updated = `'of ' || ${parts.identity('OLD')}`;
   return [
-    trigger('BEFORE INSERT', null, [parts.clearNotes, parts.noteRivals('TRUE')]),
+    trigger('BEFORE INSERT', null, [parts.clearNotes(inserted), parts.noteRivals(inserted, 'TRUE')]),
     trigger('AFTER INSERT', null, [
       ...parts.actorRequired('NEW'),
-      parts.settleGone(parts.identity('NEW')),
+      parts.settleGone(inserted, parts.identity('NEW')),
       parts.settleReplaced,
       ...parts.recordInsert,
-      parts.clearNotes,
+      parts.clearNotes(inserted),
       parts.renewContext,
     ]),
     trigger('BEFORE UPDATE', uniqueDiffers, [
-      parts.clearNotes,
+      parts.clearNotes(updated),
       parts.noteRivals(
+        updated,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
     ]),
     trigger('AFTER UPDATE', `${differs} OR ${uniqueDiffers}`, [
       ...parts.actorRequired('NEW'),
-      parts.settleOverrun,
-      parts.settleGone('NULL'),
+      parts.settleGone(updated, 'NULL', uniqueDiffers),
       ...parts.recordUpdate,
-      parts.clearNotes,
+      parts.clearNotes(updated),
       parts.renewContext,
     ]),
     trigger('AFTER DELETE', null, [
@@ -229,7 +232,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actor: actorOf(prefix),
   });
 
-  const notes = `daybook_replaced WHERE table_name = ${name}`;
+  const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
   // Without its plus, NEW would have the affinity of the column and not the value that will be stored. A binary index on
   // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
   const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
@@ -237,15 +240,21 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const rival = table.uniqueKeys.map((key) => `(${key.columns.map(sameAs).join(' AND ')})`).join(' OR ');
   // An UPDATE within a trigger must not call its table by another name: SQLite understands that when the trigger runs, and
   // not when it looks through all triggers for an ALTER TABLE of anything.
-  /** Of notes, what has gone; what only looked like a rival, as beside a partial index, is still there. */
-  const there = table.primaryKey
-    .map(
-      (key) =>
-        `t.${quoted(key)} = json_extract(daybook_replaced.compared, '$[${all.findIndex((one) => one.name === key)}]')`,
-    )
-    .join(' AND ');
-  const gone = (newId: string): string =>
-    `daybook_replaced.table_name = ${name} AND daybook_replaced.entity_id IS NOT ${newId} AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there})`;
+  const inNote = (key: string): string => `'$[${all.findIndex((one) => one.name === key)}]'`;
+  /**
+   * Which row of the table a note is still about. Where the row that was written has a whole unique key in common with
+   * another one, that has gone: only one of a partial index may have stayed, and -1, which a new rowid is at first.
+   */
+  const there = table.uniqueKeys.some((key) => key.isRowid)
+    ? table.primaryKey
+        .map((key) => `t.${quoted(key)} = json_extract(daybook_replaced.compared, ${inNote(key)})`)
+        .join(' AND ')
+    : table.uniqueKeys.some((key) => key.partial)
+      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${quoted(key)}`)}) IS (daybook_replaced.compared -> ${inNote(key)})`).join(' AND ')}`
+      : null;
+  const isNew = table.primaryKey.map((key) => `t.${quoted(key)} IS NEW.${quoted(key)} COLLATE BINARY`).join(' AND ');
+  const gone = (write: string, newId: string): string =>
+    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
@@ -268,10 +277,10 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     identity,
     differs,
     uniqueDiffers,
-    clearNotes: `DELETE FROM ${notes}`,
-    noteRivals: (others: string): string =>
-      `INSERT INTO daybook_replaced (table_name, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
-  SELECT ${name}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
+    clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
+    noteRivals: (write: string, others: string): string =>
+      `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
+  SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
   FROM ${quoted(table.name)} AS t WHERE (${rival}) AND ${others}`,
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
@@ -280,10 +289,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
           ]
         : [],
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
-    settleGone: (newId: string): string => `UPDATE daybook_replaced SET action = 'delete' WHERE ${gone(newId)}`,
-    /** A row that moved to the key of another stands in its place: that one is gone, though its key is there. */
-    settleOverrun: `UPDATE daybook_replaced SET action = 'delete' WHERE table_name = ${name} AND entity_id IS ${identity('NEW')} AND NOT (${sameKey})`,
-    settleReplaced: `UPDATE daybook_replaced SET changed_fields = ${changedSince} WHERE table_name = ${name} AND entity_id IS ${identity('NEW')}`,
+    settleGone: (write: string, newId: string, noted = 'TRUE'): string =>
+      `UPDATE daybook_replaced SET action = 'delete' WHERE ${gone(write, newId)} AND (${noted})`,
+    settleReplaced: `UPDATE daybook_replaced SET changed_fields = ${changedSince} WHERE table_name = ${name} AND written = '' AND entity_id IS ${identity('NEW')}`,
     recordInsert: [
       entry({
         action: `iif(n.table_name IS NULL, 'create', 'update')`,
@@ -292,10 +300,10 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         before: 'n.old_values',
         after: row('NEW'),
         changed: 'n.changed_fields',
-        from: `(SELECT 1) LEFT JOIN daybook_replaced AS n ON n.table_name = ${name} AND n.entity_id IS ${identity('NEW')}`,
+        from: `(SELECT 1) LEFT JOIN daybook_replaced AS n ON n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')}`,
         where: `n.changed_fields IS NOT '[]'`,
       }),
-      `SELECT ${refuse} WHERE changes() <> 1 AND NOT EXISTS (SELECT 1 FROM ${notes} AND changed_fields = '[]')`,
+      `SELECT ${refuse} WHERE changes() <> 1 AND NOT EXISTS (SELECT 1 FROM ${notesOf(`''`)} AND changed_fields = '[]')`,
     ],
     /** Another key makes two entries of one row: what it was, gone, and what it is, come. */
     recordUpdate: [

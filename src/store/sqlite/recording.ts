@@ -17,8 +17,11 @@ function insertOf(columns: readonly string[]): string {
 
 /** Inserts entries one after the other into the transaction that is open. The schema gives an id to those without. */
 export function inserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
-  const withId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS));
-  const withoutId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS.slice(1)));
+  // An application's own connection may give whole numbers as bigint.
+  const prepared = (columns: readonly string[]) =>
+    connection.prepare<unknown[], Recorded>(insertOf(columns)).safeIntegers(false);
+  const withId = prepared(COLUMNS);
+  const withoutId = prepared(COLUMNS.slice(1));
   return (entry) => {
     const values = COLUMNS.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column]));
     const recorded = entry.id === null ? withoutId.get(...values.slice(1)) : withId.get(...values);

@@ -153,7 +153,8 @@ END;
 /**
  * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
- * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. A change of a key is two
+ * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
+ * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
  * entries, of which the second takes back `reverts_created`, where that is given.
  */
 const CAPTURE = `
@@ -191,6 +192,7 @@ CREATE TABLE daybook_context (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE daybook_replaced (
   table_name TEXT NOT NULL,
+  written TEXT NOT NULL,
   entity_type TEXT NOT NULL,
   entity_id TEXT,
   entity_name TEXT,

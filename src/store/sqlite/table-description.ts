@@ -12,6 +12,9 @@ export interface TableColumn {
 
 /** A key of which no two rows have the same. */
 interface UniqueKey {
+  readonly isRowid: boolean;
+  /** Whether it is one of some rows alone. */
+  readonly partial: boolean;
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
 }
 
@@ -62,8 +65,9 @@ export function describeTable(connection: Connection, asked: string): TableDescr
     .all(name);
   const key = rows.filter((row) => row.pk > 0).toSorted((one, other) => one.pk - other.pk);
   if (key.length === 0) throw refuse('it has no primary key, so nothing says which row an entry is about');
-  // The column that is the rowid: any other type name, INT among them, does not make one.
-  const rowid = found.wr === 0 && key.length === 1 && key[0]?.type.toUpperCase() === 'INTEGER' ? key[0].name : null;
+  // The column that is the rowid has no index: any other type name, INT among them, makes one, as PRIMARY KEY DESC does.
+  const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(name) !== undefined;
+  const rowid = found.wr === 0 && !indexed ? (key[0]?.name ?? null) : null;
   return {
     name,
     withoutRowid: found.wr === 1,
@@ -105,16 +109,19 @@ function uniqueKeys(
   refuse: (reason: string) => DaybookError,
 ): UniqueKey[] {
   const indexes = connection
-    .prepare<[string], string>(`SELECT name FROM pragma_index_list(?) WHERE "unique" = 1 ORDER BY seq`)
-    .pluck()
+    .prepare<[string], { index: string; partial: number }>(
+      `SELECT name AS "index", partial FROM pragma_index_list(?) WHERE "unique" = 1 ORDER BY seq`,
+    )
     .all(table);
-  const keys = indexes.map((index) => {
+  const keys = indexes.map(({ index, partial }) => {
     const columns = connection
       .prepare<[string], { cid: number; name: string | null; collation: string }>(
         'SELECT cid, name, coll AS collation FROM pragma_index_xinfo(?) WHERE key = 1 ORDER BY seqno',
       )
       .all(index);
     return {
+      isRowid: false,
+      partial: partial === 1,
       columns: columns.map(({ name, collation }) => {
         if (name === null) {
           throw refuse(
@@ -125,5 +132,7 @@ function uniqueKeys(
       }),
     };
   });
-  return rowid === null ? keys : [{ columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+  return rowid === null
+    ? keys
+    : [{ isRowid: true, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
 }
