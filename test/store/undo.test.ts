@@ -8,6 +8,8 @@ import type { CaptureRequest } from '../../src/core/capture.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { UndoOutcome, UndoRequest } from '../../src/core/undo.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
+import { valueLiteral } from '../../src/store/sqlite/captured-values.js';
+import type { SqlValue } from '../../src/store/sqlite/captured-values.js';
 import { ACTOR, readAll, recordAll, sqliteTrail } from './trail.js';
 
 const PLAIN: CaptureRequest = {
@@ -273,6 +275,25 @@ describe('values come back exactly', () => {
     for (const seq of seqs.toReversed()) expect(await undo(seq)).toMatchObject({ applied: true });
     expect([rows(), rows('u')]).toEqual(before);
   });
+});
+
+test('a text that is not UTF-8 is refused: it would come back as another', async () => {
+  const { run, undo } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+  await run("INSERT INTO t VALUES (1, CAST(x'41ff' AS TEXT))");
+  const [seq = 0] = await run("UPDATE t SET v = 'x'");
+  const refused = { kind: 'refused', message: expect.stringContaining('not UTF-8') };
+  await expect(undo(seq)).rejects.toMatchObject(refused);
+});
+
+test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('every literal is its value, in a database of %s', (encoding) => {
+  const connection = new Database(':memory:');
+  connection.pragma(`encoding = '${encoding}'`);
+  for (const value of VALUES as readonly SqlValue[]) {
+    const literal = valueLiteral(value, encoding);
+    expect(literal).not.toMatch(/[\r\u202e\u200d]/u);
+    expect(connection.prepare(`SELECT ${literal}`).pluck().safeIntegers().get()).toEqual(value);
+  }
+  connection.close();
 });
 
 describe('tables', () => {
