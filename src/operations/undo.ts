@@ -15,7 +15,11 @@ export interface UndoOptions {
 
 /**
  * Undoes one captured change, by its seq or id, or all that match a filter, in one transaction. The entries that come of
- * a set have a correlation id of their own, so that they can be undone together as well.
+ * a set have a correlation id of their own, so that they can be undone together as well. Where there are conflicts and no
+ * force, nothing is done, and they are in the outcome.
+ *
+ * @example
+ * const { applied, conflicts } = await undo(store, '1042', actor, { reason: 'wrong address' });
  */
 export async function undo(
   store: AuditStore,

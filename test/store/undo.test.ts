@@ -8,6 +8,8 @@ import type { CaptureRequest } from '../../src/core/capture.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { UndoOutcome, UndoRequest } from '../../src/core/undo.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
+import { valueLiteral } from '../../src/store/sqlite/captured-values.js';
+import type { SqlValue } from '../../src/store/sqlite/captured-values.js';
 import { ACTOR, readAll, recordAll, sqliteTrail } from './trail.js';
 
 const PLAIN: CaptureRequest = {
@@ -275,6 +277,25 @@ describe('values come back exactly', () => {
   });
 });
 
+test('a text that is not UTF-8 is refused: it would come back as another', async () => {
+  const { run, undo } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+  await run("INSERT INTO t VALUES (1, CAST(x'41ff' AS TEXT))");
+  const [seq = 0] = await run("UPDATE t SET v = 'x'");
+  const refused = { kind: 'refused', message: expect.stringContaining('not UTF-8') };
+  await expect(undo(seq)).rejects.toMatchObject(refused);
+});
+
+test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('every literal is its value, in a database of %s', (encoding) => {
+  const connection = new Database(':memory:');
+  connection.pragma(`encoding = '${encoding}'`);
+  for (const value of VALUES as readonly SqlValue[]) {
+    const literal = valueLiteral(value, encoding);
+    expect(literal).not.toMatch(/[\r\u202e\u200d]/u);
+    expect(connection.prepare(`SELECT ${literal}`).pluck().safeIntegers().get()).toEqual(value);
+  }
+  connection.close();
+});
+
 describe('tables', () => {
   test.each([
     ['a composite key', 'CREATE TABLE t (a, b TEXT, v, PRIMARY KEY (b, a))'],
@@ -395,6 +416,8 @@ describe('a change of the key', () => {
     const [by] = await run("UPDATE t SET name = 'Cleo'");
     expect(conflictsOf(await undo(seq))).toEqual([[seq, 'name', 'changed', by]]);
     await run("INSERT INTO t VALUES (1, 'other', NULL)");
+    // What a forced undo would break is no news beside a conflict.
+    expect(conflictsOf(await undo(seq))).toEqual([[seq, 'name', 'changed', by]]);
     await expect(undo(seq, { force: true })).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringContaining('UNIQUE'),
