@@ -1,6 +1,7 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
 import type { Capture, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
+import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
 /** Where an entry stands in the order of history. */
@@ -274,6 +275,11 @@ export interface AuditStore {
   refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
   /** Where a table is not captured, nothing changes. Throws kind `missing` where there is no such table. */
   removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
+  /**
+   * Undoes captured changes, all in one transaction, the last one first; where there are conflicts and no force,
+   * nothing. Throws kind `refused` for an entry that cannot be undone, and where the database forbids it.
+   */
+  undo(request: UndoRequest): Promise<UndoOutcome>;
   /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
   checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
   /** The actor of a context that a transaction left behind, or null. */

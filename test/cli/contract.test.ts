@@ -82,7 +82,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--manifest',
     ...FILTERS,
   ],
-  revert: ['--reason', '--format'],
+  revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: DOOMING,
   retention: [],

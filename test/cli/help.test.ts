@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
-import { cli, given, inTestDirectory, ok } from '../support/cli.js';
+import { capturedChange } from '../support/captured.js';
+import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
 import { run } from '../support/program.js';
 
 interface Place {
@@ -96,6 +97,7 @@ describe('each example in the help runs', () => {
     writeFileSync(inTestDirectory('after.json'), '{"level":6,"smtp":{"password":"x"}}');
     const folder = inTestDirectory('var');
     mkdirSync(folder);
+    const change = example.includes('--apply') ? await capturedChange(await trail()) : 0;
     const sql = "UPDATE users SET role = 'user'";
     writeFileSync(`${folder}/0007_split_names.sql`, sql);
     if (/^daybook (?:exec|capture)/.test(example)) {
@@ -111,6 +113,7 @@ describe('each example in the help runs', () => {
       word
         .replace(/^1042$/, '1')
         .replace(/^1043$/, '2')
+        .replace(/^2077$/, String(change))
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('$(date +%F)', '2026-03-05')

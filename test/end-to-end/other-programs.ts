@@ -23,7 +23,7 @@ interface OtherOptions {
 }
 
 /** Starts a program that is not ours. Killed after the test. */
-function startOther(command: string, args: readonly string[], options: OtherOptions = {}): OtherProgram {
+export function startOther(command: string, args: readonly string[], options: OtherOptions = {}): OtherProgram {
   const child = spawn(command, args, { cwd: options.cwd, env: options.env ?? process.env, stdio: 'pipe' });
   const out: Buffer[] = [];
   const err: Buffer[] = [];

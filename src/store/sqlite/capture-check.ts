@@ -332,7 +332,7 @@ function stored(bench: Bench): { id: string; json: string | undefined } {
 
 function expectUpdate(bench: Bench, work: () => void, fields: readonly string[]): string | null {
   const before = stored(bench);
-  const entries = recordedBy(bench, work);
+  const entries = ownEntries(bench, recordedBy(bench, work), before.id);
   const after = stored(bench);
   const [entry] = entries;
   if (entries.length !== 1 || entry?.action !== 'update') return `expected one update, found ${said(entries)}`;
@@ -346,8 +346,17 @@ function expectUpdate(bench: Bench, work: () => void, fields: readonly string[])
 }
 
 function expectNone(bench: Bench, work: () => void): string | null {
-  const entries = recordedBy(bench, work);
+  const entries = ownEntries(bench, recordedBy(bench, work), stored(bench).id);
   return entries.length === 0 ? null : `expected no entry, found ${said(entries)}`;
+}
+
+/** Without what foreign keys do to other rows of a table that refers to itself. */
+function ownEntries({ connection, table }: Bench, entries: readonly Recorded[], id: string): readonly Recorded[] {
+  const refersToItself =
+    connection
+      .prepare('SELECT 1 FROM pragma_foreign_key_list(?) WHERE "table" = ? COLLATE NOCASE')
+      .get(table.name, table.name) !== undefined;
+  return refersToItself ? entries.filter((entry) => ofType(entry, id)) : entries;
 }
 
 function said(entries: readonly Recorded[]): string {

@@ -211,6 +211,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     readonly changed: string;
     /** The metadata, where it says more than the table. */
     readonly link?: string;
+    readonly reverts?: string;
     readonly from?: string;
     readonly where?: string;
   }
@@ -218,7 +219,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const entry = (source: EntrySource): string => {
     const metadata = source.link ?? plainMetadata;
     return `INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
-  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, c.reverts
+  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
   FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON ${isLive('c.used')}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
@@ -317,6 +318,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         after: `iif(v.part <> 1, ${row('NEW')}, NULL)`,
         changed: `iif(v.part = 0, v.changed, NULL)`,
         link: `CASE v.part WHEN 1 THEN json_object('table', ${name}, 'key_changed_to', ${identity('NEW')} || '') WHEN 2 THEN json_object('table', ${name}, 'key_changed_from', ${identity('OLD')} || '') ELSE ${plainMetadata} END`,
+        reverts: `iif(v.part = 2, coalesce(c.reverts_created, c.reverts), c.reverts)`,
         // The limit keeps SQLite from writing the expression out wherever its value is used.
         from: `(SELECT column1 AS part, ${changed} AS changed FROM (VALUES (0), (1), (2)) WHERE (column1 = 0) = (${sameKey}) LIMIT 2) AS v`,
         where: `v.changed <> '[]' OR v.part > 0`,

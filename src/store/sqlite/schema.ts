@@ -154,7 +154,8 @@ END;
  * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
  * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
- * SQLite would number it, and the second context of a transaction would not replace the first.
+ * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
+ * entries, of which the second takes back `reverts_created`, where that is given.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
@@ -185,6 +186,7 @@ CREATE TABLE daybook_context (
   correlation_id TEXT CHECK (${clean('correlation_id')}),
   reason TEXT CHECK (${clean('reason')}),
   reverts TEXT CHECK (${clean('reverts')}),
+  reverts_created TEXT CHECK (${clean('reverts_created')}),
   used REAL NOT NULL DEFAULT (julianday('now')),
   left_behind INTEGER NOT NULL DEFAULT 1 REFERENCES daybook_never (never) DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;

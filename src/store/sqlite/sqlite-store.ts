@@ -32,6 +32,7 @@ import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { undoChanges } from './undo.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -84,6 +85,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
 
     captures: () => read(() => reading(connection, () => readCaptures(connection))),
+    undo: (request) => read(() => undoChanges(connection, request, settle)),
     addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
     refreshCaptures: (tables, actor) =>
       write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
