@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { transform } from 'esbuild';
+import { build } from 'esbuild';
 import { PROGRAM, temporaryDirectory } from '../support/program.js';
 import { quote, runOther } from './other-programs.js';
 import type { OtherResult } from './other-programs.js';
@@ -51,7 +51,6 @@ export async function newDesk(): Promise<Desk> {
   const directory = temporaryDirectory();
   const inDirectory = (name: string): string => path.join(directory, name);
   await mkdir(inDirectory('node_modules'));
-  await symlink(ROOT, inDirectory('node_modules/daybook'));
   await symlink(path.join(ROOT, 'node_modules/better-sqlite3'), inDirectory('node_modules/better-sqlite3'));
   const program = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(PROGRAM)} "$@"\n`;
   await writeFile(inDirectory('daybook'), program, { mode: 0o755 });
@@ -75,8 +74,8 @@ export async function newDesk(): Promise<Desk> {
     if (language === 'sh') return execute('sh', ['-e', '-c', text]);
     if (language === 'python') return execute('python3', ['-'], text);
     if (language === 'ts') {
-      const { code } = await transform(text, { loader: 'ts', format: 'esm' });
-      return execute(process.execPath, ['--input-type=module'], code);
+      await writeFile(inDirectory('page.mjs'), await withLibrary(text));
+      return execute(process.execPath, ['page.mjs']);
     }
     if (language !== 'console') throw new Error(`nobody knows how to run a block of ${language}`);
     const printed: string[] = [];
@@ -86,6 +85,20 @@ export async function newDesk(): Promise<Desk> {
     return printed.join('');
   };
   return { directory, file: inDirectory('app.db'), type, follow };
+}
+
+/** A program in TypeScript with the library, as its source is now: the tests build the program alone. */
+async function withLibrary(contents: string): Promise<string> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: ROOT, loader: 'ts' },
+    bundle: true,
+    alias: { daybook: path.join(ROOT, 'src/index.ts') },
+    external: ['better-sqlite3'],
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  });
+  return outputFiles[0]?.text ?? '';
 }
 
 /** What is printed differs from one run to the next in its times alone. */
