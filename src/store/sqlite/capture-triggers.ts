@@ -239,7 +239,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const rival = table.uniqueKeys
     .map(
       (key) =>
-        `(${key.columns.map((column) => `t.${quoted(column.name)} = +NEW.${quoted(column.name)} COLLATE ${quoted(column.collation)}`).join(' AND ')})`,
+        `(${key.columns.map((column) => `t.${quoted(column.name)} = +NEW.${quoted(column.name)}`).join(' AND ')})`,
     )
     .join(' OR ');
   const byRowid = table.uniqueKeys.some((key) => key.isRowid);
