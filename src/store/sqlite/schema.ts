@@ -204,6 +204,8 @@ CREATE TABLE daybook_replaced (
   action TEXT,
   changed_fields TEXT
 ) STRICT;
+CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
+CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
 CREATE TABLE daybook_powers_of_two (
   exponent INTEGER PRIMARY KEY,
   value REAL NOT NULL

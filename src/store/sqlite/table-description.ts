@@ -13,7 +13,7 @@ export interface TableColumn {
 /** A key of which no two rows have the same. */
 interface UniqueKey {
   readonly isRowid: boolean;
-  /** Whether it is one of some rows alone. */
+  /** Whether a row may have it in common with another one all the same: beside a partial index, or a folding collation. */
   readonly partial: boolean;
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
 }
@@ -113,6 +113,8 @@ function uniqueKeys(
       `SELECT name AS "index", partial FROM pragma_index_list(?) WHERE "unique" = 1 ORDER BY seq`,
     )
     .all(table);
+  const made = connection.prepare<[string], string>(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?`);
+  const folds = /\bcollate\b/i.test(made.pluck().get(table) ?? '');
   const keys = indexes.map(({ index, partial }) => {
     const columns = connection
       .prepare<[string], { cid: number; name: string | null; collation: string }>(
@@ -121,7 +123,7 @@ function uniqueKeys(
       .all(index);
     return {
       isRowid: false,
-      partial: partial === 1,
+      partial: partial === 1 || folds,
       columns: columns.map(({ name, collation }) => {
         if (name === null) {
           throw refuse(
