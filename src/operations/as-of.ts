@@ -7,7 +7,7 @@ import type { Clock } from '../core/period.js';
 import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { AuditStore } from '../store/audit-store.js';
-import { stateOf } from './state.js';
+import { historyOf, stateOf } from './state.js';
 import type { Moment } from './state.js';
 
 interface Entity {
@@ -53,12 +53,7 @@ async function lastChange(
   { type, id }: Entity,
   action: 'create' | 'delete',
 ): Promise<HistoryEntry | undefined> {
-  const history = await store.captureHistory(type);
-  if (history === undefined) {
-    throw new DaybookError('missing', `no table is captured as ${quoted(type)}, nor ever was`, {
-      hint: 'daybook capture list',
-    });
-  }
+  const history = await historyOf(store, type);
   const { entries } = await store.page({
     filter: {
       category: ['entity'],

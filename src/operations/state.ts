@@ -143,7 +143,7 @@ export async function* statesOf(
   }
 }
 
-async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
+export async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
   const history = await store.captureHistory(type);
   if (history !== undefined) return history;
   throw new DaybookError('missing', `no table is captured as ${JSON.stringify(type)}, nor ever was`, {
@@ -152,7 +152,7 @@ async function historyOf(store: AuditStore, type: string): Promise<CaptureHistor
 }
 
 /** An id as entries have it: the JSON array of a composite key may have been written with spaces. */
-function normalId(id: string, { capture }: CaptureHistory): string {
+export function normalId(id: string, { capture }: CaptureHistory): string {
   if (capture === null || capture.primaryKey.length < 2) return id;
   try {
     return documentText(parseDocument(id));
