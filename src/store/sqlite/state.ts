@@ -273,7 +273,7 @@ function unchangedPage(
   if (capture === undefined || capture === null) return { rows: [], next: null };
   const table = describeTable(connection, capture.table);
   const changesOf = changesReader(connection, moment);
-  const { rows, upTo, complete } = changedMeanwhile(connection, moment, { table, changesOf, size, place });
+  const { rows, upTo, complete } = changedMeanwhile(connection, moment, { table, changesOf, size: size * 8, place });
   // So many at once that they fill a page: the table comes with the next one.
   if (!complete) return { rows, next: { ...place, upTo } };
   const key = keyOf(table);
