@@ -89,6 +89,30 @@ _daybook_value() {
     'daybook values --search') : ;;
     'daybook values --changed') : ;;
     'daybook values --meta') : ;;
+    'daybook state --where') : ;;
+    'daybook state --at') : ;;
+    'daybook state --at-entry') : ;;
+    'daybook state --as-of') : ;;
+    'daybook state --as-of-column') : ;;
+    'daybook state --format') choices='json ndjson' ;;
+    'daybook changes --field') : ;;
+    'daybook changes --format') choices='line json ndjson csv' ;;
+    'daybook changes --category') : ;;
+    'daybook changes --action') : ;;
+    'daybook changes --severity') : ;;
+    'daybook changes --actor') : ;;
+    'daybook changes --actor-type') : ;;
+    'daybook changes --scope') : ;;
+    'daybook changes --entity') : ;;
+    'daybook changes --correlation') : ;;
+    'daybook changes --source') : ;;
+    'daybook changes --not') : ;;
+    'daybook changes --since') : ;;
+    'daybook changes --until') : ;;
+    'daybook changes --in') : ;;
+    'daybook changes --search') : ;;
+    'daybook changes --changed') : ;;
+    'daybook changes --meta') : ;;
     'daybook export --format') choices='csv json ndjson' ;;
     'daybook export -o' | 'daybook export --output') files=1 ;;
     'daybook export --columns') : ;;
@@ -222,6 +246,8 @@ _daybook() {
       'daybook show') path='daybook show' ;;
       'daybook count') path='daybook count' ;;
       'daybook values') path='daybook values' ;;
+      'daybook state') path='daybook state' ;;
+      'daybook changes') path='daybook changes' ;;
       'daybook export') path='daybook export' ;;
       'daybook revert') path='daybook revert' ;;
       'daybook prune') path='daybook prune' ;;
@@ -246,14 +272,16 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values export revert prune clear retention status backup capture exec completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture exec completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --states --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook show') options='--around --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook state') options='--where --at --at-entry --as-of --as-of-column --format --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

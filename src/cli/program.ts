@@ -43,6 +43,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'list the distinct values of a field, most frequent first',
     load: async () => (await import('./commands/values.js')).addValues,
   },
+  state: {
+    description: 'what a captured row, or every row of a table, was at a moment',
+    load: async () => (await import('./commands/state.js')).addState,
+  },
+  changes: {
+    description: 'every change of one field: when, who, from what to what',
+    load: async () => (await import('./commands/changes.js')).addChanges,
+  },
   export: {
     description: 'write entries to a file or a pipe, oldest first',
     load: async () => (await import('./commands/export.js')).addExport,

@@ -40,6 +40,19 @@ export interface Capture {
   readonly problem: string | null;
 }
 
+/** Whether changes may go unseen for what is wrong with a capture: triggers that run before ours only change the order. */
+export function losesChanges(problem: string | null): boolean {
+  return problem !== null && !problem.startsWith('has triggers that were made after');
+}
+
+/** What the trail knows of the tables that were captured as one entity type: the last one of them, and every span. */
+export interface CaptureHistory {
+  readonly table: string;
+  /** Null where no table is captured as this type any more. */
+  readonly capture: Omit<Capture, 'spans'> | null;
+  readonly spans: readonly CaptureSpan[];
+}
+
 /** What came of a change to the capture of a table. */
 export interface CaptureChange {
   readonly table: string;

@@ -66,7 +66,7 @@ function holds(match: MetadataMatch, metadata: JsonDocument): boolean {
 }
 
 /** A string is itself, a number its digits as written, anything else its JSON text. */
-function comparedText(value: JsonDocument): string {
+export function comparedText(value: JsonDocument): string {
   if (typeof value === 'string') return value;
   return isLosslessNumber(value) ? value.value : documentText(value);
 }

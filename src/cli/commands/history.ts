@@ -24,6 +24,7 @@ interface Options extends FilterOptions {
   readonly format?: FormatName;
   readonly columns?: string;
   readonly follow?: true;
+  readonly states?: true;
   readonly explain?: true;
   readonly pager: boolean;
 }
@@ -54,6 +55,7 @@ export function addHistory(program: Command, context: Context): void {
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
+    .option('--states', 'what a captured entity was after each change, oldest first')
     .option('--explain', 'show the SQL and how SQLite runs it')
     .option('--no-pager', 'do not page long output')
     .action(async (entity: string | undefined, options: Options, self: Command) => {
@@ -68,6 +70,11 @@ export function addHistory(program: Command, context: Context): void {
       };
       const columns = readColumns(options.columns, HISTORY_FIELDS);
       if (options.follow === true) checkFollow(options);
+      if (options.states === true) {
+        const { showStates } = await import('../states.js');
+        const limit = self.getOptionValueSource('limit') === 'default' ? Infinity : options.limit;
+        return showStates(entity, options, { filter: asked.filter, limit, globals, context });
+      }
       await withStore(context, globals, 'read', async (store) => {
         if (options.explain === true) return explain(store, request, context);
         if (options.follow === true) return followOn(store, request, { options, columns, globals, context });

@@ -1,5 +1,12 @@
-import { looksSecret } from '../../core/capture.js';
-import type { Capture, CaptureChange, CaptureRequest, CaptureSettings, CaptureSpan } from '../../core/capture.js';
+import { looksSecret, losesChanges } from '../../core/capture.js';
+import type {
+  Capture,
+  CaptureChange,
+  CaptureHistory,
+  CaptureRequest,
+  CaptureSettings,
+  CaptureSpan,
+} from '../../core/capture.js';
 import { newEntry } from '../../core/entry.js';
 import type { Actor, JsonText } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
@@ -23,6 +30,37 @@ interface CaptureRow {
   primary_key: string;
 }
 
+function toInstalled(row: CaptureRow): Installed {
+  return {
+    table: row.table_name,
+    settings: JSON.parse(row.settings) as CaptureSettings,
+    columns: JSON.parse(row.columns) as string[],
+    primaryKey: JSON.parse(row.primary_key) as string[],
+  };
+}
+
+/** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
+export function readCaptureHistory(connection: Connection, entityType: string): CaptureHistory | undefined {
+  const row = connection
+    .prepare<[string], CaptureRow>(
+      'SELECT table_name, settings, columns, primary_key FROM daybook_captures WHERE entity_type = ?',
+    )
+    .get(entityType);
+  const installed = row && toInstalled(row);
+  const table =
+    installed?.table ??
+    connection
+      .prepare<[string], string>(
+        'SELECT table_name FROM daybook_capture_spans WHERE entity_type = ? ORDER BY span DESC LIMIT 1',
+      )
+      .pluck()
+      .get(entityType);
+  if (table === undefined) return undefined;
+  const capture =
+    installed === undefined ? null : Object.assign(installed, { problem: problemOf(connection, installed) });
+  return { table, capture, spans: spansOf(connection, entityType) };
+}
+
 /** Every capture by its table's name, with what is wrong with it. */
 export function readCaptures(connection: Connection): Capture[] {
   return connection
@@ -31,12 +69,7 @@ export function readCaptures(connection: Connection): Capture[] {
     )
     .all()
     .map((row) => {
-      const capture = {
-        table: row.table_name,
-        settings: JSON.parse(row.settings) as CaptureSettings,
-        columns: JSON.parse(row.columns) as string[],
-        primaryKey: JSON.parse(row.primary_key) as string[],
-      };
+      const capture = toInstalled(row);
       const spans = spansOf(connection, capture.settings.entityType);
       return Object.assign(capture, { spans, problem: problemOf(connection, capture) });
     });
@@ -210,7 +243,7 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
   if (capture.problem === null) return { table, changed: false, entry: null, redacted: [] };
   const description = describeTable(connection, table);
   const fitted = fittedSettings(description, capture);
-  const gap = !capture.problem.startsWith('has triggers that were made after');
+  const gap = losesChanges(capture.problem);
   const seq = record(
     connection,
     'capture_refresh',

@@ -1,7 +1,10 @@
+import type { CaptureSpan } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { pruneEntry } from '../../core/prune-account.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-account.js';
 import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
+import { mayHaveTaken } from '../../core/prune-reach.js';
+import type { PruneReach } from '../audit-store.js';
 import { counted, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { inserter } from './recording.js';
@@ -194,4 +197,27 @@ export function lastAccount(connection: Connection): PruneAccount | undefined {
     )
     .get();
   return row === undefined ? undefined : toAccount(row);
+}
+
+/** How far prunes may have taken captured entries of a type, or of one entity, from a span. */
+export function pruneReach(
+  connection: Connection,
+  entityType: string,
+  id: string | null,
+  span: CaptureSpan,
+): PruneReach | null {
+  const accounts = connection
+    .prepare<[number, number], { criteria: string; rules: string; ts: string; seq: number }>(
+      `SELECT criteria, rules, last_ts AS ts, last_seq AS seq FROM daybook_prunes
+       WHERE deleted > 0 AND last_seq > ? AND first_seq < ?`,
+    )
+    .all(span.sinceSeq, span.untilSeq ?? Number.MAX_SAFE_INTEGER)
+    .filter((account) => mayHaveTaken(account.criteria, JSON.parse(account.rules) as RuleCount[], entityType, id));
+  return accounts.reduce<PruneReach | null>(
+    (reach, { ts, seq }) => ({
+      ts: reach === null || ts > reach.ts ? ts : reach.ts,
+      seq: Math.max(seq, reach?.seq ?? 0),
+    }),
+    null,
+  );
 }

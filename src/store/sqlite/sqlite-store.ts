@@ -1,7 +1,15 @@
 import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { checkCaptures } from './capture-check.js';
-import { addCaptures, captureOf, namedOrAll, readCaptures, refreshCapture, removeCapture } from './captures.js';
+import {
+  addCaptures,
+  captureOf,
+  namedOrAll,
+  readCaptureHistory,
+  readCaptures,
+  refreshCapture,
+  removeCapture,
+} from './captures.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
@@ -24,6 +32,7 @@ import {
   lastAccount,
   openPrune,
   prunedSoFar,
+  pruneReach,
   renewPrune,
   settleCutOff,
 } from './prune-accounts.js';
@@ -32,6 +41,7 @@ import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { rowEvidence, tableEvidence } from './state.js';
 import { undoChanges } from './undo.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
@@ -84,6 +94,11 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     policies: () => read(() => readPolicies(connection)),
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
 
+    captureHistory: (type) => read(() => reading(connection, () => readCaptureHistory(connection, type))),
+    rowEvidence: (moment, id, live) => read(() => reading(connection, () => rowEvidence(connection, moment, id, live))),
+    tableEvidence: (moment, live, place, size) =>
+      read(() => reading(connection, () => tableEvidence(connection, moment, { live, place, size }))),
+    pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
     captures: () => read(() => reading(connection, () => readCaptures(connection))),
     undo: (request) => read(() => undoChanges(connection, request, settle)),
     addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),

@@ -1,0 +1,50 @@
+import type { JsonText } from './entry.js';
+import type { Conditions, Filter } from './filter.js';
+import type { RuleCount } from './prune-account.js';
+
+/** What every entry of capture has in common. */
+const ACTIONS = ['create', 'update', 'delete'];
+
+/**
+ * Whether a prune may have taken captured entries of a type, or of one entity, by the criteria of its account and by
+ * what its rules took. In doubt it may have.
+ */
+export function mayHaveTaken(
+  criteria: JsonText,
+  rules: readonly RuleCount[],
+  entityType: string,
+  id: string | null,
+): boolean {
+  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
+  if (!Array.isArray(asked)) return true;
+  return asked.some(({ filter = {} }, position) => rules[position]?.deleted !== 0 && mayMatch(filter, entityType, id));
+}
+
+function mayMatch(filter: Filter, entityType: string, id: string | null): boolean {
+  const { category, action, severity, source, entity } = filter;
+  const apart =
+    category?.includes('entity') === false ||
+    severity?.includes('info') === false ||
+    source !== undefined ||
+    (action !== undefined && !ACTIONS.some((one) => action.includes(one))) ||
+    (entity !== undefined &&
+      !entity.some(
+        (pattern) =>
+          (pattern.type === undefined || pattern.type === entityType) &&
+          (pattern.id === undefined || id === null || pattern.id === id),
+      ));
+  return !apart && !excludes(filter.not ?? {}, entityType, id);
+}
+
+/** Whether one condition alone keeps all of them out. */
+function excludes(not: Conditions, entityType: string, id: string | null): boolean {
+  return (
+    not.category?.includes('entity') === true ||
+    not.severity?.includes('info') === true ||
+    (not.action !== undefined && ACTIONS.every((one) => not.action?.includes(one))) ||
+    not.entity?.some(
+      (pattern) =>
+        (pattern.type === undefined || pattern.type === entityType) && (pattern.id === undefined || pattern.id === id),
+    ) === true
+  );
+}

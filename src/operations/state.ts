@@ -1,0 +1,291 @@
+import { losesChanges } from '../core/capture.js';
+import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
+import type { JsonText } from '../core/entry.js';
+import { DaybookError } from '../core/errors.js';
+import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import { comparedText } from '../core/match.js';
+import { parseTimestamp } from '../core/timestamp.js';
+import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
+
+/** What an entity was at a moment, in the shape of the contract. */
+export interface EntityState {
+  /** `type:id`, or the type alone where something is not known of all its rows. */
+  readonly entity: string;
+  readonly at: string;
+  /** Null where the trail cannot know. */
+  readonly exists: boolean | null;
+  readonly values: JsonText | null;
+  /** Of the last captured change until then; null where there was none, or it is gone. */
+  readonly seq: number | null;
+  /** From when on the trail knows. */
+  readonly known_since: string | null;
+}
+
+/** A moment as it is asked for: by time, behind an entry, or now. Times are UTC text. */
+export type Moment =
+  | { readonly kind: 'time'; readonly at: string }
+  | { readonly kind: 'entry'; readonly at: string; readonly seq: number }
+  | { readonly kind: 'now'; readonly at: string };
+
+/** Says something for people about the answer: why it is not known, or what is wrong with the capture. */
+export type Tell = (text: string) => void;
+
+/** A column and the text that it must have. */
+export interface ColumnValue {
+  readonly column: string;
+  readonly value: string;
+}
+
+/** How many rows, or entries, are read at once. */
+const PAGE = 256;
+
+/** What the trail can know of a type at a moment. */
+interface Knowledge {
+  readonly history: CaptureHistory;
+  readonly moment: Moment;
+  readonly knownSince: string | null;
+  /** How far prunes reached into the span. */
+  readonly pruned: PruneReach | null;
+  /** Whether prunes took what would be needed. */
+  readonly gone: boolean;
+  /** Whether the span has ended, so that the table tells nothing of it. */
+  readonly ended: boolean;
+  /** Whether the table itself tells of rows that did not change since. */
+  readonly live: boolean;
+}
+
+/**
+ * What one row was at a moment. Throws kind `missing` for a type of which no table was ever captured.
+ *
+ * @example await stateOf(store, { type: 'users', id: '42' }, { kind: 'time', at: '2026-03-05T12:00:00.000Z' });
+ */
+export async function stateOf(
+  store: AuditStore,
+  entity: { readonly type: string; readonly id: string },
+  moment: Moment,
+  tell: Tell = () => undefined,
+): Promise<EntityState> {
+  const history = await historyOf(store, entity.type);
+  const id = normalId(entity.id, history);
+  const told = { entity: `${entity.type}:${id}`, at: moment.at };
+  const nothing = { values: null, seq: null };
+  const span = spanAt(history.spans, moment);
+  if (span === undefined) {
+    tell(whyUnknown(history, moment));
+    return { ...told, exists: null, ...nothing, known_since: nextSince(history.spans, moment) };
+  }
+  const live = isLive(history, span);
+  const evidence = await store.rowEvidence(momentIn(entity.type, span, moment), id, live);
+  // What prunes took is asked for last: whatever the evidence lacks by then is accounted for.
+  const now = await knowledge(store, { type: entity.type, id }, span, moment);
+  const known = { ...now, live: live && now.live };
+  tellProblem(known, tell);
+  if (known.gone) {
+    tell(whyPruned(known));
+    return { ...told, exists: null, ...nothing, known_since: known.knownSince };
+  }
+  const decided = decide(evidence, known);
+  if (decided.exists === null) tell(whyUndecided(`${entity.type}:${id}`, evidence, known));
+  return { ...told, ...decided, known_since: known.knownSince };
+}
+
+/**
+ * What every row of a type was at a moment, page by page, in no order that is promised: those that existed then, those
+ * of which that is not known, and first, where it may be that rows are missing, one for the type alone. `where` names
+ * columns and the values that they must have, compared as text.
+ */
+export async function* statesOf(
+  store: AuditStore,
+  type: string,
+  asked: Moment,
+  where: readonly ColumnValue[] = [],
+  tell: Tell = () => undefined,
+): AsyncGenerator<readonly EntityState[]> {
+  const history = await historyOf(store, type);
+  const span = spanAt(history.spans, asked);
+  const told = { at: asked.at };
+  const unknown = { entity: type, ...told, exists: null, values: null, seq: null };
+  if (span === undefined) {
+    tell(whyUnknown(history, asked));
+    yield [{ ...unknown, known_since: nextSince(history.spans, asked) }];
+    return;
+  }
+  // Now is the end of the trail as it is when the walk begins, whatever comes while it goes on.
+  const moment: Moment = asked.kind === 'now' ? { kind: 'entry', at: asked.at, seq: await store.lastSeq() } : asked;
+  const before = await knowledge(store, { type, id: null }, span, moment);
+  tellProblem(before, tell);
+  if (before.gone) {
+    tell(whyPruned(before));
+    yield [{ ...unknown, known_since: before.knownSince }];
+    return;
+  }
+  if (!before.live) {
+    tell(`rows of ${type} that did not change while it was captured then are not known`);
+    yield [{ ...unknown, known_since: before.knownSince }];
+  }
+  const at = momentIn(type, span, moment);
+  for (let place: TablePlace | null = null, more = true; more; more = place !== null) {
+    const page = await store.tableEvidence(at, before.live, place, PAGE);
+    const states = page.rows.flatMap((evidence) => {
+      const decided = decide(evidence, before);
+      if (decided.exists === false || !isPicked(decided.values, where)) return [];
+      return [{ entity: `${type}:${evidence.id}`, ...told, ...decided, known_since: before.knownSince }];
+    });
+    if (states.length > 0) yield states;
+    place = page.next;
+  }
+  const after = await knowledge(store, { type, id: null }, span, moment);
+  if (after.gone || after.live !== before.live) {
+    throw new DaybookError(
+      'failed',
+      `the capture of ${type} was changed or pruned while its rows were read: try again`,
+    );
+  }
+}
+
+export async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
+  const history = await store.captureHistory(type);
+  if (history !== undefined) return history;
+  throw new DaybookError('missing', `no table is captured as ${JSON.stringify(type)}, nor ever was`, {
+    hint: 'daybook capture list',
+  });
+}
+
+/** An id as entries have it: the JSON array of a composite key may have been written with spaces. */
+export function normalId(id: string, { capture }: CaptureHistory): string {
+  if (capture === null || capture.primaryKey.length < 2) return id;
+  try {
+    return documentText(parseDocument(id));
+  } catch {
+    return id;
+  }
+}
+
+function momentIn(entityType: string, span: CaptureSpan, moment: Moment): CapturedMoment {
+  const at =
+    moment.kind === 'time'
+      ? { ms: parseTimestamp(moment.at) }
+      : { seq: moment.kind === 'entry' ? moment.seq : Number.MAX_SAFE_INTEGER };
+  return { entityType, span, at };
+}
+
+/** The span that a moment lies in: undefined before the first, in a gap, and after the last where that has ended. */
+function spanAt(spans: readonly CaptureSpan[], moment: Moment): CaptureSpan | undefined {
+  switch (moment.kind) {
+    case 'now':
+      return spans.find((span) => span.untilSeq === null);
+    case 'entry':
+      return spans.find(({ sinceSeq, untilSeq }) => sinceSeq <= moment.seq && moment.seq <= (untilSeq ?? Infinity));
+    case 'time': {
+      const latest = spans.findLast(({ sinceTs }) => sinceTs <= moment.at);
+      return latest === undefined || moment.at > (latest.untilTs ?? moment.at) ? undefined : latest;
+    }
+  }
+}
+
+/** Since when the trail knows again, after a moment of which it does not. */
+function nextSince(spans: readonly CaptureSpan[], moment: Moment): string | null {
+  const isLater = (span: CaptureSpan): boolean =>
+    moment.kind === 'time' ? span.sinceTs > moment.at : moment.kind === 'entry' && span.sinceSeq > moment.seq;
+  return spans.find(isLater)?.sinceTs ?? null;
+}
+
+/** Whether the table, as it is now, goes on from the last entries of a span. */
+function isLive({ capture }: CaptureHistory, span: CaptureSpan): boolean {
+  return span.untilSeq === null && capture !== null && !losesChanges(capture.problem);
+}
+
+async function knowledge(
+  store: AuditStore,
+  { type, id }: { readonly type: string; readonly id: string | null },
+  span: CaptureSpan,
+  moment: Moment,
+): Promise<Knowledge> {
+  const history = await historyOf(store, type);
+  const pruned = await store.pruneReach(type, id, span);
+  const gone =
+    pruned !== null &&
+    (moment.kind === 'time' ? moment.at < pruned.ts : moment.kind === 'entry' && moment.seq < pruned.seq);
+  return {
+    history,
+    moment,
+    knownSince: pruned !== null && pruned.ts > span.sinceTs ? pruned.ts : span.sinceTs,
+    pruned,
+    gone,
+    ended: span.untilSeq !== null,
+    live: isLive(history, span),
+  };
+}
+
+/** What the evidence says: the first later change holds what the row was; without one, the table or the last change does. */
+function decide({ first, last, live }: RowEvidence, known: Knowledge): Pick<EntityState, 'exists' | 'values' | 'seq'> {
+  const seq = last?.seq ?? null;
+  const is = (values: JsonText | null): Pick<EntityState, 'exists' | 'values' | 'seq'> =>
+    values === null ? { exists: false, values, seq } : { exists: true, values, seq };
+  const unknown = { exists: null, values: null, seq };
+  if (first !== null) return is(first.before);
+  if (known.live) {
+    if (known.moment.kind === 'now' || last === null) return is(live);
+    // The table and the trail disagree: the row came or went without an entry, and nobody can say when.
+    if ((live === null) !== (last.after === null)) return unknown;
+    return is(live === null || last.after === null ? live : asOfThen(live, last.after, known.history));
+  }
+  // The span has ended, and the last change within it left the row as it was to its end.
+  const isKnown = known.ended && last !== null && (known.pruned === null || known.pruned.seq < last.seq);
+  return isKnown ? is(last.after) : unknown;
+}
+
+/** A row with the columns of its last change; what was ignored since then is only in the table. */
+function asOfThen(live: JsonText, after: JsonText, { capture }: CaptureHistory): JsonText {
+  if (columnsOf(live) === columnsOf(after)) return live;
+  const now = parseDocument(live);
+  const then = parseDocument(after);
+  if (!isJsonObject(now) || !isJsonObject(then)) return after;
+  for (const column of capture?.settings.ignore ?? []) {
+    const value = now[column];
+    if (value !== undefined && Object.hasOwn(then, column)) then[column] = value;
+  }
+  return documentText(then);
+}
+
+function columnsOf(row: JsonText): string {
+  return JSON.stringify(Object.keys(JSON.parse(row) as object));
+}
+
+function isPicked(values: JsonText | null, where: readonly ColumnValue[]): boolean {
+  if (where.length === 0 || values === null) return true;
+  const row = parseDocument(values);
+  return where.every(({ column, value }) => {
+    const found = isJsonObject(row) && Object.hasOwn(row, column) ? row[column] : undefined;
+    return found !== undefined && found !== null && comparedText(found) === value;
+  });
+}
+
+function tellProblem({ history: { table, capture } }: Knowledge, tell: Tell): void {
+  if (capture === null || capture.problem === null) return;
+  tell(
+    losesChanges(capture.problem)
+      ? `${table} ${capture.problem}: what changed since then may be missing (daybook capture refresh ${table})`
+      : `${table} ${capture.problem}`,
+  );
+}
+
+function whyUnknown({ table, spans }: CaptureHistory, moment: Moment): string {
+  const isBefore = (span: CaptureSpan): boolean =>
+    moment.kind === 'entry' ? span.sinceSeq <= moment.seq : span.sinceTs <= moment.at;
+  const before = spans.findLast(isBefore);
+  const next = nextSince(spans, moment);
+  if (before === undefined) return `not known: ${table} is captured since ${next ?? '?'}`;
+  const ended = `not known: the capture of ${table} ${before.ended === 'gap' ? 'broke off after' : 'ended at'} ${before.untilTs ?? '?'}`;
+  return next === null ? ended : `${ended}, and went on at ${next}`;
+}
+
+function whyPruned({ history, knownSince }: Knowledge): string {
+  return `not known: changes of ${history.table} were pruned up to ${knownSince ?? '?'}`;
+}
+
+function whyUndecided(entity: string, { last }: RowEvidence, known: Knowledge): string {
+  if (known.live) return `not known: ${entity} was ${last?.after === null ? 'made' : 'deleted'} without an entry`;
+  if (known.ended) return `not known: ${entity} did not change while it was captured then`;
+  return `not known: ${entity} did not change since, as far as entries tell`;
+}

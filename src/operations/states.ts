@@ -1,0 +1,93 @@
+import type { HistoryEntry, JsonText } from '../core/entry.js';
+import type { Filter } from '../core/filter.js';
+import type { AuditStore, Key } from '../store/audit-store.js';
+import { historyOf, normalId, stateOf } from './state.js';
+import type { Tell } from './state.js';
+
+/** What an entity was after one captured change of it; the first may be what it was before all of them. */
+export interface ReachedState {
+  readonly entity: string;
+  readonly at: string;
+  readonly exists: boolean;
+  readonly values: JsonText | null;
+  /** Null for what it was when its capture began, as are the rest then. */
+  readonly seq: number | null;
+  readonly action: string | null;
+  readonly actor: string | null;
+  readonly correlation_id: string | null;
+}
+
+export interface StatesRequest {
+  readonly type: string;
+  readonly id: string;
+  /** Which changes. */
+  readonly filter: Filter;
+  /** Whether the filter asks for all of them: then it begins with what the entity was before. */
+  readonly all: boolean;
+  readonly now: string;
+}
+
+const PAGE = 256;
+
+/** Each state of an entity, oldest first, page by page. Throws kind `missing` for a type that was never captured. */
+export async function* statesThrough(
+  store: AuditStore,
+  request: StatesRequest,
+  tell: Tell = () => undefined,
+): AsyncGenerator<readonly ReachedState[]> {
+  const { type, all } = request;
+  const history = await historyOf(store, type);
+  const { spans, table } = history;
+  const id = normalId(request.id, history);
+  for (const span of spans.filter(({ ended }) => ended !== null)) {
+    tell(
+      `the capture of ${table} ${span.ended === 'gap' ? 'broke off after' : 'ended at'} ${span.untilTs ?? '?'}: what changed until it went on is missing`,
+    );
+  }
+  const entity = `${type}:${id}`;
+  const before = { entity, seq: null, action: null, actor: null, correlation_id: null };
+  const began = (seq: number): string => (spans.findLast(({ sinceSeq }) => sinceSeq < seq) ?? spans[0])?.sinceTs ?? '';
+  const filter: Filter = {
+    ...request.filter,
+    category: ['entity'],
+    action: ['create', 'update', 'delete'],
+    entity: [{ type, id }],
+  };
+  const upTo = await store.lastSeq();
+  let any = false;
+  for (let after: Key | undefined, more = true; more; more = after !== undefined) {
+    const page = await store.page({
+      filter,
+      order: 'oldest',
+      limit: PAGE,
+      upTo,
+      ...(after === undefined ? {} : { after }),
+    });
+    const entries = page.entries.filter(isCaptured);
+    const states = entries.map((entry) => reached(entity, entry));
+    const [first] = entries;
+    if (!any && all && first !== undefined && first.old_values !== null) {
+      states.unshift({ ...before, at: began(first.seq), exists: true, values: first.old_values });
+    }
+    any ||= states.length > 0;
+    if (states.length > 0) yield states;
+    after = page.next ?? undefined;
+  }
+  if (any || !all) return;
+  const { exists, values, known_since: since } = await stateOf(store, { type, id }, { kind: 'now', at: request.now });
+  if (exists === true) yield [{ ...before, at: since ?? request.now, exists, values }];
+}
+
+/** Not what an application recorded or imported about the same entity. */
+function isCaptured({ metadata, recorded_at: recordedAt, source }: HistoryEntry): boolean {
+  return (
+    recordedAt === null &&
+    source === null &&
+    typeof (JSON.parse(metadata) as { readonly table?: unknown }).table === 'string'
+  );
+}
+
+function reached(entity: string, entry: HistoryEntry): ReachedState {
+  const { ts: at, seq, action, actor, correlation_id, new_values: values } = entry;
+  return { entity, at, exists: values !== null, values, seq, action, actor, correlation_id };
+}

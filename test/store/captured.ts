@@ -1,0 +1,64 @@
+import type Database from 'better-sqlite3';
+import type { CaptureRequest, CaptureSpan } from '../../src/core/capture.js';
+import type { AuditStore } from '../../src/store/audit-store.js';
+import { ACTOR, sqliteTrail } from './trail.js';
+
+export const PLAIN: CaptureRequest = {
+  entityType: null,
+  scope: null,
+  actorColumn: null,
+  nameColumn: null,
+  ignore: [],
+  redact: [],
+  keep: [],
+  json: [],
+  requireActor: false,
+};
+
+export interface Captured {
+  readonly store: AuditStore;
+  /** The application beside the trail. */
+  readonly app: Database.Database;
+  /** Captures a table. */
+  capture(table: string, request?: Partial<CaptureRequest>): Promise<void>;
+  /** The current span of a type. */
+  span(type: string): Promise<CaptureSpan>;
+  /** Dates the trail anew, as if another clock had been there: each entry, and the spans with it. */
+  retime(tsOf: (seq: number) => string): void;
+  lastSeq(): number;
+}
+
+/** A trail in the database of an application, that is gone after the test. */
+export async function capturedTrail(schema: string): Promise<Captured> {
+  const { trail, store } = await sqliteTrail();
+  const app = trail.plain();
+  app.exec(schema);
+  return {
+    store,
+    app,
+    capture: async (table, request = {}) => {
+      await store.addCaptures([table], { ...PLAIN, ...request }, ACTOR);
+    },
+    span: async (type) => {
+      const span = (await store.captureHistory(type))?.spans.at(-1);
+      if (span === undefined) throw new Error(`${type} is not captured`);
+      return span;
+    },
+    retime: (tsOf) => {
+      const guard = app
+        .prepare<[], string>(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries_append_only_update'`)
+        .pluck()
+        .get();
+      app.exec('DROP TRIGGER daybook_entries_append_only_update');
+      const set = app.prepare('UPDATE daybook_entries SET ts = ? WHERE seq = ?');
+      for (const seq of app.prepare<[], number>('SELECT seq FROM daybook_entries').pluck().all()) {
+        set.run(tsOf(seq), seq);
+      }
+      app.exec(guard ?? '');
+      app.exec(`UPDATE daybook_capture_spans SET
+        since_ts = (SELECT ts FROM daybook_entries WHERE seq = since_seq),
+        until_ts = (SELECT ts FROM daybook_entries WHERE seq = until_seq)`);
+    },
+    lastSeq: () => app.prepare<[], number>('SELECT max(seq) FROM daybook_entries').pluck().get() ?? 0,
+  };
+}
