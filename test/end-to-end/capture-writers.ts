@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { startOther } from './other-programs.js';
 import { FIXTURES } from './trail.js';
@@ -12,14 +11,6 @@ export interface Writer {
   /** Runs statements, one after the other whatever their errors, and gives these; rolls back what was left open. */
   readonly run: (statements: readonly string[]) => Promise<string[]>;
   readonly stop: () => Promise<void>;
-}
-
-/** The SQLite of a program. */
-export function versionOf(name: WriterName): string {
-  if (name === 'the sqlite3 shell') return execFileSync('sqlite3', ['--version'], { encoding: 'utf8' });
-  return name === 'python'
-    ? execFileSync('python3', ['-c', 'import sqlite3; print(sqlite3.sqlite_version)'], { encoding: 'utf8' })
-    : 'our own';
 }
 
 /** Starts a program that writes to a database; killed after the test. */

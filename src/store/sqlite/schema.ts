@@ -198,6 +198,8 @@ CREATE TABLE daybook_replaced (
   compared TEXT NOT NULL,
   redacted TEXT NOT NULL
 ) STRICT;
+CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
+CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
 CREATE VIEW daybook_powers_of_two (exponent, value) AS
 WITH RECURSIVE
   up (exponent, value) AS (SELECT 0, 1.0 UNION ALL SELECT exponent + 1, value * 2 FROM up WHERE exponent < 971),
