@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createFiles } from './databases.mjs';
+import { captureInBulk, captureOneByOne } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { csvMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
 import { pages } from './rows/pages.mjs';
@@ -33,6 +34,8 @@ const ROWS = [
   pruneWait,
   filledSize,
   vacuumedSize,
+  ...captureInBulk,
+  captureOneByOne,
 ];
 
 const SIZES = [100_000, 1_000_000];

@@ -112,6 +112,22 @@ _daybook_value() {
     'daybook export --meta') : ;;
     'daybook revert --reason') : ;;
     'daybook revert --format') choices='json' ;;
+    'daybook revert --category') : ;;
+    'daybook revert --action') : ;;
+    'daybook revert --severity') : ;;
+    'daybook revert --actor') : ;;
+    'daybook revert --actor-type') : ;;
+    'daybook revert --scope') : ;;
+    'daybook revert --entity') : ;;
+    'daybook revert --correlation') : ;;
+    'daybook revert --source') : ;;
+    'daybook revert --not') : ;;
+    'daybook revert --since') : ;;
+    'daybook revert --until') : ;;
+    'daybook revert --in') : ;;
+    'daybook revert --search') : ;;
+    'daybook revert --changed') : ;;
+    'daybook revert --meta') : ;;
     'daybook prune --older-than') : ;;
     'daybook prune --before') : ;;
     'daybook prune --max-entries') : ;;
@@ -160,6 +176,22 @@ _daybook_value() {
     'daybook retention list --format') choices='json' ;;
     'daybook status --grace') : ;;
     'daybook status --format') choices='json' ;;
+    'daybook capture add --entity-type') : ;;
+    'daybook capture add --scope') : ;;
+    'daybook capture add --actor-column') : ;;
+    'daybook capture add --name-column') : ;;
+    'daybook capture add --ignore') : ;;
+    'daybook capture add --redact') : ;;
+    'daybook capture add --keep') : ;;
+    'daybook capture add --json') : ;;
+    'daybook capture list --format') choices='json' ;;
+    'daybook capture check --format') choices='json' ;;
+    'daybook exec --file') files=1 ;;
+    'daybook exec --reason') : ;;
+    'daybook exec --correlation') : ;;
+    'daybook exec --migration') : ;;
+    'daybook exec --foreign-keys') choices='on off' ;;
+    'daybook exec --format') choices='json' ;;
     *) return 1 ;;
   esac
 }
@@ -197,17 +229,24 @@ _daybook() {
       'daybook retention') path='daybook retention' ;;
       'daybook status') path='daybook status' ;;
       'daybook backup') path='daybook backup' ;;
+      'daybook capture') path='daybook capture' ;;
+      'daybook exec') path='daybook exec' ;;
       'daybook completion') path='daybook completion' ;;
       'daybook retention set') path='daybook retention set' ;;
       'daybook retention list') path='daybook retention list' ;;
       'daybook retention remove') path='daybook retention remove' ;;
+      'daybook capture add') path='daybook capture add' ;;
+      'daybook capture list') path='daybook capture list' ;;
+      'daybook capture check') path='daybook capture check' ;;
+      'daybook capture refresh') path='daybook capture refresh' ;;
+      'daybook capture remove') path='daybook capture remove' ;;
       *) ((position += 1)) ;;
     esac
   done
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values export revert prune clear retention status backup completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values export revert prune clear retention status backup capture exec completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -216,7 +255,7 @@ _daybook() {
     'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook revert') options='--reason --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook clear') options='--dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list remove' ;;
@@ -225,6 +264,13 @@ _daybook() {
     'daybook retention remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook status') options='--check --grace --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
+    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then

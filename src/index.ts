@@ -7,6 +7,14 @@
  * for await (const page of history(store, request, { as: 'entries' })) console.log(page);
  * await store.close();
  */
+export type {
+  Capture,
+  CaptureChange,
+  CaptureRequest,
+  CaptureSettings,
+  CaptureSpan,
+  CheckedCase,
+} from './core/capture.js';
 export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
 export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
 export { DaybookError } from './core/errors.js';
@@ -15,6 +23,7 @@ export type { Conditions, EntityPattern, Filter, MetadataMatch } from './core/fi
 export { parseFilter, filterQuestion } from './core/filter-text.js';
 export type { FilterInput } from './core/filter-text.js';
 export type { PruneAccount } from './core/prune-account.js';
+export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
 
 export { backup } from './operations/backup.js';
@@ -30,6 +39,8 @@ export { removePolicy, setPolicy } from './operations/retention.js';
 export { findEntry, revert } from './operations/revert.js';
 export { status } from './operations/status.js';
 export type { Status } from './operations/status.js';
+export { undo } from './operations/undo.js';
+export type { UndoOptions } from './operations/undo.js';
 
-export { entryOf, initializeTrail, openTrail, recordIn } from './library.js';
-export type { EntryFields, OpenConnection, TrailOptions } from './library.js';
+export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
+export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';

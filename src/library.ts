@@ -1,8 +1,11 @@
+import type { CaptureRequest } from './core/capture.js';
 import type { Actor, Entry, NewEntry } from './core/entry.js';
 import { validateEntry } from './core/validate.js';
 import { thisProcess } from './presence.js';
 import type { AuditStore, RecordRequest } from './store/audit-store.js';
+import { expectTrail } from './store/sqlite/connection.js';
 import type { Connection } from './store/sqlite/connection.js';
+import { withContext } from './store/sqlite/context-transaction.js';
 import { initialize } from './store/sqlite/initialize.js';
 import type { Initialized } from './store/sqlite/initialize.js';
 import { inserter } from './store/sqlite/recording.js';
@@ -17,7 +20,7 @@ export interface TrailOptions {
 
 const BUSY_TIMEOUT = 5000;
 
-/** What `recordIn` needs of a better-sqlite3 connection: who uses the library need not have its types. */
+/** What `recordIn` and `attach` need of a better-sqlite3 connection: who uses the library need not have its types. */
 export interface OpenConnection {
   prepare(sql: string): { run(...values: unknown[]): { readonly lastInsertRowid: number | bigint } };
 }
@@ -82,4 +85,72 @@ export function entryOf(fields: EntryFields): RecordRequest {
  */
 export function recordIn(database: OpenConnection, fields: EntryFields): Pick<Entry, 'seq' | 'id'> {
   return inserter(database as Connection, Date.now)(entryOf(fields).entry);
+}
+
+/** Who changes rows in a transaction, and why: what the entries of capture say of it. */
+export interface TransactionContext {
+  readonly actor: string;
+  /** `user` where it is not given. */
+  readonly actorType?: string | undefined;
+  /** What ties the entries of one unit of work together, such as the id of a request. */
+  readonly correlationId?: string | null | undefined;
+  readonly reason?: string | null | undefined;
+}
+
+/** The connection of an application, with a trail in its database. */
+export interface Attached<Application extends OpenConnection> {
+  /**
+   * Runs `work` in one transaction that takes the write lock at once, and gives what it gives. The entries of the rows
+   * that it changes in captured tables say who and why. What it throws, or a trigger refuses, takes the whole
+   * transaction back and reaches the caller. Within a transaction that is open already it is a savepoint, and the
+   * context around it holds again afterwards. `work` is synchronous, as better-sqlite3 is: a promise is refused.
+   *
+   * @example
+   * daybook.transaction({ actor: 'u-42', reason: 'asked by phone' }, (database) => {
+   *   database.prepare('UPDATE users SET email = ? WHERE id = ?').run('ines@example.org', 42);
+   * });
+   */
+  transaction<Result>(
+    context: TransactionContext,
+    work: (database: Application) => Result & (Result extends PromiseLike<unknown> ? never : unknown),
+  ): Result;
+}
+
+/**
+ * Takes the better-sqlite3 connection that an application has open on a database with a trail. Nothing of the
+ * connection changes, and there is nothing to close. Throws kind `missing` where there is no trail, or one of another
+ * schema.
+ *
+ * @example const daybook = attach(database);
+ */
+export function attach<Application extends OpenConnection>(database: Application): Attached<Application> {
+  const connection = database as unknown as Connection;
+  expectTrail(connection, connection.name);
+  return {
+    transaction: (context, work) => {
+      // Checked as an entry is, so that a mistake is told in words.
+      const { entry } = entryOf({
+        action: 'update',
+        actor: context.actor ?? '',
+        actor_type: context.actorType ?? 'user',
+        correlation_id: context.correlationId ?? null,
+      });
+      const { actor, actor_type: actorType, correlation_id: correlationId } = entry;
+      const reason = context.reason ?? null;
+      return withContext(connection, { actor, actorType, correlationId, reason, reverts: null }, Date.now, () =>
+        work(database),
+      );
+    },
+  };
+}
+
+/**
+ * How tables are to be captured, for `addCaptures` of a store; what is not given is as without the option of `daybook
+ * capture add`.
+ *
+ * @example await store.addCaptures(['users'], captureRequest({ redact: ['password_hash'] }), actor);
+ */
+export function captureRequest(wanted: Partial<CaptureRequest> = {}): CaptureRequest {
+  const nothing = { entityType: null, scope: null, actorColumn: null, nameColumn: null, requireActor: false };
+  return { ...nothing, ignore: [], redact: [], keep: [], json: [], ...wanted };
 }

@@ -75,6 +75,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'record the row changes of tables as entries, by triggers',
     load: async () => (await import('./commands/capture.js')).addCapture,
   },
+  exec: {
+    description: 'run SQL in one transaction, known by who runs it and why',
+    load: async () => (await import('./commands/exec.js')).addExec,
+  },
   completion: {
     description: 'print a completion script for a shell',
     load: async () => (await import('./commands/completion.js')).addCompletion,

@@ -43,7 +43,6 @@ export interface Capture {
 /** What came of a change to the capture of a table. */
 export interface CaptureChange {
   readonly table: string;
-  readonly settings: CaptureSettings;
   readonly changed: boolean;
   /** The seq of the entry that tells of it; null where nothing changed. */
   readonly entry: number | null;

@@ -103,7 +103,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
   if (leaked !== null) {
     problems.push({
       code: 'context_left',
-      message: `a transaction left the context of ${leaked} behind: it must end with DELETE FROM daybook_context`,
+      message: `a transaction left the context of ${leaked} behind: it must clear it before it commits (docs/capture.md)`,
     });
   }
   return {

@@ -1,6 +1,7 @@
 import type { Actor, Entry, EntryField, HistoryEntry, HistoryField, NewEntry } from '../core/entry.js';
 import type { Capture, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
 import type { Filter } from '../core/filter.js';
+import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
 /** Where an entry stands in the order of history. */
@@ -178,6 +179,30 @@ export interface Checkpoint {
   readonly updatedAt: string | null;
 }
 
+/** SQL to run in one transaction, and what captured entries are to say of it. */
+export interface ExecuteRequest {
+  readonly sql: string;
+  readonly actor: Actor;
+  readonly reason: string | null;
+  readonly correlationId: string | null;
+  /** Whether the database enforces foreign keys meanwhile; they are checked in any case before the end. */
+  readonly foreignKeys: boolean;
+  /** Whether to take everything back in the end. */
+  readonly dryRun: boolean;
+}
+
+/** What came of it, or with a dry run, what would. */
+export interface Executed {
+  readonly statements: number;
+  /** Changed by the statements themselves, and not by triggers and foreign keys. */
+  readonly rows: number;
+  readonly entries: number;
+  readonly firstSeq: number | null;
+  readonly lastSeq: number | null;
+  /** With a dry run, the entries in the order of recording, no more than the first thousand. */
+  readonly wouldRecord: readonly HistoryEntry[];
+}
+
 export interface StoreFacts {
   readonly schemaVersion: number;
   readonly entries: number;
@@ -207,6 +232,12 @@ export interface AuditStore {
   ): Promise<readonly RecordOutcome[]>;
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */
   revert(entry: NewEntry & { readonly reverts: string }): Promise<Entry>;
+
+  /**
+   * Runs SQL in one transaction, all of it or nothing. Throws kind `usage` for SQL that is wrong or would end the
+   * transaction, kind `refused` where a constraint, a trigger or a foreign key forbids a change.
+   */
+  execute(request: ExecuteRequest): Promise<Executed>;
 
   page(query: PageQuery): Promise<EntryPage>;
   rows(query: PageQuery, columns: readonly HistoryField[]): Promise<RowPage>;
@@ -242,8 +273,13 @@ export interface AuditStore {
    * kind `missing`.
    */
   refreshCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
-  /** Throws kind `missing` for a table that is not captured. */
+  /** Where a table is not captured, nothing changes. Throws kind `missing` where there is no such table. */
   removeCaptures(tables: readonly string[], actor: Actor): Promise<readonly CaptureChange[]>;
+  /**
+   * Undoes captured changes, all in one transaction, the last one first; where there are conflicts and no force,
+   * nothing. Throws kind `refused` for an entry that cannot be undone, and where the database forbids it.
+   */
+  undo(request: UndoRequest): Promise<UndoOutcome>;
   /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
   checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
   /** The actor of a context that a transaction left behind, or null. */

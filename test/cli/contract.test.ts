@@ -82,7 +82,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--manifest',
     ...FILTERS,
   ],
-  revert: ['--reason', '--format'],
+  revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: DOOMING,
   retention: [],
@@ -91,6 +91,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'retention remove': [],
   status: ['--check', '--grace', '--format'],
   backup: ['--force'],
+  exec: ['--file', '--reason', '--correlation', '--migration', '--foreign-keys', '--dry-run', '--format'],
   completion: [],
 };
 const GLOBALS = ['--version', '--db', '--as', '--as-type', '--tz', '--busy-timeout', '--color', '--quiet', '--help'];

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
-import { cli, given, inTestDirectory, ok } from '../support/cli.js';
+import { capturedChange } from '../support/captured.js';
+import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
 import { run } from '../support/program.js';
 
 interface Place {
@@ -96,17 +97,30 @@ describe('each example in the help runs', () => {
     writeFileSync(inTestDirectory('after.json'), '{"level":6,"smtp":{"password":"x"}}');
     const folder = inTestDirectory('var');
     mkdirSync(folder);
+    const change = example.includes('--apply') ? await capturedChange(await trail()) : 0;
+    const sql = "UPDATE users SET role = 'user'";
+    writeFileSync(`${folder}/0007_split_names.sql`, sql);
+    if (/^daybook (?:exec|capture)/.test(example)) {
+      await ok([
+        'exec',
+        'CREATE TABLE users (id INTEGER PRIMARY KEY, role, email, password_hash, totp_key, updated_at);' +
+          'CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data)',
+      ]);
+      const captured = /^daybook capture (?:check|refresh|remove)/.test(example);
+      if (captured) await ok(['capture', 'add', 'users', '--redact', 'password_hash,totp_key']);
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')
         .replace(/^1043$/, '2')
+        .replace(/^2077$/, String(change))
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
-      input: words.includes('--stdin') ? '{"action":"x"}\n' : 'a memo\n',
+      input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',
       interrupt: words.includes('--follow'),
       ...(words.includes('--alongside') ? { env: {} } : {}),
     });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'csv-parse/sync';
 import { run, temporaryDirectory } from '../support/program.js';
 import { runOther } from './other-programs.js';
+import { codeBlocks } from './pages.js';
 import { column, DOCS, everything, expectSound, exported, FIXTURES, parseLines, value, withDatabase } from './trail.js';
 
 const foreign = (name: string): string => path.join(FIXTURES, 'foreign', name);
@@ -31,14 +32,6 @@ async function inPython(file: string, statements: readonly string[]): Promise<(s
   const ran = await runOther('python3', [foreign('run-sql.py'), file], JSON.stringify(statements));
   expect(ran).toMatchObject({ code: 0, stderr: '' });
   return JSON.parse(ran.stdout) as (string | null)[];
-}
-
-/** The fenced blocks of a page, by language, in order. */
-function codeBlocks(page: string, language: string): string[] {
-  const text = readFileSync(path.join(DOCS, page), 'utf8');
-  return [...text.matchAll(/^( *)```(\w+)\n([^]*?)^\1```$/gm)]
-    .filter((match) => match[2] === language)
-    .map((match) => (match[3] ?? '').replaceAll(new RegExp(`^${match[1] ?? ''}`, 'gm'), ''));
 }
 
 async function newTrail(directory: string, name = 'audit.db'): Promise<string> {

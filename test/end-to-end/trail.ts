@@ -119,7 +119,10 @@ export interface ExportedEntry {
   readonly actor: string;
   readonly actor_type: string;
   readonly message: string;
+  readonly entity_type: string | null;
+  readonly entity_id: string | null;
   readonly entity_name: string | null;
+  readonly correlation_id: string | null;
   readonly metadata: Record<string, unknown>;
   readonly old_values: Record<string, unknown> | null;
   readonly new_values: Record<string, unknown> | null;

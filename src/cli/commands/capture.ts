@@ -25,7 +25,7 @@ interface FormatOption {
 
 export function addCapture(program: Command, context: Context): void {
   const group = declare(program, 'capture', {
-    examples: ['capture add users --redact password_hash --ignore updated_at', 'capture list'],
+    examples: ['capture add users --redact password_hash,totp_key --ignore updated_at', 'capture list'],
     notes:
       'Triggers record every insert, update and delete of a captured table, by whatever program, in the same transaction: no row changes without its entry.',
   });
@@ -235,8 +235,8 @@ function addRemove(group: Command, context: Context): void {
       }
       await withStore(context, globals, 'write', async (store) => {
         const asked = options.all === true ? (await store.captures()).map(({ table }) => table) : tables;
-        for (const { table } of await store.removeCaptures(asked, globals.actor)) {
-          await note(context, globals, `${table} is no longer captured`);
+        for (const { table, changed } of await store.removeCaptures(asked, globals.actor)) {
+          await note(context, globals, changed ? `${table} is no longer captured` : `${table} is not captured`);
         }
       });
     });

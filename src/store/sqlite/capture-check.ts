@@ -38,7 +38,7 @@ class NotTried extends Error {}
  * Tries on a row of a captured table whether each kind of statement is recorded as it should be. All of it happens in
  * savepoints of the open transaction, which the caller rolls back.
  */
-export function checkCapture(connection: Connection, capture: Capture): CheckedCase[] {
+function checkCapture(connection: Connection, capture: Capture): CheckedCase[] {
   const { table: name } = capture;
   if (capture.problem !== null)
     return [{ table: name, case: 'triggers', outcome: 'fails', reason: `${name} ${capture.problem}` }];

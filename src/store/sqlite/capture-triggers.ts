@@ -1,6 +1,7 @@
 import { looksSecret } from '../../core/capture.js';
 import type { CaptureSettings } from '../../core/capture.js';
 import { REDACTED } from '../../core/redact.js';
+import { HELD } from './context.js';
 import { changedPathsSql } from './document-changes.js';
 import { literal, quoted } from './table-description.js';
 import type { TableColumn, TableDescription } from './table-description.js';
@@ -16,7 +17,8 @@ const CONTEXT_LIFE = '5.0 / 86400';
 /** SQLite takes 127 arguments, older releases 100. */
 const FIELDS_PER_OBJECT = 40;
 
-const LIVE_CONTEXT = `abs(julianday('now') - used) < ${CONTEXT_LIFE}`;
+/** Whether a context holds, by when it was last used: lately, or until it is cleared (see `holdContext`). */
+const isLive = (used: string): string => `(abs(julianday('now') - ${used}) < ${CONTEXT_LIFE} OR ${used} = ${HELD})`;
 
 /**
  * The triggers that record every change of a table's rows. They run within other programs, from SQLite 3.38 on, and use
@@ -37,12 +39,12 @@ export function captureTriggers(table: TableDescription, settings: CaptureSettin
     const name = triggerName(table.name, when);
     return {
       name,
-      sql: `CREATE TRIGGER ${quoted(name)} ${when.split(' ', 2).join(' ')} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
+      sql: `CREATE TRIGGER ${quoted(name)} ${when} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
 BEGIN
 ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     };
   };
-  const { sameKey, differs, uniqueDiffers } = parts;
+  const { differs, uniqueDiffers } = parts;
   // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
   const inserted = `''`;
   const updated = `'of ' || ${parts.identity('OLD')}`;
@@ -50,9 +52,9 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     trigger('BEFORE INSERT', null, [parts.clearNotes(inserted), parts.noteRivals(inserted, 'TRUE')]),
     trigger('AFTER INSERT', null, [
       ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced(inserted, parts.identity('NEW')),
-      ...parts.recordReplacement,
-      ...parts.recordCreate,
+      parts.settleGone(inserted, parts.identity('NEW')),
+      parts.settleReplaced,
+      ...parts.recordInsert,
       parts.clearNotes(inserted),
       parts.renewContext,
     ]),
@@ -63,17 +65,10 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
     ]),
-    trigger('AFTER UPDATE', `${sameKey} AND (${differs} OR ${uniqueDiffers})`, [
+    trigger('AFTER UPDATE', `${differs} OR ${uniqueDiffers}`, [
       ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced(updated, 'NULL', uniqueDiffers),
+      parts.settleGone(updated, 'NULL', uniqueDiffers),
       ...parts.recordUpdate,
-      parts.clearNotes(updated),
-      parts.renewContext,
-    ]),
-    trigger('AFTER UPDATE key', `NOT (${sameKey})`, [
-      ...parts.actorRequired('NEW'),
-      ...parts.recordReplaced(updated, 'NULL', uniqueDiffers),
-      ...parts.recordKeyChange,
       parts.clearNotes(updated),
       parts.renewContext,
     ]),
@@ -86,7 +81,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   ];
 }
 
-const MOMENTS = ['BEFORE INSERT', 'AFTER INSERT', 'BEFORE UPDATE', 'AFTER UPDATE', 'AFTER UPDATE key', 'AFTER DELETE'];
+const MOMENTS = ['BEFORE INSERT', 'AFTER INSERT', 'BEFORE UPDATE', 'AFTER UPDATE', 'AFTER DELETE'];
 
 function triggerName(table: string, when: string): string {
   return `daybook_capture_${table}_${when.toLowerCase().replaceAll(' ', '_')}`;
@@ -124,19 +119,24 @@ export function identityOf(table: TableDescription, prefix: string): string {
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
   const [column, value] = at(first);
-  if (column.holds !== 'anything') return `CAST(${value} AS TEXT)`;
+  if (column.holds === 'integer' || column.holds === 'text') return `CAST(${value} AS TEXT)`;
   return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN printf('%!.17g', ${value}) WHEN 'null' THEN 'null' ELSE CAST(${value} AS TEXT) END`;
 }
 
 /**
- * A value for a JSON object. JSON has no bytes and no infinities; a real gets 17 digits, which are enough for any, or
- * where SQLite would not read the same back, a whole number and a power of two.
+ * A value for a JSON object. JSON has no bytes and no infinities. A real of up to six places and fifteen digits needs no
+ * care: what JSON functions write of it is read back as the same. Others get 17 digits, which are enough for any, as long
+ * as SQLite's digits are right: far from 1, those of older releases are not, so such a real is brought near to it by a
+ * power of two, which loses nothing, and that is written behind the digits.
+ *
+ * SQLite sets up all registers of a trigger whenever it fires, so what stands here for each column is kept small.
  */
 function encoded(column: TableColumn, value: string): string {
+  const bytes = `json_object('$blob', lower(hex(${value})))`;
+  if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${value})`;
   if (column.holds !== 'anything') return value;
-  const exact = `(SELECT CAST(${value} / value AS INTEGER) || 'p' || exponent FROM daybook_powers_of_two WHERE abs(${value}) / value < 9007199254740992.0 AND (abs(${value}) / value >= 4503599627370496.0 OR exponent = -1074))`;
-  const real = `CASE WHEN ${value} <> 0 AND ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', ${exact}) END`;
-  return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN ${real} ELSE ${value} END`;
+  const scaled = `(SELECT printf('%!.17g', ${value} / value) || 'p' || exponent FROM daybook_powers_of_two WHERE value <= abs(${value}) OR exponent = -1020 ORDER BY exponent DESC LIMIT 1)`;
+  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', ${scaled}) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
 }
 
 function columnOf(table: TableDescription, name: string): TableColumn {
@@ -201,7 +201,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     `replace(replace(replace(substr(${fields}, 2, length(${fields}) - 2), '","', ', '), '"', ''), '\\', '') || ${literal(` of ${settings.entityType} `)} || ${id} || ' changed'`;
 
   interface EntrySource {
-    readonly action: 'create' | 'update' | 'delete';
+    readonly action: string;
     readonly id: string;
     readonly name: string;
     readonly scope: string;
@@ -210,19 +210,18 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     readonly before: string;
     readonly after: string;
     readonly changed: string;
-    readonly link?: readonly [key: string, id: string];
+    /** The metadata, where it says more than the table. */
+    readonly link?: string;
+    readonly reverts?: string;
     readonly from?: string;
     readonly where?: string;
   }
   const plainMetadata = literal(JSON.stringify({ table: table.name }));
   const entry = (source: EntrySource): string => {
-    const { link } = source;
-    // The id as text: a composite one would be an array within.
-    const linked = link === undefined ? '' : `, ${literal(link[0])}, ${link[1]} || ''`;
-    const metadata = `CASE WHEN c.reason IS NULL THEN ${link === undefined ? plainMetadata : `json_object('table', ${name}${linked})`} ELSE json_object('table', ${name}${linked}, 'reason', c.reason) END`;
+    const metadata = source.link ?? plainMetadata;
     return `INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
-  SELECT '${source.action}', coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, ${metadata}, ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, c.reverts
-  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < ${CONTEXT_LIFE}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
+  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
+  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON ${isLive('c.used')}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
   const refuse = `RAISE(ABORT, ${literal(`daybook: the entry of this change of ${table.name} cannot be recorded, so the change is refused`)})`;
@@ -235,27 +234,28 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   });
 
   const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
-  const insertNotes = notesOf(`''`);
-  const rival = table.uniqueKeys
-    .map(
-      (key) =>
-        `(${key.columns.map((column) => `t.${quoted(column.name)} = +NEW.${quoted(column.name)} COLLATE ${quoted(column.collation)}`).join(' AND ')})`,
-    )
-    .join(' OR ');
-  const byRowid = table.uniqueKeys.some((key) => key.isRowid);
+  // Without its plus, NEW would have the affinity of the column and not the value that will be stored. A binary index on
+  // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
+  const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
+    `t.${quoted(column)} = +NEW.${quoted(column)}${collation === 'BINARY' ? '' : ` COLLATE ${quoted(collation)}`}`;
+  const rival = table.uniqueKeys.map((key) => `(${key.columns.map(sameAs).join(' AND ')})`).join(' OR ');
+  // An UPDATE within a trigger must not call its table by another name: SQLite understands that when the trigger runs, and
+  // not when it looks through all triggers for an ALTER TABLE of anything.
   const inNote = (key: string): string => `'$[${all.findIndex((one) => one.name === key)}]'`;
   /**
    * Which row of the table a note is still about. Where the row that was written has a whole unique key in common with
    * another one, that has gone: only one of a partial index may have stayed, and -1, which a new rowid is at first.
    */
-  const there = byRowid
-    ? table.primaryKey.map((key) => `t.${quoted(key)} = json_extract(n.compared, ${inNote(key)})`).join(' AND ')
+  const there = table.uniqueKeys.some((key) => key.isRowid)
+    ? table.primaryKey
+        .map((key) => `t.${quoted(key)} = json_extract(daybook_replaced.compared, ${inNote(key)})`)
+        .join(' AND ')
     : table.uniqueKeys.some((key) => key.partial)
-      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${quoted(key)}`)}) IS (n.compared -> ${inNote(key)})`).join(' AND ')}`
+      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${quoted(key)}`)}) IS (daybook_replaced.compared -> ${inNote(key)})`).join(' AND ')}`
       : null;
   const isNew = table.primaryKey.map((key) => `t.${quoted(key)} IS NEW.${quoted(key)} COLLATE BINARY`).join(' AND ');
   const gone = (write: string, newId: string): string =>
-    `n.table_name = ${name} AND n.written = ${write} AND +n.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
+    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND +daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
@@ -266,111 +266,69 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const changedSince = changedOf([
     ...all.flatMap((column, position) => {
       if (settings.ignore.includes(column.name) || redacted.has(column.name)) return [];
-      const before = `(n.compared -> '$[${position}]')`;
+      const before = `(daybook_replaced.compared -> '$[${position}]')`;
       return [
         `CASE WHEN ${before} IS NOT json_quote(${encoded(column, `NEW.${quoted(column.name)}`)}) THEN ${jsonName(column)} ELSE '' END`,
       ];
     }),
-    'n.redacted',
+    'daybook_replaced.redacted',
   ]);
 
   return {
     identity,
     differs,
     uniqueDiffers,
-    sameKey,
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
     noteRivals: (write: string, others: string): string =>
-      `INSERT INTO daybook_replaced (table_name, written, entity_id, entity_name, scope, actor, old_values, compared, redacted)
-  SELECT ${name}, ${write}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
+      `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
+  SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
   FROM ${quoted(table.name)} AS t WHERE (${rival}) AND ${others}`,
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
         ? [
-            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${LIVE_CONTEXT})`,
+            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${isLive('used')})`,
           ]
         : [],
-    recordReplaced: (write: string, newId: string, noted = 'TRUE'): string[] => [
+    /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
+    settleGone: (write: string, newId: string, noted = 'TRUE'): string =>
+      `UPDATE daybook_replaced SET action = 'delete' WHERE ${gone(write, newId)} AND (${noted})`,
+    settleReplaced: `UPDATE daybook_replaced SET changed_fields = ${changedSince} WHERE table_name = ${name} AND written = '' AND entity_id IS ${identity('NEW')}`,
+    recordInsert: [
       entry({
-        action: 'delete',
-        id: 'n.entity_id',
-        name: 'n.entity_name',
-        scope: 'n.scope',
-        actor: 'n.actor',
-        message: wordsOf('n.entity_id', 'replaced'),
-        before: 'n.old_values',
-        after: 'NULL',
-        changed: 'NULL',
-        from: 'daybook_replaced AS n',
-        where: `(${noted}) AND ${gone(write, newId)}`,
-      }),
-      recorded(`(SELECT count(*) FROM daybook_replaced AS n WHERE (${noted}) AND ${gone(write, newId)})`),
-    ],
-    recordReplacement: [
-      entry({
-        action: 'update',
+        action: `iif(n.table_name IS NULL, 'create', 'update')`,
         ...ofRow('NEW'),
-        message: titled('n.changed', identity('NEW')),
+        message: `iif(n.table_name IS NULL, ${wordsOf(identity('NEW'), 'created')}, ${titled('n.changed_fields', identity('NEW'))})`,
         before: 'n.old_values',
         after: row('NEW'),
-        changed: 'n.changed',
-        from: `(SELECT n.old_values, ${changedSince} AS changed FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')}) AS n`,
-        where: `n.changed <> '[]'`,
+        changed: 'n.changed_fields',
+        from: `(SELECT 1) LEFT JOIN daybook_replaced AS n ON n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')}`,
+        where: `n.changed_fields IS NOT '[]'`,
       }),
-      recorded(
-        `(SELECT count(*) FROM daybook_replaced AS n WHERE n.table_name = ${name} AND n.written = '' AND n.entity_id IS ${identity('NEW')} AND ${changedSince} <> '[]')`,
-      ),
+      `SELECT ${refuse} WHERE changes() <> 1 AND NOT EXISTS (SELECT 1 FROM ${notesOf(`''`)} AND changed_fields = '[]')`,
     ],
-    recordCreate: [
-      entry({
-        action: 'create',
-        ...ofRow('NEW'),
-        message: wordsOf(identity('NEW'), 'created'),
-        before: 'NULL',
-        after: row('NEW'),
-        changed: 'NULL',
-        where: `NOT EXISTS (SELECT 1 FROM ${insertNotes} AND entity_id IS ${identity('NEW')})`,
-      }),
-      recorded(`NOT EXISTS (SELECT 1 FROM ${insertNotes} AND entity_id IS ${identity('NEW')})`),
-    ],
+    /** Another key makes two entries of one row: what it was, gone, and what it is, come. */
     recordUpdate: [
       entry({
-        action: 'update',
-        ...ofRow('NEW'),
-        message: titled('v.changed', identity('NEW')),
-        before: row('OLD'),
-        after: row('NEW'),
-        changed: 'v.changed',
-        from: `(SELECT ${changed} AS changed) AS v`,
-        where: `v.changed <> '[]'`,
+        action: `CASE v.part WHEN 0 THEN 'update' WHEN 1 THEN 'delete' ELSE 'create' END`,
+        id: `iif(v.part = 1, ${identity('OLD')}, ${identity('NEW')})`,
+        name: `iif(v.part = 1, ${nameOf('OLD')}, ${nameOf('NEW')})`,
+        scope: `iif(v.part = 1, ${scopeOf('OLD')}, ${scopeOf('NEW')})`,
+        actor: actorOf('NEW'),
+        message: `CASE v.part WHEN 0 THEN ${titled('v.changed', identity('NEW'))} WHEN 1 THEN ${wordsOf(identity('OLD'), 'became ')} || ${identity('NEW')} ELSE ${wordsOf(identity('NEW'), 'was ')} || ${identity('OLD')} END`,
+        before: `iif(v.part < 2, ${row('OLD')}, NULL)`,
+        after: `iif(v.part <> 1, ${row('NEW')}, NULL)`,
+        changed: `iif(v.part = 0, v.changed, NULL)`,
+        link: `CASE v.part WHEN 1 THEN json_object('table', ${name}, 'key_changed_to', ${identity('NEW')} || '') WHEN 2 THEN json_object('table', ${name}, 'key_changed_from', ${identity('OLD')} || '') ELSE ${plainMetadata} END`,
+        reverts: `iif(v.part = 2, coalesce(c.reverts_created, c.reverts), c.reverts)`,
+        // The limit keeps SQLite from writing the expression out wherever its value is used.
+        from: `(SELECT column1 AS part, ${changed} AS changed FROM (VALUES (0), (1), (2)) WHERE (column1 = 0) = (${sameKey}) LIMIT 2) AS v`,
+        where: `v.changed <> '[]' OR v.part > 0`,
       }),
-      recorded(`(${differs})`),
-    ],
-    recordKeyChange: [
-      entry({
-        action: 'delete',
-        ...ofRow('OLD'),
-        message: `${wordsOf(identity('OLD'), 'became ')} || ${identity('NEW')}`,
-        before: row('OLD'),
-        after: 'NULL',
-        changed: 'NULL',
-        link: ['key_changed_to', identity('NEW')],
-      }),
-      recorded('1'),
-      entry({
-        action: 'create',
-        ...ofRow('NEW'),
-        message: `${wordsOf(identity('NEW'), 'was ')} || ${identity('OLD')}`,
-        before: 'NULL',
-        after: row('NEW'),
-        changed: 'NULL',
-        link: ['key_changed_from', identity('OLD')],
-      }),
-      recorded('1'),
+      recorded(`iif(${sameKey}, ${differs}, 2)`),
     ],
     recordDelete: [
       entry({
-        action: 'delete',
+        action: `'delete'`,
         ...ofRow('OLD'),
         message: wordsOf(identity('OLD'), 'deleted'),
         before: row('OLD'),
@@ -379,6 +337,6 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       }),
       recorded('1'),
     ],
-    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${LIVE_CONTEXT}`,
+    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${isLive('used')}`,
   };
 }

@@ -43,7 +43,7 @@ export function readCaptures(connection: Connection): Capture[] {
 }
 
 /** The spans of an entity type, earliest first, those of captures that were removed among them. */
-export function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
+function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
   return connection
     .prepare<[string], CaptureSpan>(
       `SELECT since_seq AS sinceSeq, since_ts AS sinceTs, until_seq AS untilSeq, until_ts AS untilTs, ended
@@ -165,7 +165,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     });
   }
   if (known !== undefined && known.problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
-    return { table: table.name, settings, changed: false, entry: null, redacted: [] };
+    return { table: table.name, changed: false, entry: null, redacted: [] };
   }
   const seq = record(
     connection,
@@ -181,17 +181,23 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     endSpan(connection, known.settings.entityType, 'gap', null);
   }
   beginSpan(connection, table.name, settings.entityType, seq);
-  return { table: table.name, settings, changed: true, entry: seq, redacted: [] };
+  return { table: table.name, changed: true, entry: seq, redacted: [] };
 }
 
-/** Ends the capture of a table. Runs in the open transaction. Throws kind `missing` where it is not captured. */
+/**
+ * Ends the capture of a table; where it is not captured, nothing changes. Runs in the open transaction. Throws kind
+ * `missing` where there is neither such a capture nor such a table.
+ */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
-  const { table, settings } = captureOf(connection, asked);
+  const known = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
+  if (known === undefined)
+    return { table: describeTable(connection, asked).name, changed: false, entry: null, redacted: [] };
+  const { table, settings } = known;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);
   connection.prepare('DELETE FROM daybook_captures WHERE table_name = ?').run(table);
   endSpan(connection, settings.entityType, 'removed', seq);
-  return { table, settings, changed: true, entry: seq, redacted: [] };
+  return { table, changed: true, entry: seq, redacted: [] };
 }
 
 /**
@@ -201,7 +207,7 @@ export function removeCapture(connection: Connection, asked: string, change: Cha
 export function refreshCapture(connection: Connection, asked: string, change: Change): CaptureChange {
   const capture = captureOf(connection, asked);
   const { table, settings } = capture;
-  if (capture.problem === null) return { table, settings, changed: false, entry: null, redacted: [] };
+  if (capture.problem === null) return { table, changed: false, entry: null, redacted: [] };
   const description = describeTable(connection, table);
   const fitted = fittedSettings(description, capture);
   const gap = !capture.problem.startsWith('has triggers that were made after');
@@ -219,7 +225,7 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     endSpan(connection, settings.entityType, 'gap', null);
     beginSpan(connection, table, settings.entityType, seq);
   }
-  return { table, settings: fitted.settings, changed: true, entry: seq, redacted: fitted.redacted };
+  return { table, changed: true, entry: seq, redacted: fitted.redacted };
 }
 
 /** Drops the triggers of a captured table, for a change of the table itself; does nothing for another. */
@@ -393,7 +399,7 @@ function record(
 }
 
 /** Settings as JSON, in the shape of `capture list`. */
-export function settingsJson(settings: CaptureSettings): JsonText {
+function settingsJson(settings: CaptureSettings): JsonText {
   return JSON.stringify({
     entity_type: settings.entityType,
     scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,

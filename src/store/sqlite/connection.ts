@@ -57,21 +57,27 @@ function look(path: string): Stats | undefined {
 export function openTrail(options: ConnectionOptions): Connection {
   const connection = openFile(options);
   try {
-    const version = attempt(options.path, () => schemaVersion(connection));
-    if (version === SCHEMA_VERSION) return connection;
-    throw version === null
-      ? new DaybookError('missing', `${options.path} holds no daybook trail`, {
-          hint: `daybook --db ${shellWord(options.path)} init --alongside`,
-        })
-      : version > SCHEMA_VERSION
-        ? newerSchema(options.path, version)
-        : new DaybookError('missing', `${options.path} has schema ${version}, older than ${SCHEMA_VERSION}`, {
-            hint: `daybook --db ${shellWord(options.path)} init`,
-          });
+    attempt(options.path, () => expectTrail(connection, options.path));
+    return connection;
   } catch (error) {
     connection.close();
     throw error;
   }
+}
+
+/** Makes sure that a database holds a trail with the schema of this program. Throws kind `missing`. */
+export function expectTrail(connection: Connection, path: string): void {
+  const version = schemaVersion(connection);
+  if (version === SCHEMA_VERSION) return;
+  throw version === null
+    ? new DaybookError('missing', `${path} holds no daybook trail`, {
+        hint: `daybook --db ${shellWord(path)} init --alongside`,
+      })
+    : version > SCHEMA_VERSION
+      ? newerSchema(path, version)
+      : new DaybookError('missing', `${path} has schema ${version}, older than ${SCHEMA_VERSION}`, {
+          hint: `daybook --db ${shellWord(path)} init`,
+        });
 }
 
 export function newerSchema(path: string, version: number): DaybookError {
@@ -81,16 +87,18 @@ export function newerSchema(path: string, version: number): DaybookError {
   );
 }
 
-/** The schema of the trail, or null where there is none. */
+/** The schema of the trail, or null where there is none. An application's connection may give whole numbers as bigint. */
 export function schemaVersion(connection: Connection): number | null {
   const table = connection
     .prepare(
       `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('daybook_migrations', 'daybook_entries')`,
     )
     .pluck()
+    .safeIntegers(false)
     .get();
   if (table !== 2) return null;
-  return connection.prepare<[], number | null>('SELECT max(version) FROM daybook_migrations').pluck().get() ?? null;
+  const version = connection.prepare<[], number | null>('SELECT max(version) FROM daybook_migrations');
+  return version.pluck().safeIntegers(false).get() ?? null;
 }
 
 /** Runs `work` in one transaction that takes the write lock at once: a later upgrade could fail without waiting. */

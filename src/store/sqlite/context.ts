@@ -21,6 +21,17 @@ export function setContext(connection: Connection, context: ChangeContext): void
     .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
 }
 
+/** When a context was last used that holds until it is cleared: a day that no clock shows. */
+export const HELD = '1e9';
+
+/**
+ * Makes the context hold for as long as it is there. Only for whom clears it in the same transaction whatever happens:
+ * a statement may search for longer than a context lives before it comes to the first row that it changes.
+ */
+export function holdContext(connection: Connection): void {
+  connection.prepare(`UPDATE daybook_context SET used = ${HELD}`).run();
+}
+
 /** Clears the context: a transaction must not leave it behind. */
 export function clearContext(connection: Connection): void {
   connection.prepare('DELETE FROM daybook_context').run();

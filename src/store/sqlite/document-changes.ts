@@ -3,9 +3,9 @@
  * the documents under the column's name, in no order, as JSON strings with a comma in front of each; '' for none. Just
  * the column's name where the values differ and one of them is not a text with a JSON object.
  *
- * It runs in other programs: it takes what SQLite 3.38 knows, and must not fail, which would refuse their write. They
- * also write what is no document of ours: a key that stands twice in its object is a changed one, whatever its values,
- * and where a document has NUL, the column is all that is named.
+ * It runs in other programs: it takes what SQLite 3.38 knows, and must not fail, which would refuse their write, whatever
+ * they write: a key that stands twice in its object is a changed one, and where a document has NUL, the column is all
+ * that is named.
  *
  * @param before, after SQL expressions, such as OLD."data" and NEW."data"
  */
@@ -17,26 +17,28 @@ export function changedPathsSql(column: string, before: string, after: string): 
 SELECT ${literal(column)}, 0, ${document(before)}, ${document(after)} WHERE ${before} IS NOT ${after} COLLATE BINARY
 UNION ALL
 SELECT iif(a, p, p || '.' || (value ->> 0)), a OR value ->> 1 GLOB '[[]*', value ->> 1, value ->> 2
-FROM d, json_each(CASE WHEN ${DESCENDED} THEN (SELECT json_group_array(json_array(key, o, n)) FROM (
-SELECT key, iif(count(*) > 2, NULL, max(iif(s, NULL, t))) AS o, max(iif(s, t, NULL)) AS n FROM (
+FROM d, json_each(CASE WHEN ${DESCENDED} THEN (SELECT json_group_array(json_array(key, x, y)) FROM (
+SELECT key, iif(count(*) > 2, NULL, max(iif(s, NULL, t))) AS x, max(iif(s, t, NULL)) AS y FROM (
 SELECT s, key, ${MEMBER} AS t FROM (SELECT 0 AS s UNION ALL SELECT 1), json_each(iif(s, n, o)))
-GROUP BY key HAVING o IS NOT n)) END))
+GROUP BY key HAVING count(*) > 2 OR x IS NOT y)) END))
 SELECT coalesce(',' || group_concat(DISTINCT json_quote(p)), '') FROM d WHERE ${DESCENDED} IS NOT TRUE)`;
 }
 
 /**
- * Whether the members of o and n say if they differ: of two objects, and of two arrays of one length, unless they hold
- * neither an object nor an escape and are the same only as text. CASE, as AND may look at what it does not need.
+ * Whether the members of o and n say if they differ: of two objects, and of two arrays, unless these hold neither an
+ * object nor an escape and are the same only as text.
  */
-const DESCENDED = String.raw`CASE WHEN substr(o, 1, 1) = substr(n, 1, 1) AND o || n GLOB '[[{]*[{\]*' THEN json_array_length(o) = json_array_length(n) END`;
+const DESCENDED = String.raw`(substr(o, 1, 1) = substr(n, 1, 1) AND o || n GLOB '[[{]*[{\]*')`;
 
 /**
  * The text of a member to compare by: of objects and arrays their JSON, of texts a quote and what they say, of numbers
- * what is written. That takes a path and a search, which most integers are spared; not 0, which may be -0.
+ * what is written. That takes a path and a search, which most integers are spared; not 0, which may be -0. Half of a
+ * surrogate pair is U+FFFD in a database in UTF-16, so there it counts what is written as well. With '' in front, JSON
+ * is a text like others: within JSON it could be nested too deep.
  */
-const MEMBER = `CASE type WHEN 'text' THEN '"' || value WHEN 'real' THEN iif(s, n, o) -> fullkey
-WHEN 'integer' THEN iif(value AND typeof(value) = 'integer', value, iif(s, n, o) -> fullkey)
-ELSE iif(type IN ('object', 'array'), value, type) END`;
+const MEMBER = `'' || CASE WHEN type = 'text' AND NOT instr(value, char(65533)) THEN '"' || value
+WHEN type IN ('text', 'real') OR type = 'integer' AND NOT (value AND typeof(value) = 'integer') THEN iif(s, n, o) -> fullkey
+WHEN type IN ('object', 'array', 'integer') THEN value ELSE type END`;
 
 /**
  * A value as minified JSON text, NULL if it is no object. Paths of old versions cannot hold a quote, so a quote in a key

@@ -1,5 +1,5 @@
 import { DaybookError } from '../../core/errors.js';
-import type { Entry, NewEntry } from '../../core/entry.js';
+import type { Entry, HistoryEntry, NewEntry } from '../../core/entry.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
@@ -17,8 +17,11 @@ function insertOf(columns: readonly string[]): string {
 
 /** Inserts entries one after the other into the transaction that is open. The schema gives an id to those without. */
 export function inserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
-  const withId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS));
-  const withoutId = connection.prepare<unknown[], Recorded>(insertOf(COLUMNS.slice(1)));
+  // An application's own connection may give whole numbers as bigint.
+  const prepared = (columns: readonly string[]) =>
+    connection.prepare<unknown[], Recorded>(insertOf(columns)).safeIntegers(false);
+  const withId = prepared(COLUMNS);
+  const withoutId = prepared(COLUMNS.slice(1));
   return (entry) => {
     const values = COLUMNS.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column]));
     const recorded = entry.id === null ? withoutId.get(...values.slice(1)) : withId.get(...values);
@@ -62,6 +65,15 @@ function sameValue(field: keyof NewEntry, given: string | null, known: string | 
   return JSON_FIELDS.has(field) && given !== null && known !== null && sameDocument(given, known);
 }
 
+/** Throws kind `refused` for an entry that is taken back already. */
+export function refuseTakenBack(connection: Connection, entry: HistoryEntry): void {
+  if (entry.reverted_by === null) return;
+  const by = findEntry(connection, { id: entry.reverted_by })?.seq ?? entry.reverted_by;
+  throw new DaybookError('refused', `entry ${entry.seq} is taken back already, by entry ${by}`, {
+    hint: `daybook show ${by}`,
+  });
+}
+
 /** Records an entry that takes back another. Runs in the open transaction, so that two cannot both be the one. */
 export function recordRevert(
   connection: Connection,
@@ -70,16 +82,7 @@ export function recordRevert(
 ): Entry {
   const target = findEntry(connection, { id: entry.reverts });
   if (target === undefined) throw new DaybookError('missing', `no entry ${entry.reverts}`);
-  if (target.reverted_by !== null) {
-    const by = findEntry(connection, { id: target.reverted_by });
-    throw new DaybookError(
-      'refused',
-      `entry ${target.seq} is taken back already, by entry ${by?.seq ?? target.reverted_by}`,
-      {
-        hint: `daybook show ${by?.seq ?? target.reverted_by}`,
-      },
-    );
-  }
+  refuseTakenBack(connection, target);
   const { seq } = inserter(connection, clock)(entry);
   const recorded = findEntry(connection, { seq });
   if (recorded === undefined) throw new DaybookError('failed', `entry ${seq} was recorded and cannot be read`);

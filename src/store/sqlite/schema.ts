@@ -153,7 +153,9 @@ END;
 /**
  * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
- * leaves one behind can commit. Its key is INT, as INTEGER would make it the rowid, which knows no default. `used` is a Julian day, for the databases where they are off.
+ * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
+ * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
+ * entries, of which the second takes back `reverts_created`, where that is given.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
@@ -178,33 +180,54 @@ CREATE TABLE daybook_never (
   never INTEGER PRIMARY KEY CHECK (never = 0 AND never = 1)
 ) STRICT;
 CREATE TABLE daybook_context (
-  context INT NOT NULL PRIMARY KEY DEFAULT 1 CHECK (context = 1),
+  context INTEGER NOT NULL DEFAULT 1 PRIMARY KEY CHECK (context = 1),
   actor TEXT NOT NULL CHECK (actor <> '' AND ${clean('actor')}),
   actor_type TEXT NOT NULL DEFAULT 'user' CHECK (actor_type <> '' AND ${clean('actor_type')}),
   correlation_id TEXT CHECK (${clean('correlation_id')}),
   reason TEXT CHECK (${clean('reason')}),
   reverts TEXT CHECK (${clean('reverts')}),
+  reverts_created TEXT CHECK (${clean('reverts_created')}),
   used REAL NOT NULL DEFAULT (julianday('now')),
   left_behind INTEGER NOT NULL DEFAULT 1 REFERENCES daybook_never (never) DEFERRABLE INITIALLY DEFERRED
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE daybook_replaced (
   table_name TEXT NOT NULL,
   written TEXT NOT NULL,
+  entity_type TEXT NOT NULL,
   entity_id TEXT,
   entity_name TEXT,
   scope TEXT,
   actor TEXT,
   old_values TEXT NOT NULL,
   compared TEXT NOT NULL,
-  redacted TEXT NOT NULL
+  redacted TEXT NOT NULL,
+  action TEXT,
+  changed_fields TEXT
 ) STRICT;
+CREATE TABLE daybook_powers_of_two (
+  exponent INTEGER PRIMARY KEY,
+  value REAL NOT NULL
+) STRICT;
+INSERT INTO daybook_powers_of_two (exponent, value)
+WITH RECURSIVE
+  up (exponent, value) AS (
+    SELECT 0, 1.0 UNION ALL SELECT exponent + 60, value * 1152921504606846976.0 FROM up WHERE exponent < 960),
+  down (exponent, value) AS (
+    SELECT -60, 1.0 / 1152921504606846976.0
+    UNION ALL SELECT exponent - 60, value / 1152921504606846976.0 FROM down WHERE exponent > -1020)
+SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
 CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
 CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
-CREATE VIEW daybook_powers_of_two (exponent, value) AS
-WITH RECURSIVE
-  up (exponent, value) AS (SELECT 0, 1.0 UNION ALL SELECT exponent + 1, value * 2 FROM up WHERE exponent < 971),
-  down (exponent, value) AS (SELECT -1, 0.5 UNION ALL SELECT exponent - 1, value / 2 FROM down WHERE exponent > -1074)
-SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
+CREATE TRIGGER daybook_replaced_settle AFTER UPDATE OF action ON daybook_replaced
+BEGIN
+  INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
+  SELECT NEW.action, coalesce(c.actor, NEW.actor, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN NEW.actor IS NULL THEN 'unknown' ELSE 'user' END, NEW.scope, NEW.entity_type, NEW.entity_id, NEW.entity_name,
+    NEW.entity_type || ' ' || NEW.entity_id || ' replaced',
+    CASE WHEN c.reason IS NULL THEN json_object('table', NEW.table_name) ELSE json_object('table', NEW.table_name, 'reason', c.reason) END,
+    NEW.old_values, NULL, NULL, c.correlation_id, c.reverts
+  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < 5.0 / 86400 OR c.used = 1e9;
+  SELECT RAISE(ABORT, 'daybook: the entry of a row that is replaced cannot be recorded, so the change is refused') WHERE changes() <> 1;
+END;
 `;
 
 export const MIGRATIONS: readonly Migration[] = [

@@ -5,6 +5,7 @@ import { addCaptures, captureOf, namedOrAll, readCaptures, refreshCapture, remov
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
+import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
   explainPage,
@@ -31,6 +32,7 @@ import { deleteBatch } from './prune-batches.js';
 import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { undoChanges } from './undo.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -50,11 +52,14 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const { path, clock } = options;
   const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
+  const settle = (): void => {
+    settleCutOff(connection, options);
+    settleContext(connection, clock);
+  };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
     attempt(path, () =>
       writing(connection, () => {
-        settleCutOff(connection, options);
-        settleContext(connection, clock);
+        settle();
         return work(connection);
       }),
     );
@@ -63,6 +68,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
+    execute: (request) => read(() => executeSql(connection, request, { clock, settle })),
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
@@ -79,6 +85,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
 
     captures: () => read(() => reading(connection, () => readCaptures(connection))),
+    undo: (request) => read(() => undoChanges(connection, request, settle)),
     addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
     refreshCaptures: (tables, actor) =>
       write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),

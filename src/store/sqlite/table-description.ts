@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 export interface TableColumn {
   readonly name: string;
   /** Which kinds of value it can hold, where SQLite makes sure of that. */
-  readonly holds: 'integer' | 'text' | 'anything';
+  readonly holds: 'integer' | 'text' | 'text or bytes' | 'anything';
   /** Whether 1 and 1.0 can both stand in it. */
   readonly untyped: boolean;
   readonly generated: boolean;
@@ -80,14 +80,25 @@ export function describeTable(connection: Connection, asked: string): TableDescr
 function describeColumn(row: ColumnRow, strict: boolean, isRowid: boolean): TableColumn {
   const type = row.type.toUpperCase();
   const affinity = affinityOf(type);
-  const holds =
-    isRowid || (strict && /^INT(?:EGER)?$/.test(type)) ? 'integer' : strict && type === 'TEXT' ? 'text' : 'anything';
-  return { name: row.name, holds, untyped: affinity === 'blob' || type === 'ANY', generated: row.hidden > 1 };
+  return {
+    name: row.name,
+    holds:
+      isRowid || (strict && affinity === 'integer')
+        ? 'integer'
+        : affinity !== 'text'
+          ? 'anything'
+          : strict
+            ? 'text'
+            : 'text or bytes',
+    untyped: affinity === 'blob' || type === 'ANY',
+    generated: row.hidden > 1,
+  };
 }
 
-/** SQLite's rules for a declared type, as far as they matter here (https://www.sqlite.org/datatype3.html, 3.1). */
-function affinityOf(type: string): 'blob' | 'other' {
-  if (/INT|CHAR|CLOB|TEXT/.test(type)) return 'other';
+/** SQLite's rules for a declared type, in their order (https://www.sqlite.org/datatype3.html, 3.1). */
+function affinityOf(type: string): 'integer' | 'text' | 'blob' | 'other' {
+  if (type.includes('INT')) return 'integer';
+  if (/CHAR|CLOB|TEXT/.test(type)) return 'text';
   return type === '' || type.includes('BLOB') ? 'blob' : 'other';
 }
 

@@ -1,0 +1,150 @@
+import Database from 'better-sqlite3';
+import { daybook, inTurns, median, run } from '../measure.mjs';
+
+const ROUNDS = 5;
+const ROWS = 10_000;
+const TRANSACTIONS = 500;
+
+const TABLE = `
+CREATE TABLE customers (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  email TEXT UNIQUE,
+  city TEXT,
+  balance REAL,
+  level INTEGER,
+  note TEXT,
+  active INTEGER,
+  rank INTEGER,
+  updated_at TEXT
+);
+`;
+const COLUMNS = ['id', 'name', 'email', 'city', 'balance', 'level', 'note', 'active', 'rank', 'updated_at'];
+
+/** What somebody would write who only wants the rows kept: no fields that changed, no replaced rows, no context. */
+function byHand() {
+  const row = (prefix) => `json_object(${COLUMNS.map((name) => `'${name}', ${prefix}.${name}`).join(', ')})`;
+  const trigger = (event, prefix, columns, values) => `
+CREATE TRIGGER by_hand_${event} AFTER ${event} ON customers BEGIN
+  INSERT INTO daybook_entries (action, entity_type, entity_id, ${columns}) VALUES ('${event}', 'customers', ${prefix}.id, ${values});
+END;`;
+  return [
+    trigger('INSERT', 'NEW', 'new_values', row('NEW')),
+    trigger('UPDATE', 'NEW', 'old_values, new_values', `${row('OLD')}, ${row('NEW')}`),
+    trigger('DELETE', 'OLD', 'old_values', row('OLD')),
+  ].join('');
+}
+
+/** A database with the table, and with what records its changes: capture, triggers by hand, or nothing. */
+async function database(files, recording) {
+  const file = await files.fresh(`${recording}.db`);
+  let connection = new Database(file);
+  connection.pragma('journal_mode = WAL');
+  connection.exec(TABLE);
+  connection.close();
+  await run(daybook('--db', file, 'init', '--alongside'));
+  if (recording === 'capture') await run(daybook('--db', file, 'capture', 'add', 'customers'));
+  connection = new Database(file);
+  connection.pragma('synchronous = FULL');
+  if (recording === 'by hand') connection.exec(byHand());
+  return { file, connection };
+}
+
+const STATEMENTS = {
+  INSERT: [
+    'INSERT INTO customers (name, email, city, balance, level, note, active, rank, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    (at) => [
+      `name ${at}`,
+      `c${at}@example.org`,
+      'Berlin',
+      at / 4,
+      at % 9,
+      'likes long notes',
+      1,
+      at,
+      '2026-03-05T14:07:09Z',
+    ],
+  ],
+  UPDATE: ['UPDATE customers SET balance = ?, note = ? WHERE id = ?', (at) => [at / 8, `another note ${at}`, at]],
+  DELETE: ['DELETE FROM customers WHERE id = ?', (at) => [at]],
+};
+
+/** Milliseconds for each kind of statement, all rows of one in one transaction. */
+async function inOneTransaction(files, recording) {
+  const { file, connection } = await database(files, recording);
+  const times = {};
+  for (const [kind, [sql, values]] of Object.entries(STATEMENTS)) {
+    const statement = connection.prepare(sql);
+    const began = performance.now();
+    connection.transaction(() => {
+      for (let at = 1; at <= ROWS; at++) statement.run(...values(at));
+    })();
+    times[kind] = performance.now() - began;
+  }
+  connection.close();
+  files.removeDatabase(file);
+  return times;
+}
+
+async function oneByOne(files, recording) {
+  const { file, connection } = await database(files, recording);
+  const [sql, values] = STATEMENTS.INSERT;
+  const statement = connection.prepare(sql);
+  const began = performance.now();
+  for (let at = 1; at <= TRANSACTIONS; at++) statement.run(...values(at));
+  const elapsed = performance.now() - began;
+  connection.close();
+  files.removeDatabase(file);
+  return elapsed;
+}
+
+/** Of two ways of recording, each kind of statement is measured once for all of its rows. */
+function comparing(theirs) {
+  let measured;
+  return (files) => {
+    measured ??= inTurns(
+      ROUNDS,
+      ['capture', theirs].map((recording) => () => inOneTransaction(files, recording)),
+    );
+    return measured;
+  };
+}
+
+function capturing(theirs, against, atMost) {
+  const measured = comparing(theirs);
+  return Object.keys(STATEMENTS).map((kind) => ({
+    name: `capture-${theirs.replace(' ', '-')}-${kind.toLowerCase()}`,
+    what: `${ROWS.toLocaleString('en-US')} captured ${kind}s in one transaction`,
+    against,
+    unit: 'ms',
+    atMost,
+    measure: async ({ files }) => {
+      const [ours, others] = await measured(files);
+      return {
+        ours: median(ours.map((times) => times[kind])),
+        theirs: median(others.map((times) => times[kind])),
+        ...(atMost === undefined ? { unjudged: 'not judged' } : {}),
+      };
+    },
+  }));
+}
+
+export const captureInBulk = [
+  ...capturing('by hand', 'a trigger by hand into the same table', 1.3),
+  ...capturing('nothing', 'the table without capture'),
+];
+
+export const captureOneByOne = {
+  name: 'capture-one-by-one',
+  what: 'a captured INSERT a transaction, with full sync',
+  against: 'the table without capture',
+  unit: 'ms',
+  atMost: 2.5,
+  measure: async ({ files }) => {
+    const [ours, theirs] = await inTurns(
+      ROUNDS,
+      ['capture', 'nothing'].map((recording) => () => oneByOne(files, recording)),
+    );
+    return { ours: median(ours) / TRANSACTIONS, theirs: median(theirs) / TRANSACTIONS };
+  },
+};

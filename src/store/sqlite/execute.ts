@@ -1,0 +1,207 @@
+import Database from 'better-sqlite3';
+import type { Actor, HistoryEntry } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from '../../core/sql-statements.js';
+import type { SqlStatement } from '../../core/sql-statements.js';
+import type { Executed, ExecuteRequest } from '../audit-store.js';
+import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
+import type { Change } from './captures.js';
+import type { Connection } from './connection.js';
+import { clearContext, holdContext, setContext } from './context.js';
+import { foreignKeyFaults, newFaults } from './foreign-keys.js';
+import { lastSeq, readPage } from './pages.js';
+
+export interface ExecuteOptions {
+  readonly clock: () => number;
+  /** What every write does first, in its transaction. */
+  readonly settle: () => void;
+}
+
+/**
+ * Runs a script in one transaction, under a context that captured entries take over. All of it happens or nothing.
+ *
+ * @throws DaybookError 'usage' for a statement that cannot be part of it or that SQLite does not understand, 'refused'
+ *   where a constraint, a trigger or a foreign key forbids a change
+ */
+export function executeSql(connection: Connection, request: ExecuteRequest, options: ExecuteOptions): Executed {
+  const statements = splitStatements(request.sql);
+  if (statements.length === 0) throw new DaybookError('usage', 'the SQL holds no statement');
+  for (const statement of statements) refuseOutside(statement);
+  refuseUnbalanced(statements);
+  return keepingSettings(connection, () => {
+    // SQLite ignores this within a transaction.
+    connection.pragma(`foreign_keys = ${request.foreignKeys ? 'ON' : 'OFF'}`);
+    connection.exec('BEGIN IMMEDIATE');
+    try {
+      options.settle();
+      const executed = runAll(connection, statements, request, options);
+      finish(connection, request.dryRun);
+      return executed;
+    } catch (error) {
+      // A conflict clause, a trigger or a full disk may have rolled back already.
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+      throw error;
+    }
+  });
+}
+
+/** What a script may change of the connection itself, and the rollback of a transaction does not take back. */
+const SETTINGS = ['foreign_keys', 'recursive_triggers', 'legacy_alter_table'] as const;
+
+function keepingSettings<T>(connection: Connection, work: () => T): T {
+  const before = SETTINGS.map((name) => [name, connection.pragma(name, { simple: true }) as number] as const);
+  try {
+    return work();
+  } finally {
+    for (const [name, value] of before) connection.pragma(`${name} = ${value}`);
+  }
+}
+
+function runAll(
+  connection: Connection,
+  statements: readonly SqlStatement[],
+  request: ExecuteRequest,
+  options: ExecuteOptions,
+): Executed {
+  const faults = foreignKeyFaults(connection);
+  const before = lastSeq(connection);
+  enterContext(connection, request);
+  const captures = captureKeeper(connection, options.clock, request.actor);
+  const run = runner(connection);
+  let rows = 0;
+  for (const statement of statements) {
+    try {
+      captures.before(statement);
+      rows += run(statement);
+      captures.after(statement);
+    } catch (error) {
+      throw explained(statement, error);
+    }
+  }
+  clearContext(connection);
+  const wrong = newFaults(faults, foreignKeyFaults(connection));
+  if (wrong !== undefined) {
+    throw new DaybookError('refused', `rows would refer to rows that are not there: ${wrong}; nothing was changed`);
+  }
+  const entries = connection
+    .prepare<[number], { count: number; first: number | null; last: number | null }>(
+      'SELECT count(*) AS count, min(seq) AS first, max(seq) AS last FROM daybook_entries WHERE seq > ?',
+    )
+    .get(before);
+  return {
+    statements: statements.length,
+    rows,
+    entries: entries?.count ?? 0,
+    firstSeq: entries?.first ?? null,
+    lastSeq: entries?.last ?? null,
+    wouldRecord: request.dryRun ? firstEntries(connection, before, entries?.last ?? before) : [],
+  };
+}
+
+/** Sets the context for all of the script: it is cleared before the end, and an error takes it back. */
+function enterContext(connection: Connection, { actor, correlationId, reason }: ExecuteRequest): void {
+  setContext(connection, {
+    actor: actor.actor,
+    actorType: actor.actor_type,
+    correlationId,
+    reason,
+    reverts: null,
+  });
+  holdContext(connection);
+}
+
+/** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
+const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
+
+/**
+ * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
+ * puts it back on whatever lacks it as soon as the schema has changed.
+ */
+function captureKeeper(
+  connection: Connection,
+  clock: () => number,
+  actor: Actor,
+): { before(statement: SqlStatement): void; after(statement: SqlStatement): void } {
+  const schemaVersion = connection.prepare<[], number>('PRAGMA schema_version').pluck();
+  let seen = schemaVersion.get();
+  // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
+  let broken: string[] | undefined;
+  return {
+    before({ words, table, explained: isExplained }) {
+      if (ROWS_ONLY.has(words[0] ?? '') || isExplained) return;
+      broken ??= readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
+      if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
+    },
+    after({ words }) {
+      if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
+      broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
+      reinstallCaptures(connection, clock, actor);
+      seen = schemaVersion.get();
+    },
+  };
+}
+
+/** Refreshes a capture, where its table is there and can be captured. */
+function refreshed(connection: Connection, table: string, change: Change): boolean {
+  try {
+    refreshCapture(connection, table, change);
+    return true;
+  } catch (error) {
+    if (error instanceof DaybookError && (error.kind === 'missing' || error.kind === 'refused')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Runs statements to their end and gives how many rows each changed itself; rows that it returns are passed over. They are
+ * not prepared: the driver keeps what it prepared until memory is collected, and each holds the code of all triggers.
+ */
+function runner(connection: Connection): (statement: SqlStatement) => number {
+  const counters = connection.prepare<[], [total: number, last: number]>('SELECT total_changes(), changes()').raw();
+  return ({ text, words, explained: isExplained }) => {
+    const before = counters.get()?.[0];
+    connection.exec(text);
+    if (isExplained || !ROWS_ONLY.has(words[0] ?? '')) return 0;
+    const [total, last] = counters.get() ?? [0, 0];
+    // What changes nothing at all leaves the count of the statement before it.
+    return total === before ? 0 : last;
+  };
+}
+
+/** Gives what SQLite says of a statement its place in the script, and the kind that it has there. */
+function explained(statement: SqlStatement, error: unknown): unknown {
+  const say = (kind: 'usage' | 'refused', message: string): DaybookError =>
+    new DaybookError(kind, `${statementName(statement)}: ${message}; nothing was changed`, { cause: error });
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code, message } = error;
+  if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH') return say('refused', message);
+  if (code === 'SQLITE_ERROR' || code === 'SQLITE_TOOBIG') return say('usage', message);
+  return error;
+}
+
+function finish(connection: Connection, dryRun: boolean): void {
+  try {
+    connection.exec(dryRun ? 'ROLLBACK' : 'COMMIT');
+  } catch (error) {
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT')) {
+      throw new DaybookError('refused', `${error.message}; nothing was changed`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** So many entries of a dry run are shown; the rest is only counted. */
+const SHOWN = 1000;
+
+function firstEntries(connection: Connection, before: number, upTo: number): HistoryEntry[] {
+  const entries: HistoryEntry[] = [];
+  for (let after = before; entries.length < SHOWN;) {
+    const limit = SHOWN - entries.length;
+    const query = { filter: {}, order: 'recorded', limit, upTo, after: { ms: 0, seq: after } } as const;
+    const page = readPage(connection, query);
+    entries.push(...page.entries);
+    if (page.next === null) break;
+    after = page.next.seq;
+  }
+  return entries;
+}

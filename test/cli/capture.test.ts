@@ -1,0 +1,263 @@
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { cli, json, NOW, ok, trail } from '../support/cli.js';
+
+/** A trail beside the tables of an application; the connection is the application's. */
+async function application(): Promise<Database.Database> {
+  const path = await trail();
+  const connection = new Database(path, { timeout: 0 });
+  onTestFinished(() => void connection.close());
+  connection.exec(`
+    CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT, updated_at TEXT);
+    CREATE TABLE organizations (id TEXT PRIMARY KEY, name TEXT);
+    CREATE TABLE log (line TEXT);
+    INSERT INTO users VALUES (1, 'a@x', 'h', NULL);
+    INSERT INTO organizations VALUES ('o1', 'One');`);
+  return connection;
+}
+
+const USERS = ['capture', 'add', 'users', '--redact', 'password_hash', '--ignore', 'updated_at'];
+
+interface Listed {
+  readonly captures: readonly Record<string, unknown>[];
+}
+
+async function listed(): Promise<readonly Record<string, unknown>[]> {
+  return (await json<Listed>(['capture', 'list', '--format', 'json'])).captures;
+}
+
+async function actions(): Promise<string[]> {
+  const { entries } = await json<{ entries: { action: string; entity_id: string }[] }>([
+    'history',
+    '--category',
+    'system',
+    '--oldest-first',
+    '--format',
+    'json',
+  ]);
+  return entries.map((entry) => `${entry.action} ${entry.entity_id}`);
+}
+
+describe('capture add', () => {
+  test('records what it did; once more it changes nothing, with other options it changes them', async () => {
+    await application();
+    expect(await cli(USERS)).toEqual({ code: 0, stdout: '', stderr: 'users is captured\n' });
+    expect(await cli(USERS)).toEqual({ code: 0, stdout: '', stderr: 'users is captured like that already\n' });
+    await ok([...USERS, '--name-column', 'EMAIL']);
+    expect(await actions()).toEqual(['capture_add users', 'capture_add users']);
+    const { entries } = await json<{ entries: Record<string, unknown>[] }>(['history', '-n1', '--format', 'json']);
+    expect(entries[0]).toMatchObject({
+      old_values: { name_column: null },
+      new_values: { name_column: 'email' },
+      changed_fields: ['name_column'],
+    });
+  });
+
+  test('several tables: a column counts for those that have it, and all or none are captured', async () => {
+    await application();
+    const all = ['capture', 'add', 'users', 'organizations', '--redact', 'password_hash'];
+    expect(await cli([...all.slice(0, 4), 'log', ...all.slice(4)])).toMatchObject({ code: 7 });
+    expect(await cli([...all, '--ignore', 'nothing'])).toMatchObject({
+      code: 2,
+      stderr: 'daybook: --ignore: none of these tables has a column nothing\n',
+    });
+    expect(await cli(['capture', 'add', 'organizations', 'users'])).toMatchObject({ code: 7 });
+    expect(await listed()).toEqual([]);
+    await ok(all);
+    expect((await listed()).map(({ table, redact }) => [table, redact])).toEqual([
+      ['organizations', []],
+      ['users', ['password_hash']],
+    ]);
+  });
+
+  test.each([
+    ['no such table', ['none'], 4, 'no table none in this database'],
+    ['no primary key', ['log'], 7, 'log cannot be captured: it has no primary key'],
+    ['ours', ['daybook_entries'], 7, 'daybook_entries cannot be captured: it belongs to daybook'],
+    ['secrets', ['users'], 7, 'users has columns that look like secrets (password_hash)'],
+    ['no such column', ['organizations', '--ignore', 'nothing'], 2, '--ignore: organizations has no column nothing'],
+    ['a type with a colon', ['organizations', '--entity-type', 'a:b'], 2, 'entity type "a:b"'],
+    ['a scope without a column', ['organizations', '--scope', 'guild='], 2, '--scope guild='],
+    ['a key that is redacted', ['organizations', '--redact', 'id'], 2, 'column id cannot be kept out'],
+  ])('refuses: %s', async (_what, words, code, message) => {
+    await application();
+    const result = await cli(['capture', 'add', ...words]);
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(result.stderr).toContain(message);
+    expect(await listed()).toEqual([]);
+  });
+
+  test('two tables cannot have one type', async () => {
+    await application();
+    await ok(['capture', 'add', 'organizations', '--entity-type', 'thing']);
+    expect(await cli([...USERS, '--entity-type', 'thing'])).toMatchObject({ code: 7 });
+    expect(await cli(['capture', 'add', 'users', 'organizations', '--entity-type', 'x'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('capture list', () => {
+  test('says nothing to list on stderr', async () => {
+    await trail();
+    expect(await cli(['capture', 'list'])).toEqual({ code: 0, stdout: '', stderr: 'no table is captured\n' });
+  });
+
+  test('shapes', async () => {
+    await application();
+    await ok([...USERS, '--require-actor']);
+    expect(await listed()).toEqual([
+      {
+        table: 'users',
+        entity_type: 'users',
+        scope: null,
+        actor_column: null,
+        name_column: null,
+        ignore: ['updated_at'],
+        redact: ['password_hash'],
+        keep: [],
+        json: [],
+        require_actor: true,
+        columns: ['id', 'email', 'password_hash', 'updated_at'],
+        since: NOW,
+        gaps: [],
+        problem: null,
+      },
+    ]);
+    expect(await ok(['capture', 'list'])).toBe(
+      `users; since ${NOW}; redacted: password_hash; ignored: updated_at; needs an actor\n`,
+    );
+  });
+});
+
+describe('what was changed elsewhere', () => {
+  test('is a problem until refresh, and a gap afterwards', async () => {
+    const connection = await application();
+    await ok(USERS);
+    expect(await cli(['status', '--check', '--quiet'])).toMatchObject({ code: 0 });
+    connection.exec('ALTER TABLE users ADD COLUMN api_token TEXT');
+    const problem = 'has other columns than when it was captured (+api_token)';
+    expect((await listed())[0]).toMatchObject({ problem });
+    expect(await ok(['capture', 'list'])).toContain(`PROBLEM: users ${problem}`);
+    const check = await cli(['status', '--check']);
+    expect(check.code).toBe(3);
+    expect(check.stderr).toContain(`captured table users ${problem}`);
+    expect(await cli(['capture', 'refresh', 'users'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr:
+        'users is captured as it should be again\napi_token look like secrets and are redacted: see daybook capture add --help\n',
+    });
+    expect(await cli(['capture', 'refresh'])).toMatchObject({ code: 0, stderr: 'users is as it should be\n' });
+    expect((await listed())[0]).toMatchObject({
+      problem: null,
+      redact: ['api_token', 'password_hash'],
+      gaps: [{ from: NOW, to: NOW }],
+    });
+    expect(await actions()).toEqual(['capture_add users', 'capture_refresh users']);
+    expect(await cli(['status', '--check'])).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ['DROP TRIGGER daybook_capture_users_after_delete', 'lacks 1 of its 5 capture triggers'],
+    ['ALTER TABLE users RENAME COLUMN email TO mail', 'has other columns than when it was captured (+mail, -email)'],
+    ['DROP TABLE users', 'is no longer there'],
+    [
+      'CREATE TRIGGER touch AFTER UPDATE ON users BEGIN SELECT 1; END',
+      'has triggers that were made after capture and run before it (touch)',
+    ],
+  ])('%s', async (sql, problem) => {
+    const connection = await application();
+    await ok(USERS);
+    connection.exec(sql);
+    expect((await listed())[0]?.['problem']).toContain(problem);
+  });
+
+  test('a trigger made later is put behind again without a gap', async () => {
+    const connection = await application();
+    await ok(USERS);
+    connection.exec('CREATE TRIGGER touch AFTER UPDATE ON users BEGIN SELECT 1; END');
+    await ok(['capture', 'refresh']);
+    expect((await listed())[0]).toMatchObject({ problem: null, gaps: [] });
+  });
+});
+
+describe('capture check', () => {
+  test('holds, and leaves no trace', async () => {
+    const connection = await application();
+    await ok([...USERS.slice(0, 3), 'organizations', ...USERS.slice(3)]);
+    const before = connection.prepare('SELECT count(*) FROM daybook_entries').pluck().get();
+    const { cases } = await json<{ cases: { case: string; outcome: string }[] }>([
+      'capture',
+      'check',
+      '--format',
+      'json',
+    ]);
+    expect(cases.length).toBeGreaterThan(10);
+    expect(cases.filter(({ outcome }) => outcome === 'fails')).toEqual([]);
+    expect(cases.filter(({ outcome }) => outcome === 'holds').length).toBeGreaterThan(10);
+    expect(connection.prepare('SELECT count(*) FROM daybook_entries').pluck().get()).toBe(before);
+    expect(connection.prepare('SELECT * FROM users').all()).toHaveLength(1);
+    expect(connection.prepare('SELECT count(*) FROM daybook_context').pluck().get()).toBe(0);
+  });
+
+  test('exit code 3 where a case fails', async () => {
+    const connection = await application();
+    await ok(USERS);
+    connection.exec('DROP TRIGGER daybook_capture_users_after_update');
+    const result = await cli(['capture', 'check', 'users']);
+    expect(result.code).toBe(3);
+    expect(result.stdout).toContain('users: triggers: fails: users lacks 1 of its 5 capture triggers');
+    expect(result.stderr).toContain('1 of 1 cases fail\ntry: daybook capture refresh\n');
+  });
+
+  test('an empty table cannot be tried', async () => {
+    const connection = await application();
+    connection.exec('DELETE FROM organizations');
+    await ok(['capture', 'add', 'organizations']);
+    expect(await ok(['capture', 'check'])).toContain(
+      'organizations: an update: not tried, the table has no row to copy\n',
+    );
+  });
+});
+
+describe('capture remove', () => {
+  test('ends the span, drops the triggers, and changes nothing the second time', async () => {
+    const connection = await application();
+    await ok(USERS);
+    expect(await cli(['capture', 'remove', 'users'])).toMatchObject({
+      code: 0,
+      stderr: 'users is no longer captured\n',
+    });
+    expect(await cli(['capture', 'remove', 'users'])).toMatchObject({ code: 0, stderr: 'users is not captured\n' });
+    expect(await cli(['capture', 'remove', 'none'])).toMatchObject({ code: 4 });
+    expect(await cli(['capture', 'remove'])).toMatchObject({ code: 2 });
+    expect(await cli(['capture', 'remove', 'users', '--all'])).toMatchObject({ code: 2 });
+    expect(await listed()).toEqual([]);
+    connection.exec("UPDATE users SET email = 'b@x'");
+    expect(await actions()).toEqual(['capture_add users', 'capture_remove users']);
+    expect(
+      connection.prepare("SELECT count(*) FROM sqlite_schema WHERE name GLOB 'daybook_capture_users_*'").pluck().get(),
+    ).toBe(0);
+  });
+
+  test('--all', async () => {
+    await application();
+    await ok(['capture', 'add', 'users', 'organizations', '--keep', 'password_hash']);
+    await ok(['capture', 'remove', '--all']);
+    expect(await listed()).toEqual([]);
+  });
+});
+
+test('a context that a transaction left behind is told, and cleared by the next command that writes', async () => {
+  const connection = await application();
+  await ok(USERS);
+  connection.pragma('foreign_keys = OFF');
+  connection.exec("INSERT OR REPLACE INTO daybook_context (actor) VALUES ('alice')");
+  const check = await cli(['status', '--check']);
+  expect(check).toMatchObject({ code: 3 });
+  expect(check.stderr).toContain('left the context of alice behind');
+  await ok(['note', 'users:1', 'who is alice?']);
+  expect(await cli(['status', '--check'])).toMatchObject({ code: 0 });
+  expect(await ok(['history', '--action', 'context_clear'])).toContain('the context of alice');
+  connection.pragma('foreign_keys = ON');
+  expect(() => connection.exec("INSERT INTO daybook_context (actor) VALUES ('bob')")).toThrow(/FOREIGN KEY/);
+});

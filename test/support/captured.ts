@@ -1,0 +1,31 @@
+import Database from 'better-sqlite3';
+import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+
+/** Captures a table of a database, with nothing asked. */
+export async function captureTable(file: string, table: string): Promise<void> {
+  const store = openSqliteStore({
+    path: file,
+    readonly: false,
+    busyTimeout: 1000,
+    clock: Date.now,
+    presence: { host: 'desk', pid: process.pid, lives: () => true },
+  });
+  const actor = { actor: 'alice', actor_type: 'user', recorded_by: null };
+  const plain = { entityType: null, scope: null, actorColumn: null, nameColumn: null };
+  const lists = { ignore: [], redact: [], keep: [], json: [], requireActor: false };
+  await store.addCaptures([table], { ...plain, ...lists }, actor);
+  await store.close();
+}
+
+/** Makes a captured table in a database, and a change of it; gives the seq of its entry. */
+export async function capturedChange(file: string): Promise<number> {
+  const app = new Database(file);
+  try {
+    app.exec('CREATE TABLE prices (item TEXT PRIMARY KEY, price REAL)');
+    await captureTable(file, 'prices');
+    app.exec("INSERT INTO prices VALUES ('tea', 1.5)");
+    return app.prepare<[], number>('SELECT max(seq) FROM daybook_entries').pluck().get() ?? 0;
+  } finally {
+    app.close();
+  }
+}
