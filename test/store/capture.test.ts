@@ -387,6 +387,15 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    what: 'a unique index that folds case, where its column does not',
+    schema: `CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT); CREATE UNIQUE INDEX names ON tags (name COLLATE NOCASE); INSERT INTO tags VALUES (1, 'a');`,
+    run: [`REPLACE INTO tags VALUES (2, 'A')`],
+    entries: [
+      { action: 'delete', id: '1' },
+      { action: 'create', id: '2' },
+    ],
+  },
+  {
     what: 'a key that looks like the rowid, and is not',
     schema: `CREATE TABLE odd (id INTEGER PRIMARY KEY DESC, n); INSERT INTO odd VALUES ('x', 1), (1, 1);`,
     run: [`UPDATE odd SET id = x'00' WHERE id = 'x'`, 'UPDATE odd SET id = 0.5 WHERE id = 1'],

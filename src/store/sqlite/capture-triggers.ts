@@ -255,7 +255,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       : null;
   const isNew = table.primaryKey.map((key) => `t.${quoted(key)} IS NEW.${quoted(key)} COLLATE BINARY`).join(' AND ');
   const gone = (write: string, newId: string): string =>
-    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
+    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND +daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
