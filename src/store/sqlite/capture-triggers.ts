@@ -171,7 +171,10 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   };
   const keyColumns = new Set(table.uniqueKeys.flatMap((key) => key.columns.map((column) => column.name)));
   const differs = watched.map((column) => differ(...byColumn(column))).join(' OR ') || 'FALSE';
-  const uniqueDiffers = [...keyColumns].map((key) => differ(...byColumn(columnOf(table, key)))).join(' OR ');
+  const uniqueDiffers = [
+    ...[...keyColumns].map((key) => differ(...byColumn(columnOf(table, key)))),
+    ...(table.hiddenRowid === null ? [] : [`OLD.${table.hiddenRowid} <> NEW.${table.hiddenRowid}`]),
+  ].join(' OR ');
   const sameKey = table.primaryKey.map((key) => `NOT (${differ(...byColumn(columnOf(table, key)))})`).join(' AND ');
 
   const textOf = (column: string | null, prefix: string): string =>
@@ -238,7 +241,17 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
   const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
     `t.${quoted(column)} = +NEW.${quoted(column)}${collation === 'BINARY' ? '' : ` COLLATE ${quoted(collation)}`}`;
-  const rival = table.uniqueKeys.map((key) => `(${key.columns.map(sameAs).join(' AND ')})`).join(' OR ');
+  const { hiddenRowid } = table;
+  // A new rowid is -1 before it is chosen.
+  const sameRowid =
+    hiddenRowid === null ? [] : [`(t.${hiddenRowid} = NEW.${hiddenRowid} AND NEW.${hiddenRowid} <> -1)`];
+  const rival = [
+    // A partial index serves only a question that has its condition.
+    ...table.uniqueKeys.map(
+      (key) => `(${[...key.columns.map(sameAs), ...(key.where === null ? [] : [`(${key.where})`])].join(' AND ')})`,
+    ),
+    ...sameRowid,
+  ].join(' OR ');
   // An UPDATE within a trigger must not call its table by another name: SQLite understands that when the trigger runs, and
   // not when it looks through all triggers for an ALTER TABLE of anything.
   const inNote = (key: string): string => `'$[${all.findIndex((one) => one.name === key)}]'`;

@@ -218,8 +218,6 @@ WITH RECURSIVE
     SELECT -60, 1.0 / 1152921504606846976.0
     UNION ALL SELECT exponent - 60, value / 1152921504606846976.0 FROM down WHERE exponent > -1020)
 SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
-CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
-CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
 CREATE TRIGGER daybook_replaced_settle AFTER UPDATE OF action ON daybook_replaced
 BEGIN
   INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)

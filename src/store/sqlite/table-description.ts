@@ -16,11 +16,15 @@ interface UniqueKey {
   /** Whether a row may have it in common with another one all the same: beside a partial index, or a folding collation. */
   readonly partial: boolean;
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
+  /** The condition of a partial index, in SQL. */
+  readonly where: string | null;
 }
 
 export interface TableDescription {
   readonly name: string;
   readonly withoutRowid: boolean;
+  /** A name for the rowid, where there is one that is no column of the table. */
+  readonly hiddenRowid: string | null;
   readonly columns: readonly TableColumn[];
   /** The columns of the primary key, in its order. */
   readonly primaryKey: readonly string[];
@@ -71,10 +75,17 @@ export function describeTable(connection: Connection, asked: string): TableDescr
   return {
     name,
     withoutRowid: found.wr === 1,
+    hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(rows.map((row) => row.name)),
     columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
     primaryKey: key.map((row) => row.name),
     uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
   };
+}
+
+/** The rowid has three names, of which a column may take any. */
+function hiddenRowid(columns: readonly string[]): string | null {
+  const taken = new Set(columns.map((name) => name.toLowerCase()));
+  return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null;
 }
 
 function describeColumn(row: ColumnRow, strict: boolean, isRowid: boolean): TableColumn {
@@ -123,6 +134,7 @@ function uniqueKeys(
       .all(index);
     return {
       isRowid: false,
+      where: partial === 1 ? conditionOf(connection, index) : null,
       partial: partial === 1 || folds,
       columns: columns.map(({ name, collation }) => {
         if (name === null) {
@@ -136,5 +148,11 @@ function uniqueKeys(
   });
   return rowid === null
     ? keys
-    : [{ isRowid: true, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+    : [{ isRowid: true, where: null, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+}
+
+/** What stands behind the columns of a partial index; they are no expressions, so the first bracket ends them. */
+function conditionOf(connection: Connection, index: string): string | null {
+  const made = connection.prepare<[string], string>(`SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?`);
+  return /\)\s*WHERE\s+(?<condition>.*)$/is.exec(made.pluck().get(index) ?? '')?.groups?.['condition'] ?? null;
 }
