@@ -89,6 +89,30 @@ _daybook_value() {
     'daybook values --search') : ;;
     'daybook values --changed') : ;;
     'daybook values --meta') : ;;
+    'daybook state --where') : ;;
+    'daybook state --at') : ;;
+    'daybook state --at-entry') : ;;
+    'daybook state --as-of') : ;;
+    'daybook state --as-of-column') : ;;
+    'daybook state --format') choices='json ndjson' ;;
+    'daybook changes --field') : ;;
+    'daybook changes --format') choices='line json ndjson csv' ;;
+    'daybook changes --category') : ;;
+    'daybook changes --action') : ;;
+    'daybook changes --severity') : ;;
+    'daybook changes --actor') : ;;
+    'daybook changes --actor-type') : ;;
+    'daybook changes --scope') : ;;
+    'daybook changes --entity') : ;;
+    'daybook changes --correlation') : ;;
+    'daybook changes --source') : ;;
+    'daybook changes --not') : ;;
+    'daybook changes --since') : ;;
+    'daybook changes --until') : ;;
+    'daybook changes --in') : ;;
+    'daybook changes --search') : ;;
+    'daybook changes --changed') : ;;
+    'daybook changes --meta') : ;;
     'daybook export --format') choices='csv json ndjson' ;;
     'daybook export -o' | 'daybook export --output') files=1 ;;
     'daybook export --columns') : ;;
@@ -160,6 +184,16 @@ _daybook_value() {
     'daybook retention list --format') choices='json' ;;
     'daybook status --grace') : ;;
     'daybook status --format') choices='json' ;;
+    'daybook capture add --entity-type') : ;;
+    'daybook capture add --scope') : ;;
+    'daybook capture add --actor-column') : ;;
+    'daybook capture add --name-column') : ;;
+    'daybook capture add --ignore') : ;;
+    'daybook capture add --redact') : ;;
+    'daybook capture add --keep') : ;;
+    'daybook capture add --json') : ;;
+    'daybook capture list --format') choices='json' ;;
+    'daybook capture check --format') choices='json' ;;
     *) return 1 ;;
   esac
 }
@@ -190,6 +224,8 @@ _daybook() {
       'daybook show') path='daybook show' ;;
       'daybook count') path='daybook count' ;;
       'daybook values') path='daybook values' ;;
+      'daybook state') path='daybook state' ;;
+      'daybook changes') path='daybook changes' ;;
       'daybook export') path='daybook export' ;;
       'daybook revert') path='daybook revert' ;;
       'daybook prune') path='daybook prune' ;;
@@ -197,24 +233,32 @@ _daybook() {
       'daybook retention') path='daybook retention' ;;
       'daybook status') path='daybook status' ;;
       'daybook backup') path='daybook backup' ;;
+      'daybook capture') path='daybook capture' ;;
       'daybook completion') path='daybook completion' ;;
       'daybook retention set') path='daybook retention set' ;;
       'daybook retention list') path='daybook retention list' ;;
       'daybook retention remove') path='daybook retention remove' ;;
+      'daybook capture add') path='daybook capture add' ;;
+      'daybook capture list') path='daybook capture list' ;;
+      'daybook capture check') path='daybook capture check' ;;
+      'daybook capture refresh') path='daybook capture refresh' ;;
+      'daybook capture remove') path='daybook capture remove' ;;
       *) ((position += 1)) ;;
     esac
   done
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values export revert prune clear retention status backup completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --states --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook show') options='--around --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook state') options='--where --at --at-entry --as-of --as-of-column --format --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook revert') options='--reason --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -225,6 +269,12 @@ _daybook() {
     'daybook retention remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook status') options='--check --grace --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
+    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then
