@@ -27,6 +27,8 @@ export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
 
 export { backup } from './operations/backup.js';
+export { changesOf } from './operations/changes.js';
+export type { FieldChange } from './operations/changes.js';
 export { exportPages, beginExport } from './operations/export.js';
 export { follow } from './operations/follow.js';
 export { history } from './operations/history.js';
@@ -37,6 +39,8 @@ export type { Content, Reading } from './operations/reading.js';
 export { record } from './operations/record.js';
 export { removePolicy, setPolicy } from './operations/retention.js';
 export { findEntry, revert } from './operations/revert.js';
+export { stateOf, statesOf } from './operations/state.js';
+export type { EntityState, Moment } from './operations/state.js';
 export { status } from './operations/status.js';
 export type { Status } from './operations/status.js';
 export { undo } from './operations/undo.js';

@@ -133,6 +133,19 @@ describe('the state of a row', () => {
     expect(await state(trail, '1', NOW)).toBeNull();
   });
 
+  test('is not known of a capture that was removed where a prune took a later change', async () => {
+    const trail = await capturedTrail(USERS);
+    await trail.capture('users');
+    trail.app.exec(`INSERT INTO users VALUES (1, 'a', ''); UPDATE users SET name = 'A'`);
+    await trail.store.removeCaptures(['users'], ACTOR);
+    trail.retime(timeOf);
+    expect(await state(trail, '1', at(3))).toBe('A');
+    const plan = await planOf(trail.store, rule({ filter: { action: ['update'] }, before: BASE * 2 }));
+    const prune = await trail.store.openPrune(intentOf(plan, { criteria: '[{"filter":{"action":["update"]}}]' }));
+    await trail.store.deleteBatch(prune, plan, undefined, 100);
+    expect(await state(trail, '1', at(3))).toBeNull();
+  });
+
   test('is not known where prunes took what it would be told from', async () => {
     const trail = await life();
     const limits = rule({ filter: { category: ['entity'] }, before: Date.parse(timeOf(3)) });

@@ -3,7 +3,7 @@ import type { CaptureRequest, CaptureSpan } from '../../src/core/capture.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { ACTOR, sqliteTrail } from './trail.js';
 
-export const PLAIN: CaptureRequest = {
+const PLAIN: CaptureRequest = {
   entityType: null,
   scope: null,
   actorColumn: null,

@@ -39,14 +39,19 @@ function toInstalled(row: CaptureRow): Installed {
   };
 }
 
-/** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
-export function readCaptureHistory(connection: Connection, entityType: string): CaptureHistory | undefined {
+/** How the table of an entity type is captured, without a look at whether all is well. */
+export function readInstalled(connection: Connection, entityType: string): Installed | undefined {
   const row = connection
     .prepare<[string], CaptureRow>(
       'SELECT table_name, settings, columns, primary_key FROM daybook_captures WHERE entity_type = ?',
     )
     .get(entityType);
-  const installed = row && toInstalled(row);
+  return row && toInstalled(row);
+}
+
+/** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
+export function readCaptureHistory(connection: Connection, entityType: string): CaptureHistory | undefined {
+  const installed = readInstalled(connection, entityType);
   const table =
     installed?.table ??
     connection

@@ -12,7 +12,7 @@ import type {
   TablePlace,
 } from '../audit-store.js';
 import { identityOf, rowJson } from './capture-triggers.js';
-import { readCaptureHistory } from './captures.js';
+import { readInstalled } from './captures.js';
 import type { Connection } from './connection.js';
 import { lastSeq } from './pages.js';
 import { describeTable, quoted } from './table-description.js';
@@ -97,8 +97,8 @@ export function rowEvidence(connection: Connection, moment: CapturedMoment, id: 
 
 /** The row of an entity as it is in its table now, in the form that entries have. */
 function liveRow(connection: Connection, entityType: string, id: string): string | null {
-  const capture = readCaptureHistory(connection, entityType)?.capture;
-  if (capture === undefined || capture === null) return null;
+  const capture = readInstalled(connection, entityType);
+  if (capture === undefined) return null;
   const table = describeTable(connection, capture.table);
   const row = connection
     .prepare<unknown[], string>(
@@ -269,8 +269,8 @@ function unchangedPage(
   size: number,
   place: TablePlace & { phase: 'unchanged' },
 ): EvidencePage {
-  const capture = readCaptureHistory(connection, moment.entityType)?.capture;
-  if (capture === undefined || capture === null) return { rows: [], next: null };
+  const capture = readInstalled(connection, moment.entityType);
+  if (capture === undefined) return { rows: [], next: null };
   const table = describeTable(connection, capture.table);
   const changesOf = changesReader(connection, moment);
   const { rows, upTo, complete } = changedMeanwhile(connection, moment, { table, changesOf, size: size * 8, place });
