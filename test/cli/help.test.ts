@@ -100,14 +100,19 @@ describe('each example in the help runs', () => {
     const change = example.includes('--apply') ? await capturedChange(await trail()) : 0;
     const sql = "UPDATE users SET role = 'user'";
     writeFileSync(`${folder}/0007_split_names.sql`, sql);
-    if (/^daybook (?:exec|capture)/.test(example)) {
+    if (/^daybook (?:exec|capture|state)/.test(example)) {
       await ok([
         'exec',
         'CREATE TABLE users (id INTEGER PRIMARY KEY, role, email, password_hash, totp_key, updated_at);' +
-          'CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data)',
+          'CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data);' +
+          'CREATE TABLE guild_members (guild, member, PRIMARY KEY (guild, member));' +
+          'CREATE TABLE moderations (id INTEGER PRIMARY KEY)',
       ]);
-      const captured = /^daybook capture (?:check|refresh|remove)/.test(example);
-      if (captured) await ok(['capture', 'add', 'users', '--redact', 'password_hash,totp_key']);
+      const captured = /^daybook (?:capture (?:check|refresh|remove)|state)/.test(example);
+      if (captured) {
+        await ok(['capture', 'add', 'users', 'guild_members', 'moderations', '--redact', 'password_hash,totp_key']);
+        await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
+      }
     }
     const words = wordsOf(example).map((word) =>
       word

@@ -12,8 +12,6 @@ const ROOT = path.resolve(DOCS, '..');
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** The word in the comment before it (`<!-- state -->`): the command that it needs. */
-  readonly needs: string | null;
 }
 
 /** The fenced blocks of a page of the documentation, in order; with a heading, only those below it. */
@@ -21,13 +19,10 @@ export function blocksOf(page: string, heading?: string): Block[] {
   const whole = readFileSync(path.resolve(DOCS, page), 'utf8');
   const sections = whole.split(/^(?=## )/m);
   const text = heading === undefined ? whole : (sections.find((one) => one.startsWith(`## ${heading}\n`)) ?? '');
-  return [...text.matchAll(/(?:^<!-- (\w+) -->\n\n)?^( *)```(\w+)\n([^]*?)^\2```$/gm)].map(
-    ([, needs, indent, language, body]) => ({
-      language: language ?? '',
-      text: (body ?? '').replaceAll(new RegExp(`^${indent ?? ''}`, 'gm'), ''),
-      needs: needs ?? null,
-    }),
-  );
+  return [...text.matchAll(/^( *)```(\w+)\n([^]*?)^\1```$/gm)].map(([, indent, language, body]) => ({
+    language: language ?? '',
+    text: (body ?? '').replaceAll(new RegExp(`^${indent ?? ''}`, 'gm'), ''),
+  }));
 }
 
 /** The fenced blocks of one language, as text. */

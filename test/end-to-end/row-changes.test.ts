@@ -3,10 +3,6 @@ import { blocksOf, newDesk, withoutTimes } from './pages.js';
 import type { Desk } from './pages.js';
 import { exported, parseLines } from './trail.js';
 
-async function has(desk: Desk, command: string): Promise<boolean> {
-  return (await desk.type(`daybook ${command} --help`)).stdout.startsWith(`Usage: daybook ${command} `);
-}
-
 describe('docs/capture.md', () => {
   test('is a story that goes as it is told', { timeout: 120_000 }, async () => {
     const desk = await newDesk();
@@ -14,7 +10,6 @@ describe('docs/capture.md', () => {
     const languages = new Set(blocks.map(({ language }) => language));
     expect(languages).toEqual(new Set(['sql', 'sh', 'console', 'python', 'ts']));
     for (const block of blocks) {
-      if (block.needs !== null && !(await has(desk, block.needs))) continue;
       const printed = await desk.follow(block);
       if (block.language === 'console') expect(withoutTimes(printed)).toBe(withoutTimes(block.text));
     }
@@ -39,7 +34,7 @@ describe('docs/library.md', () => {
     const desk = await newDesk();
     const tables = `CREATE TABLE settings (id INTEGER PRIMARY KEY, level INTEGER); INSERT INTO settings VALUES (1, 5);
       CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1);`;
-    await desk.follow({ language: 'sql', text: tables, needs: null });
+    await desk.follow({ language: 'sql', text: tables });
     const printed: string[] = [];
     for (const block of blocksOf('library.md')) printed.push(await desk.follow(block));
     expect(printed).toEqual(['true\n', '', '', 'Error: revision 1 of guild 1138912345678901234 is not the latest\n']);
@@ -99,14 +94,14 @@ const CHANGES = [
 
 async function identityProvider(): Promise<Desk> {
   const desk = await newDesk();
-  await desk.follow({ language: 'sql', text: TABLES, needs: null });
-  await desk.follow({ language: 'sh', text: 'daybook init --alongside', needs: null });
+  await desk.follow({ language: 'sql', text: TABLES });
+  await desk.follow({ language: 'sh', text: 'daybook init --alongside' });
   const add = 'daybook capture add users organizations users_organizations moderations';
-  await desk.follow({ language: 'sh', text: add, needs: null });
+  await desk.follow({ language: 'sh', text: add });
   for (const text of CHANGES) {
     // Each in a millisecond of its own, as people and migrations are.
-    await desk.follow({ language: 'sh', text: 'sleep 0.01', needs: null });
-    await desk.follow({ language: 'sql', text, needs: null });
+    await desk.follow({ language: 'sh', text: 'sleep 0.01' });
+    await desk.follow({ language: 'sql', text });
   }
   return desk;
 }
@@ -122,8 +117,7 @@ describe('docs/questions.md', () => {
   test('each of its lines runs, and answers something', { timeout: 120_000 }, async () => {
     const desk = await identityProvider();
     expect(blocks.map(({ language }) => language)).toEqual(blocks.map(() => 'sh'));
-    for (const { text, needs } of blocks) {
-      if (needs !== null && !(await has(desk, needs))) continue;
+    for (const { text } of blocks) {
       expect(text.trim().split('\n')).toHaveLength(1);
       const { code, stdout } = await desk.type(text);
       expect({ text, code }).toEqual({ text, code: 0 });
@@ -155,10 +149,8 @@ describe('docs/questions.md', () => {
     expect((await desk.type(lineOf('daybook show'))).stdout).toContain('~ email_verified: 0 → 1');
   });
 
-  test('a membership is what it was at the time of a moderation', { timeout: 120_000 }, async (context) => {
+  test('a membership is what it was at the time of a moderation', { timeout: 120_000 }, async () => {
     const desk = await identityProvider();
-    // TODO: goes once the program has `state`.
-    if (!(await has(desk, 'state'))) return context.skip('the program has no state yet');
     const membership = await desk.type(`${lineOf(`state 'users_organizations`)} --format json`);
     expect(JSON.parse(membership.stdout)).toMatchObject({
       exists: true,
