@@ -114,15 +114,6 @@ describe('each example in the help runs', () => {
         await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
       }
     }
-    if (example.startsWith('daybook state')) {
-      await ok([
-        'exec',
-        'CREATE TABLE users (id INTEGER PRIMARY KEY, role); CREATE TABLE moderations (id INTEGER PRIMARY KEY);' +
-          'CREATE TABLE guild_members (guild, user, PRIMARY KEY (guild, user))',
-      ]);
-      await ok(['capture', 'add', 'users', 'guild_members', 'moderations']);
-      await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
-    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')
