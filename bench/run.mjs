@@ -18,6 +18,7 @@ import { pruneTime, pruneWait } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
 import { help, history } from './rows/start-up.mjs';
+import { rowState } from './rows/state.mjs';
 
 const ROWS = [
   help,
@@ -36,6 +37,7 @@ const ROWS = [
   vacuumedSize,
   ...captureInBulk,
   captureOneByOne,
+  rowState,
 ];
 
 const SIZES = [100_000, 1_000_000];
