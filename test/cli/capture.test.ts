@@ -95,6 +95,22 @@ describe('capture add', () => {
   });
 });
 
+test('show goes into a document, and names a redacted change without a value', async () => {
+  const connection = await application();
+  connection.exec('CREATE TABLE guilds (id TEXT PRIMARY KEY, data TEXT, token TEXT)');
+  await ok(['capture', 'add', 'guilds', '--json', 'data', '--redact', 'token']);
+  connection.exec(`
+    INSERT INTO guilds VALUES ('9007199254740993', '{"announce":{"channel":"1"},"level":3}', 'a');
+    UPDATE guilds SET data = '{"announce":{"channel":"2"},"level":3}', token = 'b';
+    UPDATE guilds SET data = 'no document any more';`);
+  const changes = async (seq: string): Promise<string> =>
+    (await ok(['show', seq])).split('\n\n').find((part) => part.startsWith('changes')) ?? '';
+  expect(await changes('3')).toBe(
+    'changes\n  ~ data.announce.channel: "1" → "2"\n  ~ token: "[redacted]" → "[redacted]"',
+  );
+  expect(await changes('4')).toContain('~ data:');
+});
+
 describe('capture list', () => {
   test('says nothing to list on stderr', async () => {
     await trail();
