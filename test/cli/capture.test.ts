@@ -111,6 +111,25 @@ test('show goes into a document, and names a redacted change without a value', a
   expect(await changes('4')).toContain('~ data:');
 });
 
+test('a row that would follow itself in a change of its key is refused, for its entries could not be right', async () => {
+  const connection = await application();
+  connection.exec(`
+    CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent REFERENCES nodes ON UPDATE CASCADE);
+    INSERT INTO nodes VALUES (1, 1), (2, 1)`);
+  await ok(['capture', 'add', 'nodes']);
+  expect(() => connection.exec('UPDATE nodes SET id = 9 WHERE id = 1')).toThrow(
+    'daybook: this row of nodes refers to itself by parent, which follows id: set parent to NULL first, and again afterwards',
+  );
+  connection.exec('UPDATE nodes SET parent = NULL WHERE id = 1; UPDATE nodes SET id = 9 WHERE id = 1');
+  expect(connection.prepare('SELECT id, parent FROM nodes ORDER BY id').raw().all()).toEqual([
+    [2, 9],
+    [9, null],
+  ]);
+  expect(await ok(['history', '--entity', 'nodes', '--columns', 'action,entity_id', '--format', 'csv'])).toBe(
+    'action,entity_id\ncreate,9\ndelete,1\nupdate,2\nupdate,1\n',
+  );
+});
+
 describe('capture list', () => {
   test('says nothing to list on stderr', async () => {
     await trail();

@@ -28,6 +28,8 @@ export interface TableDescription {
   readonly columns: readonly TableColumn[];
   /** The columns of the primary key, in its order. */
   readonly primaryKey: readonly string[];
+  /** Columns that follow others of the same row, by a foreign key of the table to itself, when these change. */
+  readonly followsItself: readonly { readonly from: readonly string[]; readonly to: readonly string[] }[];
   /** The primary key and every other. */
   readonly uniqueKeys: readonly UniqueKey[];
 }
@@ -78,8 +80,30 @@ export function describeTable(connection: Connection, asked: string): TableDescr
     hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(rows.map((row) => row.name)),
     columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
     primaryKey: key.map((row) => row.name),
+    followsItself: followsItself(
+      connection,
+      name,
+      key.map((row) => row.name),
+    ),
     uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
   };
+}
+
+function followsItself(
+  connection: Connection,
+  table: string,
+  primaryKey: readonly string[],
+): { from: string[]; to: string[] }[] {
+  const rows = connection
+    .prepare<[string, string], { id: number; from: string; to: string | null; seq: number }>(
+      `SELECT id, seq, "from", "to" FROM pragma_foreign_key_list(?)
+       WHERE "table" = ? COLLATE NOCASE AND on_update NOT IN ('NO ACTION', 'RESTRICT') ORDER BY id, seq`,
+    )
+    .all(table, table);
+  return [...new Set(rows.map((row) => row.id))].map((id) => {
+    const columns = rows.filter((row) => row.id === id);
+    return { from: columns.map((row) => row.from), to: columns.map((row) => row.to ?? primaryKey[row.seq] ?? '') };
+  });
 }
 
 /** The rowid has three names, of which a column may take any. */
