@@ -192,7 +192,7 @@ describe('what was changed elsewhere', () => {
   });
 
   test.each([
-    ['DROP TRIGGER daybook_capture_users_after_delete', 'lacks 1 of its 5 capture triggers'],
+    ['DROP TRIGGER daybook_capture_users_after_delete', 'lacks 1 of its 6 capture triggers'],
     ['ALTER TABLE users RENAME COLUMN email TO mail', 'has other columns than when it was captured (+mail, -email)'],
     ['DROP TABLE users', 'is no longer there'],
     [
@@ -240,7 +240,7 @@ describe('capture check', () => {
     connection.exec('DROP TRIGGER daybook_capture_users_after_update');
     const result = await cli(['capture', 'check', 'users']);
     expect(result.code).toBe(3);
-    expect(result.stdout).toContain('users: triggers: fails: users lacks 1 of its 5 capture triggers');
+    expect(result.stdout).toContain('users: triggers: fails: users lacks 1 of its 6 capture triggers');
     expect(result.stderr).toContain('1 of 1 cases fail\ntry: daybook capture refresh\n');
   });
 

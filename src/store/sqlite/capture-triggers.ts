@@ -39,12 +39,17 @@ export function captureTriggers(table: TableDescription, settings: CaptureSettin
     const name = triggerName(table.name, when);
     return {
       name,
-      sql: `CREATE TRIGGER ${quoted(name)} ${when} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
+      sql: `CREATE TRIGGER ${quoted(name)} ${event(when)} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
 BEGIN
 ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     };
   };
   const { differs, uniqueDiffers } = parts;
+  // SQLite does not even look at these where a statement sets other columns. Whoever sets the rowid may call it so.
+  const keyEvent =
+    parts.keyColumns === null ? '' : ` OF ${[...parts.keyColumns.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
+  const event = (when: string): string =>
+    when === 'BEFORE UPDATE' || when === 'AFTER UPDATE key' ? `${when.replace(' key', '')}${keyEvent}` : when;
   // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
   const inserted = `''`;
   const updated = `'of ' || ${parts.identity('OLD')}`;
@@ -65,7 +70,13 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
     ]),
-    trigger('AFTER UPDATE', `${differs} OR ${uniqueDiffers}`, [
+    // Nearly every update leaves the keys alone, and needs no more than this.
+    trigger('AFTER UPDATE', `(${differs}) AND NOT (${uniqueDiffers})`, [
+      ...parts.actorRequired('NEW'),
+      ...parts.recordPlainUpdate,
+      parts.renewContext,
+    ]),
+    trigger('AFTER UPDATE key', uniqueDiffers, [
       ...parts.actorRequired('NEW'),
       ...parts.refuseToFollowItself,
       parts.settleGone(updated, 'NULL', uniqueDiffers),
@@ -82,7 +93,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   ];
 }
 
-const MOMENTS = ['BEFORE INSERT', 'AFTER INSERT', 'BEFORE UPDATE', 'AFTER UPDATE', 'AFTER DELETE'];
+const MOMENTS = ['BEFORE INSERT', 'AFTER INSERT', 'BEFORE UPDATE', 'AFTER UPDATE', 'AFTER UPDATE key', 'AFTER DELETE'];
 
 function triggerName(table: string, when: string): string {
   return `daybook_capture_${table}_${when.toLowerCase().replaceAll(' ', '_')}`;
@@ -292,6 +303,8 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     identity,
     differs,
     uniqueDiffers,
+    /** Null where one of them is computed from others. */
+    keyColumns: [...keyColumns].some((key) => columnOf(table, key).generated) ? null : [...keyColumns],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
     noteRivals: (write: string, others: string): string =>
       `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
@@ -325,6 +338,19 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
         where: `n.changed_fields IS NOT '[]'`,
       }),
       `SELECT ${refuse} WHERE changes() <> 1 AND NOT EXISTS (SELECT 1 FROM ${notesOf(`''`)} AND changed_fields = '[]')`,
+    ],
+    recordPlainUpdate: [
+      entry({
+        action: `'update'`,
+        ...ofRow('NEW'),
+        message: titled('v.changed', identity('NEW')),
+        before: row('OLD'),
+        after: row('NEW'),
+        changed: 'v.changed',
+        // The limit keeps SQLite from writing the expression out wherever its value is used.
+        from: `(SELECT ${changed} AS changed LIMIT 1) AS v`,
+      }),
+      recorded('1'),
     ],
     /** Another key makes two entries of one row: what it was, gone, and what it is, come. */
     recordUpdate: [
