@@ -30,11 +30,16 @@ export async function* history(
   let after = query.after;
   for (let left = request.limit; left > 0;) {
     const limit = Math.min(left, PAGE);
-    const { content, count, next } = await readPiece(store, { ...query, limit, ...(after && { after }) }, reading);
+    const { content, count, next, sure } = await readPiece(
+      store,
+      { ...query, limit, ...(after && { after }) },
+      reading,
+    );
     if (count > 0) yield content;
     if (next === null) return null;
     left -= count;
     after = next;
+    if (left <= 0 && sure) return cursorAt(request, query, next);
   }
   // A full page may be the last one all the same.
   const beyond = await store.rows({ ...query, limit: 1, ...(after && { after }) }, ['seq']);

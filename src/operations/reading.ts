@@ -14,6 +14,8 @@ export interface Piece {
   readonly content: Content;
   readonly count: number;
   readonly next: Key | null;
+  /** Whether a next key says that more is there, and not only that the page is full. */
+  readonly sure: boolean;
 }
 
 /** Reads one page as it is wanted. */
@@ -21,15 +23,15 @@ export async function readPiece(store: AuditStore, query: PageQuery, reading: Re
   switch (reading.as) {
     case 'entries': {
       const { entries, next } = await store.page(query);
-      return { content: { as: 'entries', entries }, count: entries.length, next };
+      return { content: { as: 'entries', entries }, count: entries.length, next, sure: true };
     }
     case 'rows': {
       const { rows, next } = await store.rows(query, reading.columns);
-      return { content: { as: 'rows', rows }, count: rows.length, next };
+      return { content: { as: 'rows', rows }, count: rows.length, next, sure: true };
     }
     case 'lines': {
       const { lines, count, next } = await store.lines(query, reading.columns);
-      return { content: { as: 'lines', lines }, count, next };
+      return { content: { as: 'lines', lines }, count, next, sure: false };
     }
   }
 }
