@@ -206,6 +206,34 @@ describe('what was changed elsewhere', () => {
     expect((await listed())[0]?.['problem']).toContain(problem);
   });
 
+  test('settings of columns that are gone are gone, and adding anew ends the gap as well', async () => {
+    const connection = await application();
+    const options = ['--scope', 'org=name', '--actor-column', 'email', '--name-column', 'email'];
+    await ok([
+      'capture',
+      'add',
+      'users',
+      'organizations',
+      '--keep',
+      'password_hash',
+      '--ignore',
+      'updated_at',
+      ...options,
+    ]);
+    expect((await listed()).map((one) => [one['scope'], one['actor_column'], one['name_column']])).toEqual([
+      ['org=name', null, null],
+      [null, 'email', 'email'],
+    ]);
+    connection.exec(`
+      DROP TABLE users; CREATE TABLE users (id INTEGER PRIMARY KEY, nick TEXT);
+      DROP TABLE organizations; CREATE TABLE organizations (id TEXT PRIMARY KEY, title TEXT)`);
+    await ok(['capture', 'refresh', 'organizations']);
+    expect((await listed())[0]).toMatchObject({ scope: null, problem: null });
+    await ok(['capture', 'add', 'users', '--entity-type', 'people']);
+    await ok(['capture', 'refresh']);
+    expect((await listed())[1]).toMatchObject({ entity_type: 'people', actor_column: null, problem: null });
+  });
+
   test('a trigger made later is put behind again without a gap', async () => {
     const connection = await application();
     await ok(USERS);
@@ -242,6 +270,81 @@ describe('capture check', () => {
     expect(result.code).toBe(3);
     expect(result.stdout).toContain('users: triggers: fails: users lacks 1 of its 6 capture triggers');
     expect(result.stderr).toContain('1 of 1 cases fail\ntry: daybook capture refresh\n');
+  });
+
+  const NOISE = `INSERT INTO daybook_entries (action, entity_type, entity_id) VALUES ('noise', 'organizations', 'o1')`;
+
+  test.each([
+    [
+      'entries too many',
+      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${NOISE}; END`,
+      /an update: fails: expected one update, found update of o1, noise of o1/,
+    ],
+    [
+      'entries of nothing',
+      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${NOISE}; END`,
+      /that changes nothing: fails: expected no entry, found noise of o1/,
+    ],
+    [
+      'a second delete',
+      `CREATE TRIGGER zz AFTER DELETE ON organizations BEGIN ${NOISE}; END`,
+      /a delete: fails: expected one delete with the row/,
+    ],
+    [
+      'a second create',
+      `CREATE TRIGGER zz AFTER INSERT ON organizations BEGIN ${NOISE}; END`,
+      /an insert: fails: expected one create/,
+    ],
+    [
+      'a third part',
+      `CREATE TRIGGER zz AFTER UPDATE OF id ON organizations BEGIN ${NOISE}; END`,
+      /an update of the key: fails: expected a delete and a create/,
+    ],
+    [
+      'entries that vanish',
+      `CREATE TRIGGER zz BEFORE INSERT ON daybook_entries BEGIN SELECT RAISE(IGNORE); END`,
+      /an update: fails: daybook: the entry of this change/,
+    ],
+    [
+      'a rule of its own',
+      `CREATE TRIGGER zz BEFORE UPDATE ON organizations BEGIN SELECT RAISE(ABORT, 'closed'); END`,
+      /an update: not tried, because closed/,
+    ],
+  ])('is not deceived by %s', async (_what, sabotage, told) => {
+    const connection = await application();
+    connection.exec(sabotage);
+    await ok(['capture', 'add', 'organizations']).catch(() => undefined);
+    if ((await listed()).length === 0) {
+      connection.exec('DROP TRIGGER zz');
+      await ok(['capture', 'add', 'organizations']);
+      connection.exec(sabotage);
+    }
+    expect((await cli(['capture', 'check'])).stdout).toMatch(told);
+  });
+
+  test('keys of every kind, and columns that leave nothing to change', async () => {
+    const connection = await application();
+    connection.exec(`
+      CREATE TABLE kinds (a INTEGER, b REAL, c BLOB, d, PRIMARY KEY (a, b, c));
+      CREATE TABLE keys (id REAL PRIMARY KEY, n INTEGER UNIQUE, other TEXT UNIQUE);
+      CREATE TABLE bytes (id BLOB PRIMARY KEY, v INTEGER);
+      INSERT INTO kinds VALUES (1, 0.5, x'00', NULL);
+      INSERT INTO keys VALUES (1.5, 4611686018427387905, NULL);
+      INSERT INTO bytes VALUES (x'ff', 4611686018427387905);`);
+    await ok(['capture', 'add', 'kinds', 'keys', 'bytes', '--ignore', 'other']);
+    const { stdout, code } = await cli(['capture', 'check']);
+    expect({ code, fails: stdout.split('\n').filter((line) => line.includes(': fails')) }).toEqual({
+      code: 0,
+      fails: [],
+    });
+    expect(stdout).toContain('keys: an update: not tried, because every column is in a key');
+  });
+
+  test('a table that is not captured', async () => {
+    await application();
+    expect(await cli(['capture', 'check', 'users'])).toMatchObject({ code: 4 });
+    expect(await cli(['capture', 'refresh', 'users'])).toMatchObject({ code: 4 });
+    expect(await cli(['capture', 'check'])).toMatchObject({ code: 0, stderr: 'no table is captured\n' });
   });
 
   test('an empty table cannot be tried', async () => {

@@ -102,26 +102,24 @@ const CASES: Readonly<Record<string, Case>> = {
     const back = bench.row[free] ?? another(bench).value;
     const there = expectUpdate(
       bench,
-      () => update(bench, 'UPDATE', { [free]: bench.row[free] === null ? back : null }),
+      () => update(bench, 'UPDATE', { [free]: at(bench.row, free) === null ? back : null }),
       [free],
     );
     return (
       there ??
-      expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: bench.row[free] === null ? null : back }), [free])
+      expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: at(bench.row, free) === null ? null : back }), [free])
     );
   },
   'an update that changes nothing': (bench) => {
     const { free } = another(bench);
-    return expectNone(bench, () => update(bench, 'UPDATE', { [free]: bench.row[free] ?? null }));
+    return expectNone(bench, () => update(bench, 'UPDATE', { [free]: at(bench.row, free) }));
   },
   'an update of ignored columns alone': (bench) => {
     const column = bench.table.columns.find(
       (one) => bench.capture.settings.ignore.includes(one.name) && isFree(bench, one),
     );
     if (column === undefined) throw new NotTried('no such column is ignored');
-    return expectNone(bench, () =>
-      update(bench, 'UPDATE', { [column.name]: different(bench.row[column.name] ?? null) }),
-    );
+    return expectNone(bench, () => update(bench, 'UPDATE', { [column.name]: different(at(bench.row, column.name)) }));
   },
   'bytes in a column': (bench) => {
     const { free } = another(bench);
@@ -184,7 +182,7 @@ const CASES: Readonly<Record<string, Case>> = {
             `INSERT INTO ${quoted(table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
              ON CONFLICT (${table.primaryKey.map(quoted).join(', ')}) DO UPDATE SET ${quoted(free)} = ?`,
           )
-          .run(...columns.map((column) => row[column] ?? null), value),
+          .run(...columns.map((column) => at(row, column)), value),
       [free],
     );
   },
@@ -210,6 +208,11 @@ const CASES: Readonly<Record<string, Case>> = {
     return stored(bench).json === before.json ? null : 'the row was changed, although its entry could not be recorded';
   },
 };
+
+/** A value of the row by its column; every column is there. */
+function at(row: Readonly<Record<string, Value>>, column: string): Value {
+  return row[column] as Value;
+}
 
 function freeColumn(connection: Connection, table: TableDescription, capture: Capture): TableColumn | undefined {
   const referring = new Set(
@@ -238,7 +241,7 @@ function isFree({ table }: Pick<Bench, 'table'>, column: TableColumn): boolean {
 
 function another({ free, row }: Bench): { free: string; value: Value } {
   if (free === undefined) throw new NotTried('every column is in a key, computed, ignored or redacted');
-  return { free: free.name, value: different(row[free.name] ?? null) };
+  return { free: free.name, value: different(at(row, free.name)) };
 }
 
 function different(value: Value): Value {
@@ -252,7 +255,7 @@ function different(value: Value): Value {
 function newKey(bench: Bench): Record<string, Value> {
   const { table, connection } = bench;
   const last = table.primaryKey.at(-1) ?? '';
-  const value = bench.row[last] ?? null;
+  const value = at(bench.row, last);
   if (typeof value !== 'bigint') return { [last]: different(value) };
   const greatest = connection
     .prepare<[], bigint | null>(`SELECT max(${quoted(last)}) FROM ${quoted(table.name)}`)
@@ -267,7 +270,7 @@ function newUniques({ table, row }: Bench): Record<string, Value> {
   return Object.fromEntries(
     columns
       .filter((column) => !table.primaryKey.includes(column) && row[column] !== null)
-      .map((column) => [column, different(row[column] ?? null)]),
+      .map((column) => [column, different(at(row, column))]),
   );
 }
 
@@ -280,7 +283,7 @@ function keyCondition({ table }: Bench): string {
 }
 
 function keyOf({ table, row }: Bench): Value[] {
-  return table.primaryKey.map((name) => row[name] ?? null);
+  return table.primaryKey.map((name) => at(row, name));
 }
 
 function update(bench: Bench, verb: string, values: Readonly<Record<string, Value>>): void {
@@ -300,7 +303,7 @@ function insert(bench: Bench, verb: string, row: Readonly<Record<string, Value>>
     .prepare(
       `${verb} INTO ${quoted(bench.table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     )
-    .run(...columns.map((column) => row[column] ?? null));
+    .run(...columns.map((column) => at(row, column)));
 }
 
 /** The entries of this type that the work makes. */
@@ -337,11 +340,11 @@ function expectUpdate(bench: Bench, work: () => void, fields: readonly string[])
   const [entry] = entries;
   if (entries.length !== 1 || entry?.action !== 'update') return `expected one update, found ${said(entries)}`;
   if (entry.old_values !== before.json)
-    return `the old values are ${entry.old_values ?? 'null'}, and the row was ${before.json ?? 'not there'}`;
+    return `the old values are ${String(entry.old_values)}, and the row was ${String(before.json)}`;
   if (entry.new_values !== after.json)
-    return `the new values are ${entry.new_values ?? 'null'}, and the row is ${after.json ?? 'not there'}`;
+    return `the new values are ${String(entry.new_values)}, and the row is ${String(after.json)}`;
   if (entry.changed_fields !== JSON.stringify(fields))
-    return `the changed fields are ${entry.changed_fields ?? 'null'}, and should be ${JSON.stringify(fields)}`;
+    return `the changed fields are ${String(entry.changed_fields)}, and should be ${JSON.stringify(fields)}`;
   return entry.context === 'daybookdaybook check' ? null : 'the entry does not say who made the change';
 }
 

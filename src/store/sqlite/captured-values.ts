@@ -30,7 +30,8 @@ function parsed(text: JsonText): JsonDocument | undefined {
   }
 }
 
-function valueOf(recorded: JsonDocument): SqlValue | undefined {
+/** A value of an entry as SQLite had it, or undefined for what capture does not write. */
+export function valueOf(recorded: JsonDocument): SqlValue | undefined {
   if (recorded === null || typeof recorded === 'string') return recorded;
   if (isLosslessNumber(recorded)) return numberOf(recorded.value);
   if (!isJsonObject(recorded) || Object.keys(recorded).length !== 1) return undefined;

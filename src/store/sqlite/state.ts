@@ -1,5 +1,4 @@
 import type { Statement } from 'better-sqlite3';
-import { isLosslessNumber } from 'lossless-json';
 import { isJsonObject, parseDocument } from '../../core/json.js';
 import type { JsonDocument } from '../../core/json.js';
 import type {
@@ -12,6 +11,7 @@ import type {
   TablePlace,
 } from '../audit-store.js';
 import { identityOf, rowJson } from './capture-triggers.js';
+import { valueOf } from './captured-values.js';
 import { readInstalled } from './captures.js';
 import type { Connection } from './connection.js';
 import { lastSeq } from './pages.js';
@@ -149,16 +149,8 @@ function documentOf(text: string): JsonDocument | undefined {
   }
 }
 
-/** A value of an entry as SQLite had it. */
 function keyValue(value: JsonDocument): KeyValue {
-  if (isLosslessNumber(value)) return /^-?\d+$/.test(value.value) ? BigInt(value.value) : Number(value.value);
-  if (!isJsonObject(value)) return typeof value === 'string' ? value : null;
-  const { $blob: blob, $real: real } = value;
-  if (typeof blob === 'string') return Buffer.from(blob, 'hex');
-  if (typeof real !== 'string') return null;
-  if (real.endsWith('inf')) return real.startsWith('-') ? -Infinity : Infinity;
-  const [whole, exponent] = real.split('p').map(Number);
-  return (whole ?? 0) * 2 ** (exponent ?? 0);
+  return valueOf(value) ?? null;
 }
 
 export interface TableWalk {
