@@ -35,6 +35,9 @@ const ALWAYS = ['cli'];
 /** Parts of ours that must be there only once: an error is recognised by its class. */
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
 
+/** Parts of the store that are loaded only where they are needed. */
+const PARTS = { capturing: 'src/store/sqlite/capturing.ts', pruning: 'src/store/sqlite/pruning.ts' };
+
 /**
  * The program as CommonJS, which Node starts faster than ES modules: its door, a file for each command with all that
  * the command needs, and the libraries. Few files, since each costs a look-up, and none with what is not run, since
@@ -57,6 +60,7 @@ async function buildProgram() {
       entryPoints: {
         cli: 'src/cli/main.ts',
         ...SHARED,
+        ...PARTS,
         ...Object.fromEntries(commands.map((name) => [`command-${name}`, `src/cli/commands/${name}.ts`])),
       },
       plugins: [filesBeside, lazyModules],
@@ -164,14 +168,16 @@ const filesBeside = {
   name: 'files-beside',
   setup({ onResolve }) {
     const beside = (name) => ({ path: `./${name}`, external: true });
-    onResolve({ filter: new RegExp(`^(?:${[...LIBRARIES, 'better-sqlite3'].join('|')})$`) }, ({ path: name }) =>
-      beside(libraryFile(name)),
+    onResolve(
+      { filter: new RegExp(`^(?:${[...LIBRARIES, 'better-sqlite3'].join('|')})$`) },
+      ({ path: name, namespace }) =>
+        namespace === 'file' && name in LAZY ? { path: name, namespace: 'lazy' } : beside(libraryFile(name)),
     );
     onResolve({ filter: /^\.{1,2}\// }, ({ path: name, resolveDir, kind }) => {
       if (kind === 'entry-point') return undefined;
       const source = path.relative(root, path.resolve(resolveDir, name.replace(/\.js$/, '.ts')));
-      const sharedName = Object.keys(SHARED).find((key) => SHARED[key] === source);
-      if (sharedName !== undefined) return beside(sharedName);
+      const own = Object.entries({ ...SHARED, ...PARTS }).find(([, file]) => file === source);
+      if (own !== undefined) return beside(own[0]);
       const command = /^src\/cli\/commands\/(.+)\.ts$/.exec(source)?.[1];
       return command === undefined ? undefined : beside(`command-${command}`);
     });
@@ -179,10 +185,14 @@ const filesBeside = {
 };
 
 /**
- * Modules of Node that most runs do not need, with what is used of them: each is loaded at its first use. Loading them
- * would be a tenth of start-up. (commander has node:child_process for subcommands that are programs of their own.)
+ * Modules that most runs do not need, with what is used of them: each is loaded at its first use. Loading them would be
+ * a tenth of start-up. (commander has node:child_process for subcommands that are programs of their own.)
  */
-const LAZY = { 'node:child_process': ['spawn', 'spawnSync'], 'node:os': ['hostname', 'tmpdir', 'userInfo'] };
+const LAZY = {
+  'lossless-json': ['isLosslessNumber', 'parse', 'stringify'],
+  'node:child_process': ['spawn', 'spawnSync'],
+  'node:os': ['hostname', 'tmpdir', 'userInfo'],
+};
 
 const lazyModules = {
   name: 'lazy-modules',

@@ -16,7 +16,6 @@ const COMMAND_LINES = [
   ['record', '--stdin'],
   ['history', '-n', '50'],
   ['history', 'machine:7', '--since', '30d', '--format', 'json'],
-  ['history', '--format', 'csv'],
   ['history', '--actor', 'nobody', '--format', 'ndjson'],
   ['show', '1'],
   ['count', '--action', 'note'],
@@ -28,6 +27,15 @@ const COMMAND_LINES = [
   ['prune', '--dry-run'],
   ['status'],
   ['backup', 'copy.db'],
+  ['exec', 'CREATE TABLE machine(id INTEGER PRIMARY KEY, name TEXT, site TEXT)'],
+  ['capture', 'add', 'machine'],
+  ['capture', 'check'],
+  ['capture', 'list'],
+  ['exec', "INSERT INTO machine VALUES (7, 'north', 'hall'); UPDATE machine SET site = 'yard'", '--reason', 'a move'],
+  ['state', 'machine:7'],
+  ['state', 'machine', '--format', 'ndjson'],
+  ['changes', 'machine:7', '--field', 'site'],
+  ['revert', '7', '--apply', '--reason', 'a mistake'],
   ['clear', '--dry-run'],
 ];
 

@@ -15,8 +15,14 @@ export interface ConnectionOptions {
   readonly busyTimeout: number;
 }
 
-/** Opens a file that must be there; its schema is not looked at. */
-export function openFile(options: ConnectionOptions): Connection {
+/**
+ * Opens a file that must be there, and runs the first read of it, by which what is no database is told. Throws kind
+ * `missing`, and kind `busy`.
+ */
+export function openFile(
+  options: ConnectionOptions,
+  firstRead: (connection: Connection) => void = (connection) => connection.pragma('schema_version'),
+): Connection {
   const { path } = options;
   const found = look(path);
   if (found === undefined) {
@@ -32,8 +38,7 @@ export function openFile(options: ConnectionOptions): Connection {
   );
   try {
     return attempt(path, () => {
-      // The first read of the file: what is no database is told here.
-      connection.pragma('schema_version');
+      firstRead(connection);
       // An entry is durable when a command says so; WAL alone would not promise that.
       if (!options.readonly) connection.pragma('synchronous = FULL');
       return connection;
@@ -55,14 +60,7 @@ function look(path: string): Stats | undefined {
 
 /** Opens a daybook database and makes sure that this program knows its schema. */
 export function openTrail(options: ConnectionOptions): Connection {
-  const connection = openFile(options);
-  try {
-    attempt(options.path, () => expectTrail(connection, options.path));
-    return connection;
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
+  return openFile(options, (connection) => expectTrail(connection, options.path));
 }
 
 /** Makes sure that a database holds a trail with the schema of this program. Throws kind `missing`. */

@@ -1,19 +1,8 @@
 import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
-import { checkCaptures } from './capture-check.js';
-import {
-  addCaptures,
-  captureOf,
-  namedOrAll,
-  readCaptureHistory,
-  readCaptures,
-  refreshCapture,
-  removeCapture,
-} from './captures.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
-import { executeSql } from './execute.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
 import {
   explainPage,
@@ -37,12 +26,8 @@ import {
   settleCutOff,
 } from './prune-accounts.js';
 import type { Circumstances } from './prune-accounts.js';
-import { deleteBatch } from './prune-batches.js';
-import { forecastPrune, planPrune } from './prune-plan.js';
 import { recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
-import { rowEvidence, tableEvidence } from './state.js';
-import { undoChanges } from './undo.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -74,11 +59,18 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       }),
     );
 
+  // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
+  const capturing = () => import('./capturing.js');
+  const pruning = () => import('./pruning.js');
+
   return {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
-    execute: (request) => read(() => executeSql(connection, request, { clock, settle })),
+    execute: async (request) => {
+      const { executeSql } = await capturing();
+      return read(() => executeSql(connection, request, { clock, settle }));
+    },
 
     page: (query) => read(() => readPage(connection, query)),
     rows: (query, columns) => read(() => readRows(connection, query, columns)),
@@ -94,33 +86,66 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     policies: () => read(() => readPolicies(connection)),
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
 
-    captureHistory: (type) => read(() => reading(connection, () => readCaptureHistory(connection, type))),
-    rowEvidence: (moment, id, live) => read(() => reading(connection, () => rowEvidence(connection, moment, id, live))),
-    tableEvidence: (moment, live, place, size) =>
-      read(() => reading(connection, () => tableEvidence(connection, moment, { live, place, size }))),
+    captureHistory: async (type) => {
+      const { readCaptureHistory } = await capturing();
+      return read(() => reading(connection, () => readCaptureHistory(connection, type)));
+    },
+    rowEvidence: async (moment, id, live) => {
+      const { rowEvidence } = await capturing();
+      return read(() => reading(connection, () => rowEvidence(connection, moment, id, live)));
+    },
+    tableEvidence: async (moment, live, place, size) => {
+      const { tableEvidence } = await capturing();
+      return read(() => reading(connection, () => tableEvidence(connection, moment, { live, place, size })));
+    },
     pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
-    captures: () => read(() => reading(connection, () => readCaptures(connection))),
-    undo: (request) => read(() => undoChanges(connection, request, settle)),
-    addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
-    refreshCaptures: (tables, actor) =>
-      write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
-    removeCaptures: (tables, actor) =>
-      write(() => tables.map((table) => removeCapture(connection, table, { actor, clock }))),
-    checkCaptures: (tables) =>
-      read(() =>
+    captures: async () => {
+      const { readCaptures } = await capturing();
+      return read(() => reading(connection, () => readCaptures(connection)));
+    },
+    undo: async (request) => {
+      const { undoChanges } = await capturing();
+      return read(() => undoChanges(connection, request, settle));
+    },
+    addCaptures: async (tables, request, actor) => {
+      const { addCaptures } = await capturing();
+      return write(() => addCaptures(connection, tables, request, { actor, clock }));
+    },
+    refreshCaptures: async (tables, actor) => {
+      const { namedOrAll, refreshCapture } = await capturing();
+      return write(() =>
+        namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock })),
+      );
+    },
+    removeCaptures: async (tables, actor) => {
+      const { removeCapture } = await capturing();
+      return write(() => tables.map((table) => removeCapture(connection, table, { actor, clock })));
+    },
+    checkCaptures: async (tables) => {
+      const { captureOf, checkCaptures, namedOrAll } = await capturing();
+      return read(() =>
         checkCaptures(
           connection,
           namedOrAll(connection, tables).map((table) => captureOf(connection, table)),
         ),
-      ),
+      );
+    },
     leakedContext: () => read(() => leakedContext(connection)),
 
-    plan: (rules, reserved, planning) =>
-      read(() => planPrune(connection, rules, reserved, planning?.recordedBefore ?? null)),
-    forecast: (plan) => read(() => forecastPrune(connection, plan)),
+    plan: async (rules, reserved, planning) => {
+      const { planPrune } = await pruning();
+      return read(() => planPrune(connection, rules, reserved, planning?.recordedBefore ?? null));
+    },
+    forecast: async (plan) => {
+      const { forecastPrune } = await pruning();
+      return read(() => forecastPrune(connection, plan));
+    },
     openPrune: (intent) => read(() => openPrune(connection, intent, options)),
     renewPrune: (prune, archive) => read(() => renewPrune(connection, prune, archive ?? null, clock)),
-    deleteBatch: (prune, plan, after, size) => read(() => deleteBatch(connection, prune, plan, { after, size }, clock)),
+    deleteBatch: async (prune, plan, after, size) => {
+      const { deleteBatch } = await pruning();
+      return read(() => deleteBatch(connection, prune, plan, { after, size }, clock));
+    },
     closePrune: (prune, state) => read(() => closePrune(connection, prune, state, clock)),
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
