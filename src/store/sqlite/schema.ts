@@ -230,9 +230,30 @@ BEGIN
 END;
 `;
 
+/**
+ * The directory of names, and the mirrors: which columns of an application's tables show the latest entries of their
+ * rows. A name may belong to several actors.
+ */
+const NAMES_AND_MIRRORS = `
+CREATE TABLE daybook_actors (
+  actor TEXT NOT NULL PRIMARY KEY CHECK (actor <> '' AND ${clean('actor')}),
+  name TEXT NOT NULL CHECK (name <> '' AND ${clean('name')}),
+  email TEXT CHECK (${clean('email')})
+) STRICT, WITHOUT ROWID;
+CREATE INDEX daybook_actors_by_name ON daybook_actors (name);
+CREATE TABLE daybook_mirrors (
+  table_name TEXT NOT NULL COLLATE NOCASE,
+  column_name TEXT NOT NULL COLLATE NOCASE,
+  entity_type TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  PRIMARY KEY (table_name, column_name)
+) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the trail', sql: ENTRIES + INDEXES + ACCOUNTS + SETTINGS + GUARDS },
   { version: 2, name: 'capture', sql: CAPTURE },
+  { version: 3, name: 'names and mirrors', sql: NAMES_AND_MIRRORS },
 ];
 
 /** Which migrations a database has seen: `user_version` belongs to the application beside us. */
