@@ -27,14 +27,15 @@ const house: Readonly<Record<string, { areas: readonly string[]; packages: reado
   store: { areas: ['core', 'store'], packages: [] },
   'store/sqlite': { areas: ['core', 'store', 'store/sqlite'], packages: ['better-sqlite3'] },
   operations: { areas: ['core', 'store', 'operations'], packages: [] },
+  import: { areas: ['core', 'import'], packages: ['csv-parse'] },
   format: { areas: ['core', 'format', 'terminal'], packages: ['csv-stringify', 'cli-table3', 'string-width'] },
   terminal: { areas: ['core', 'terminal'], packages: ['chalk', 'cli-table3', 'string-width'] },
   cli: {
-    areas: ['', 'core', 'store', 'store/sqlite', 'operations', 'format', 'terminal', 'cli'],
+    areas: ['', 'core', 'store', 'store/sqlite', 'operations', 'import', 'format', 'terminal', 'cli'],
     packages: ['commander', 'chalk'],
   },
   /** The library's door, and who this process is, which both doors need. */
-  '': { areas: ['', 'core', 'store', 'store/sqlite', 'operations', 'format'], packages: [] },
+  '': { areas: ['', 'core', 'store', 'store/sqlite', 'operations', 'import', 'format'], packages: [] },
 };
 
 const placedPackages = new Set(Object.values(house).flatMap((rules) => rules.packages));

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DaybookError } from '../core/errors.js';
-import { strictText } from '../terminal/lines.js';
+import { strictText } from '../core/lines.js';
 import type { Context } from './context.js';
 
 /** All of stdin as text. Throws kind `data` where it is not UTF-8. */

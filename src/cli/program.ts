@@ -87,6 +87,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'run SQL in one transaction, known by who runs it and why',
     load: async () => (await import('./commands/exec.js')).addExec,
   },
+  import: {
+    description: "bring another system's trail in",
+    load: async () => (await import('./commands/import.js')).addImport,
+  },
   completion: {
     description: 'print a completion script for a shell',
     load: async () => (await import('./commands/completion.js')).addCompletion,

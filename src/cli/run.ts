@@ -9,7 +9,18 @@ import { EXIT_CODES } from './exit-codes.js';
 import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
-const READING = new Set(['history', 'show', 'count', 'values', 'state', 'changes', 'status', 'list', 'completion']);
+const READING = new Set([
+  'history',
+  'show',
+  'count',
+  'values',
+  'state',
+  'changes',
+  'status',
+  'list',
+  'import',
+  'completion',
+]);
 
 /**
  * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become

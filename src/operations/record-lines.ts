@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DaybookError } from '../core/errors.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
+import { batchSizes } from './batches.js';
 
 /** A line of input as it came, without its line feed. */
 export interface InputLine {
@@ -25,9 +26,6 @@ export interface RecordedLines {
   readonly line: number;
 }
 
-/** A batch keeps the write lock for about so long. */
-const BATCH_MS = 20;
-const LARGEST_BATCH = 2000;
 /** A pause in the input of so long ends a batch, */
 const PAUSE_MS = 20;
 /** and so does the age of its first line: a slow steady stream is durable well within a second. */
@@ -47,14 +45,12 @@ export async function* recordLines(
   let totals: RecordedLines = { recorded: 0, skipped: 0, rejected: 0, line: 0 };
   let pending: Pending[] = [];
   let firstAt = 0;
-  let size = 200;
+  const sizes = batchSizes();
 
   const flush = async (): Promise<RecordedLines> => {
     const batch = pending;
     pending = [];
-    const began = performance.now();
-    totals = await recordBatch(store, batch, totals, options);
-    size = nextSize(size, batch.length, performance.now() - began);
+    totals = await sizes.timed(batch.length, () => recordBatch(store, batch, totals, options));
     return totals;
   };
 
@@ -73,7 +69,7 @@ export async function* recordLines(
         if (pending.length > 0) yield await flush();
         totals = await rejected(line, error.message, totals, options);
       }
-      if (pending.length >= size) yield await flush();
+      if (pending.length >= sizes.next()) yield await flush();
     }
   }
   if (pending.length > 0) yield await flush();
@@ -124,12 +120,6 @@ async function rejected(
   }
   await options.reject(line, reason);
   return { ...totals, rejected: totals.rejected + 1, line: line.line };
-}
-
-function nextSize(size: number, recorded: number, elapsed: number): number {
-  // A short batch says nothing about what a full one would take.
-  if (recorded < size) return size;
-  return Math.max(10, Math.min(LARGEST_BATCH, Math.round((size * BATCH_MS) / Math.max(elapsed, 1)), size * 2));
 }
 
 /**

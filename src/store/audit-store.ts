@@ -104,6 +104,12 @@ export type RecordOutcome =
   /** The id is there already, with other content in these fields. */
   | { readonly outcome: 'conflict'; readonly seq: number; readonly id: string; readonly fields: readonly string[] };
 
+/** How what is recorded compares with an entry that should be. */
+export type CompareOutcome =
+  | { readonly outcome: 'same' | 'missing' }
+  /** The id is there, with other content in these fields. */
+  | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
+
 /** An entry to record, with the fields that its writer gave: only those are compared where its id is there already. */
 export interface RecordRequest {
   readonly entry: NewEntry;
@@ -285,6 +291,8 @@ export interface AuditStore {
     requests: readonly RecordRequest[],
     options?: { readonly stopAtConflict?: boolean },
   ): Promise<readonly RecordOutcome[]>;
+  /** What `record` would find of each of these, in their order; records nothing. Each must have an id. */
+  compare(requests: readonly RecordRequest[]): Promise<readonly CompareOutcome[]>;
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */
   revert(entry: NewEntry & { readonly reverts: string }): Promise<Entry>;
 

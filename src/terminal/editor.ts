@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaybookError } from '../core/errors.js';
-import { strictText } from './lines.js';
+import { strictText } from '../core/lines.js';
 
 const HELP = '\n# Write the note above. Lines that begin with # are left out, and an empty note is not recorded.\n';
 

@@ -6,7 +6,7 @@ import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
 import type { Executed } from '../../store/audit-store.js';
-import { strictText } from '../../terminal/lines.js';
+import { strictText } from '../../core/lines.js';
 import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, entries, note, withStore } from '../command.js';
 import type { Context } from '../context.js';

@@ -11,6 +11,7 @@ import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { printRecorded } from '../recorded.js';
+import { openRejects } from '../rejects.js';
 
 interface Options extends Partial<EntryOptions> {
   readonly stdin?: true;
@@ -110,7 +111,7 @@ async function recordLinesOf(
   const [{ recordLines }, { parseLine }, { splitLines }, { startProgress }] = await Promise.all([
     import('../../operations/record-lines.js'),
     import('../../core/validate.js'),
-    import('../../terminal/lines.js'),
+    import('../../core/lines.js'),
     import('../../terminal/progress.js'),
   ]);
   const { stdin, stdout, stderr } = context.streams;
@@ -123,7 +124,9 @@ async function recordLinesOf(
   try {
     const run = recordLines(store, arriving(splitLines(stdin.readable), signal), {
       parse: (line) => parseLine(line, { now: context.now(), defaults }),
-      ...(rejects === undefined ? {} : { reject: rejects.take }),
+      ...(rejects && {
+        reject: (line: InputLine, reason: string) => rejects.take(line.bytes, `line ${line.line}: ${reason}`),
+      }),
       signal,
     });
     let totals: RecordedLines | undefined;
@@ -167,33 +170,4 @@ async function printTotals(totals: RecordedLines, options: Options, globals: Glo
     ...(rejected === 0 ? [] : [`put ${rejected} into ${options.rejects ?? ''}`]),
   ];
   await note(context, globals, [`recorded ${entries(recorded)}`, ...also].join(', '));
-}
-
-/** More reasons than these are counted, not told: a wrong file has as many as lines. */
-const REASONS_TOLD = 20;
-
-interface Rejects {
-  readonly take: (line: InputLine, reason: string) => Promise<void>;
-  readonly finish: () => Promise<void>;
-  readonly abandon: () => Promise<void>;
-}
-
-async function openRejects(path: string, globals: Globals, context: Context): Promise<Rejects> {
-  const { openOutput, refuseExisting } = await import('../../operations/output-file.js');
-  await refuseExisting(path, 'never');
-  let file: Awaited<ReturnType<typeof openOutput>> | undefined;
-  let told = 0;
-  return {
-    take: async (line, reason) => {
-      file ??= await openOutput(path, { force: 'never', gzip: path.endsWith('.gz') });
-      await file.write(Buffer.concat([line.bytes, Buffer.from('\n')]));
-      told += 1;
-      if (told <= REASONS_TOLD) await note(context, globals, `line ${line.line}: ${reason}`);
-    },
-    finish: async () => {
-      if (told > REASONS_TOLD) await note(context, globals, `and ${told - REASONS_TOLD} more`);
-      await file?.finish();
-    },
-    abandon: async () => file?.abandon(),
-  };
 }

@@ -3,7 +3,7 @@ import type { Entry, HistoryEntry, NewEntry } from '../../core/entry.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
-import type { RecordOutcome, RecordRequest } from '../audit-store.js';
+import type { CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { findEntry } from './pages.js';
 
@@ -52,12 +52,26 @@ export function recordEntries(
       outcomes.push({ outcome: 'recorded', ...insert(entry) });
       continue;
     }
-    const fields = given.filter((field) => !sameValue(field, entry[field], known[field]));
+    const fields = differing({ entry, given }, known);
     const { seq, id } = known;
     outcomes.push(fields.length === 0 ? { outcome: 'skipped', seq, id } : { outcome: 'conflict', seq, id, fields });
     if (stopAtConflict && fields.length > 0) break;
   }
   return outcomes;
+}
+
+/** What is recorded of these, without recording anything. */
+export function compareEntries(connection: Connection, requests: readonly RecordRequest[]): CompareOutcome[] {
+  return requests.map((request) => {
+    const known = request.entry.id === null ? undefined : findEntry(connection, { id: request.entry.id });
+    if (known === undefined) return { outcome: 'missing' };
+    const fields = differing(request, known);
+    return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };
+  });
+}
+
+function differing({ entry, given }: RecordRequest, known: Entry): (keyof NewEntry)[] {
+  return given.filter((field) => !sameValue(field, entry[field], known[field]));
 }
 
 function sameValue(field: keyof NewEntry, given: string | null, known: string | null): boolean {

@@ -26,7 +26,7 @@ import {
   settleCutOff,
 } from './prune-accounts.js';
 import type { Circumstances } from './prune-accounts.js';
-import { recordEntries, recordRevert } from './recording.js';
+import { compareEntries, recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
@@ -66,6 +66,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   return {
     record: (requests, recording) =>
       write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
+    compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
       const { executeSql } = await capturing();

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DaybookError } from '../core/errors.js';
+import { DaybookError } from './errors.js';
 
 export interface Line {
   /** Counted from 1. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitLines, strictText } from '../../src/terminal/lines.js';
+import { splitLines, strictText } from '../../src/core/lines.js';
 
 async function* chunked(bytes: Uint8Array, sizes: readonly number[]): AsyncIterable<Uint8Array> {
   let start = 0;

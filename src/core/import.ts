@@ -1,0 +1,110 @@
+import type { JsonText, NewEntry } from './entry.js';
+import { documentText } from './json.js';
+import type { JsonDocument } from './json.js';
+
+/** A value of a source: as SQLite has it, the text of a CSV field, or a value of a JSON line. */
+export type SourceValue = JsonDocument | number | bigint | Uint8Array;
+
+/** One record of a source: a row of a table or of a CSV file, or the object of a line. */
+export interface SourceRecord {
+  /** Where it stands, for people: `line 7`, `row 12`. */
+  readonly position: string;
+  readonly values: Readonly<Record<string, SourceValue>>;
+}
+
+/** A record that cannot be read, as it came. */
+export interface BrokenRecord {
+  readonly position: string;
+  readonly problem: string;
+  readonly text: string;
+}
+
+export type SourceKind = 'sqlite' | 'csv' | 'ndjson';
+
+/** Where an import reads from. */
+export interface Source {
+  readonly kind: SourceKind;
+  /** How many records it holds, where that is cheap to know: for progress. */
+  readonly total: number | undefined;
+  /** Reads all records, page by page, in the order in which they stand there. */
+  records(): AsyncIterable<readonly (SourceRecord | BrokenRecord)[]>;
+  /**
+   * Looks a value up in another table: the text of `value` in the row whose `key` is given, or null where there is none.
+   * Throws kind `usage` where a source has no such table or columns.
+   */
+  lookup(table: string, key: string, value: string): (key: string) => string | null;
+  close(): void;
+}
+
+/** When something happened: milliseconds since 1970, and the digits of the second that are finer. */
+export interface SourceTime {
+  readonly ms: number;
+  readonly finer: string;
+}
+
+/** What a format makes of a record. */
+export interface ImportedEntry {
+  /** Unique in the trail for ever, and the same whenever the record is read again. */
+  readonly id: string;
+  /** Null where the source does not say: the entry then gets the time of the import. */
+  readonly time: SourceTime | null;
+  /** Documents are JSON text. */
+  readonly fields: Partial<Omit<NewEntry, 'id' | 'ts' | 'recorded_at' | 'source'>> & Pick<NewEntry, 'action'>;
+  /** Whether the format made out nothing but that there is a text. */
+  readonly unmatched?: boolean;
+}
+
+/** How a format is to read a source: what the command line says. */
+export interface ImportSettings {
+  /** The stable name of the source. */
+  readonly source: string;
+  /** The IANA zone of times without an offset; undefined where they are refused. */
+  readonly assumedZone: string | undefined;
+  /** `field=key`, `field="constant"`. */
+  readonly map: readonly string[];
+  readonly entityType: string | undefined;
+  /** The columns of the key and of the text, for formats that read any table. */
+  readonly key: string | undefined;
+  readonly column: string | undefined;
+  readonly order: 'newest-first' | 'oldest-first' | undefined;
+  readonly pattern: string | undefined;
+}
+
+/** Another system's trail: one file of data and small functions in `src/import`. */
+export interface ImportFormat {
+  readonly name: string;
+  readonly description: string;
+  readonly kinds: readonly SourceKind[];
+  /** The table to read in a SQLite file, where the command line names none. */
+  readonly table?: string;
+  /** What its entries have as their source, where the command line says nothing else; else the name of the file. */
+  readonly source?: string;
+  /** The columns that it cannot do without. */
+  readonly needs: readonly string[];
+  /** The settings that it understands, beyond those that all do. */
+  readonly settings: readonly ('map' | 'entityType' | 'key' | 'column' | 'order' | 'pattern')[];
+  /** Whether its records stand in the order in which they happened: all others are sorted by time first. */
+  readonly inOrder: boolean;
+  /**
+   * Makes the reader of its records. Throws kind `usage` for settings that are wrong. The reader throws kind `data` for
+   * a record that it cannot take, naming the value.
+   */
+  reader(settings: ImportSettings): (record: SourceRecord) => readonly ImportedEntry[];
+}
+
+/**
+ * A value as JSON, as far as JSON goes: bytes become `{"$blob": "00ff"}`, as capture has them, and a number that JSON
+ * does not know its text.
+ */
+export function sourceJson(value: SourceValue | undefined): JsonText {
+  if (value === undefined || value === null) return 'null';
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value === 'number') return JSON.stringify(Number.isFinite(value) ? value : String(value));
+  if (value instanceof Uint8Array) return JSON.stringify({ $blob: Buffer.from(value).toString('hex') });
+  return documentText(value);
+}
+
+/** A JSON object of these values, each as sourceJson has it. */
+export function sourceObject(values: Iterable<readonly [string, SourceValue | undefined]>): JsonText {
+  return `{${Array.from(values, ([key, value]) => `${JSON.stringify(key)}:${sourceJson(value)}`).join(',')}}`;
+}

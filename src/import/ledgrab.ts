@@ -1,0 +1,40 @@
+import type { ImportFormat } from '../core/import.js';
+import { importedId } from './ids.js';
+import { timeOf } from './times.js';
+import { objectOf, optional, required } from './values.js';
+
+/** LedGrab's activity log. Its rows stand in the order of recording, and their ids are made to be unique. */
+export const ledgrab: ImportFormat = {
+  name: 'ledgrab',
+  description: "LedGrab's activity log: the table activity_log of its database",
+  kinds: ['sqlite', 'csv', 'ndjson'],
+  table: 'activity_log',
+  source: 'ledgrab',
+  needs: ['id', 'ts', 'category', 'action', 'severity', 'actor', 'message'],
+  settings: [],
+  inOrder: true,
+  reader: ({ source, assumedZone }) => {
+    return (record) => {
+      const actor = required(record, 'actor');
+      return [
+        {
+          id: importedId(source, required(record, 'id'), /^al_[0-9a-f]{8}$/),
+          time: timeOf(record.values['ts'], 'ts', assumedZone),
+          fields: {
+            category: required(record, 'category'),
+            action: required(record, 'action'),
+            severity: required(record, 'severity'),
+            actor,
+            // It keeps no kind of actor; who is called system is the program itself.
+            actor_type: actor === 'system' ? 'system' : 'unknown',
+            entity_type: optional(record, 'entity_type'),
+            entity_id: optional(record, 'entity_id'),
+            entity_name: optional(record, 'entity_name'),
+            message: optional(record, 'message') ?? '',
+            metadata: objectOf(record.values['metadata'], 'metadata') ?? '{}',
+          },
+        },
+      ];
+    };
+  },
+};
