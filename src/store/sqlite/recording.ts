@@ -35,6 +35,29 @@ interface Recorded {
   readonly id: string;
 }
 
+/** Fewer than these are inserted one by one: the statement for many takes longer to prepare. */
+const MANY = 8;
+
+/**
+ * Inserts many entries at once into the transaction that is open, all of them with an id or none: a statement for each
+ * would be half of the time that recording takes.
+ */
+function insertMany(connection: Connection, entries: readonly NewEntry[], clock: () => number): Recorded[] {
+  const columns = entries[0]?.id === null ? COLUMNS.slice(1) : COLUMNS;
+  const rows = entries.map((entry) =>
+    columns.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column])),
+  );
+  const recorded = connection
+    .prepare<[string], Recorded>(
+      `INSERT INTO daybook_entries (${columns.join(', ')})
+       SELECT ${columns.map((_, index) => `value ->> ${index}`).join(', ')} FROM jsonb_each(jsonb(?))
+       RETURNING seq, id`,
+    )
+    .all(JSON.stringify(rows));
+  if (recorded.length === entries.length) return recorded;
+  throw new DaybookError('failed', `SQLite said of ${recorded.length} entries that they are in, of ${entries.length}`);
+}
+
 /** Records what is not there yet; an id that is there already is compared instead. Runs in the open transaction. */
 export function recordEntries(
   connection: Connection,
@@ -42,22 +65,45 @@ export function recordEntries(
   stopAtConflict: boolean,
   clock: () => number,
 ): RecordOutcome[] {
-  const insert = inserter(connection, clock);
-  const isThere = connection.prepare<[string], number>('SELECT 1 FROM daybook_entries WHERE id = ?').pluck();
   const outcomes: RecordOutcome[] = [];
-  for (const { entry, given } of requests) {
-    const fresh = entry.id === null || isThere.get(entry.id) === undefined;
-    const known = fresh ? undefined : findEntry(connection, { id: entry.id });
-    if (known === undefined) {
-      outcomes.push({ outcome: 'recorded', ...insert(entry) });
+  const there = idsThere(connection, requests);
+  let fresh: NewEntry[] = [];
+  const flush = (): void => {
+    const insert = fresh.length < MANY ? undefined : insertMany(connection, fresh, clock);
+    const recorded = insert ?? fresh.map(inserter(connection, clock));
+    for (const { seq, id } of recorded) outcomes.push({ outcome: 'recorded', seq, id });
+    fresh = [];
+  };
+  for (const request of requests) {
+    const { entry } = request;
+    if (entry.id === null || !there.has(entry.id)) {
+      if (fresh.length > 0 && (fresh[0]?.id === null) !== (entry.id === null)) flush();
+      fresh.push(entry);
+      // It may stand twice among these.
+      if (entry.id !== null) there.add(entry.id);
       continue;
     }
-    const fields = differing({ entry, given }, known);
+    flush();
+    const known = findEntry(connection, { id: entry.id });
+    if (known === undefined) throw new DaybookError('failed', `entry ${entry.id} was there and cannot be read`);
     const { seq, id } = known;
+    const fields = differing(request, known);
     outcomes.push(fields.length === 0 ? { outcome: 'skipped', seq, id } : { outcome: 'conflict', seq, id, fields });
     if (stopAtConflict && fields.length > 0) break;
   }
+  flush();
   return outcomes;
+}
+
+/** Which of the ids are recorded already. */
+function idsThere(connection: Connection, requests: readonly RecordRequest[]): Set<string> {
+  const ids = requests.flatMap(({ entry }) => (entry.id === null ? [] : [entry.id]));
+  if (ids.length === 0) return new Set();
+  const found = connection
+    .prepare<[string], string>('SELECT id FROM daybook_entries WHERE id IN (SELECT value FROM json_each(?))')
+    .pluck()
+    .all(JSON.stringify(ids));
+  return new Set(found);
 }
 
 /** What is recorded of these, without recording anything. */
