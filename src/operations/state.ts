@@ -1,25 +1,14 @@
 import { losesChanges } from '../core/capture.js';
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
+import { entityText } from '../core/entity.js';
+import type { Entity } from '../core/entity.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
-import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import { documentText, isJsonObject, parseDocument, parseMade } from '../core/json.js';
 import { comparedText } from '../core/match.js';
+import type { EntityState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
-
-/** What an entity was at a moment, in the shape of the contract. */
-export interface EntityState {
-  /** `type:id`, or the type alone where something is not known of all its rows. */
-  readonly entity: string;
-  readonly at: string;
-  /** Null where the trail cannot know. */
-  readonly exists: boolean | null;
-  readonly values: JsonText | null;
-  /** Of the last captured change until then; null where there was none, or it is gone. */
-  readonly seq: number | null;
-  /** From when on the trail knows. */
-  readonly known_since: string | null;
-}
 
 /** A moment as it is asked for: by time, behind an entry, or now. Times are UTC text. */
 export type Moment =
@@ -61,13 +50,14 @@ interface Knowledge {
  */
 export async function stateOf(
   store: AuditStore,
-  entity: { readonly type: string; readonly id: string },
+  entity: Entity,
   moment: Moment,
   tell: Tell = () => undefined,
 ): Promise<EntityState> {
   const history = await historyOf(store, entity.type);
   const id = normalId(entity.id, history);
-  const told = { entity: `${entity.type}:${id}`, at: moment.at };
+  const name = entityText(entity.type, id);
+  const told = { entity: name, at: moment.at };
   const nothing = { values: null, seq: null };
   const span = spanAt(history.spans, moment);
   if (span === undefined) {
@@ -85,7 +75,7 @@ export async function stateOf(
     return { ...told, exists: null, ...nothing, known_since: known.knownSince };
   }
   const decided = decide(evidence, known);
-  if (decided.exists === null) tell(whyUndecided(`${entity.type}:${id}`, evidence, known));
+  if (decided.exists === null) tell(whyUndecided(name, evidence, known));
   return { ...told, ...decided, known_since: known.knownSince };
 }
 
@@ -129,7 +119,7 @@ export async function* statesOf(
     const states = page.rows.flatMap((evidence) => {
       const decided = decide(evidence, before);
       if (decided.exists === false || !isPicked(decided.values, where)) return [];
-      return [{ entity: `${type}:${evidence.id}`, ...told, ...decided, known_since: before.knownSince }];
+      return [{ entity: entityText(type, evidence.id), ...told, ...decided, known_since: before.knownSince }];
     });
     if (states.length > 0) yield states;
     place = page.next;
@@ -238,8 +228,8 @@ function decide({ first, last, live }: RowEvidence, known: Knowledge): Pick<Enti
 /** A row with the columns of its last change; what was ignored since then is only in the table. */
 function asOfThen(live: JsonText, after: JsonText, { capture }: CaptureHistory): JsonText {
   if (columnsOf(live) === columnsOf(after)) return live;
-  const now = parseDocument(live);
-  const then = parseDocument(after);
+  const now = parseMade(live);
+  const then = parseMade(after);
   if (!isJsonObject(now) || !isJsonObject(then)) return after;
   for (const column of capture?.settings.ignore ?? []) {
     const value = now[column];
@@ -254,7 +244,7 @@ function columnsOf(row: JsonText): string {
 
 function isPicked(values: JsonText | null, where: readonly ColumnValue[]): boolean {
   if (where.length === 0 || values === null) return true;
-  const row = parseDocument(values);
+  const row = parseMade(values);
   return where.every(({ column, value }) => {
     const found = isJsonObject(row) && Object.hasOwn(row, column) ? row[column] : undefined;
     return found !== undefined && found !== null && comparedText(found) === value;

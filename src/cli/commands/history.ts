@@ -15,7 +15,9 @@ import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import { looksOf } from '../looks.js';
 import { wholeNumber } from '../numbers.js';
+import { writePages } from '../pages.js';
 
 interface Options extends FilterOptions {
   readonly limit: number;
@@ -113,26 +115,16 @@ async function writePage(
   out: Output,
 ): Promise<{ cursor: string | null; any: boolean }> {
   const { history } = await import('../../operations/history.js');
-  const pages = history(store, request, readingOf(formatter));
-  let any = false;
-  // The first read comes before the first byte: a wrong cursor must not leave half a document behind.
-  let step = await pages.next();
-  await writeText(out, formatter.begin());
-  while (step.done !== true) {
-    any = true;
-    await writeText(out, await formatted(formatter, step.value));
-    step = await pages.next();
-  }
-  await writeText(out, formatter.end(step.value));
-  return { cursor: step.value, any };
+  const { end, any } = await writePages(out, history(store, request, readingOf(formatter)), {
+    begin: formatter.begin,
+    page: (content) => formatted(formatter, content),
+    end: formatter.end,
+  });
+  return { cursor: end, any };
 }
 
 function readingOf(formatter: Formatter): Reading {
   return formatter.reads === 'entries' ? { as: 'entries' } : { as: formatter.reads, columns: formatter.columns };
-}
-
-async function writeText(out: Output, text: string | Uint8Array): Promise<void> {
-  if (text.length > 0) await out.write(text);
 }
 
 async function formatted(formatter: Formatter, content: Content): Promise<string | Uint8Array> {
@@ -143,10 +135,7 @@ async function formatted(formatter: Formatter, content: Content): Promise<string
 }
 
 async function formatterFor(view: View, out: Output): Promise<Formatter> {
-  const [{ FORMATS }, { palette }] = await Promise.all([
-    import('../../format/index.js'),
-    import('../../terminal/colour.js'),
-  ]);
+  const { FORMATS } = await import('../../format/index.js');
   const { options, columns, globals } = view;
   const name = options.format ?? (out.isTerminal ? 'table' : 'line');
   if (name === 'line' && columns !== undefined) {
@@ -155,12 +144,9 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
     });
   }
   return FORMATS[name]({
+    ...(await looksOf(out, globals)),
     columns: columns ?? HISTORY_FIELDS,
     columnsGiven: columns !== undefined,
-    terminal: out.isTerminal,
-    width: out.columns,
-    zone: globals.zone,
-    palette: await palette(globals.colour('stdout')),
     header: true,
     exact: false,
     shape: 'envelope',
@@ -190,7 +176,8 @@ async function followOn(store: AuditStore, request: HistoryRequest, view: View):
   await interruptible(context, async (signal) => {
     const asked = { filter: request.filter, limit: request.limit, signal };
     for await (const content of follow(store, asked, readingOf(formatter))) {
-      await writeText(out, await formatted(formatter, content));
+      const text = await formatted(formatter, content);
+      if (text.length > 0) await out.write(text);
     }
   });
   throw new DaybookError('interrupted', '');
