@@ -5,6 +5,7 @@ import type { Entity } from '../core/entity.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { documentText, isJsonObject, parseDocument, parseMade } from '../core/json.js';
+import type { JsonDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
@@ -114,16 +115,19 @@ export async function* statesOf(
     yield [{ ...unknown, known_since: before.knownSince }];
   }
   const at = momentIn(type, span, moment);
+  const picked = pickedBy(where);
   for (let place: TablePlace | null = null, more = true; more; more = place !== null) {
     const page = await store.tableEvidence(at, before.live, place, PAGE);
     const states = page.rows.flatMap((evidence) => {
       const decided = decide(evidence, before);
-      if (decided.exists === false || !isPicked(decided.values, where)) return [];
+      if (decided.exists === false || !picked.holds(decided.values)) return [];
       return [{ entity: entityText(type, evidence.id), ...told, ...decided, known_since: before.knownSince }];
     });
     if (states.length > 0) yield states;
     place = page.next;
   }
+  const strange = picked.unseen();
+  if (strange.length > 0) tell(`no row of ${type} had a column ${strange.join(', ')}`);
   const after = await knowledge(store, { type, id: null }, span, moment);
   if (after.gone || after.live !== before.live) {
     throw new DaybookError(
@@ -242,13 +246,30 @@ function columnsOf(row: JsonText): string {
   return JSON.stringify(Object.keys(JSON.parse(row) as object));
 }
 
-function isPicked(values: JsonText | null, where: readonly ColumnValue[]): boolean {
-  if (where.length === 0 || values === null) return true;
-  const row = parseMade(values);
-  return where.every(({ column, value }) => {
+/**
+ * Picks rows by the values of columns; a row that is not known is always picked. Afterwards it tells which columns none
+ * of the rows had: columns come and go, but one that was never there is a slip of the pen.
+ */
+function pickedBy(where: readonly ColumnValue[]): {
+  holds(values: JsonText | null): boolean;
+  unseen(): readonly string[];
+} {
+  const unseen = new Set(where.map(({ column }) => column));
+  let any = false;
+  const has = (row: JsonDocument, { column, value }: ColumnValue): boolean => {
     const found = isJsonObject(row) && Object.hasOwn(row, column) ? row[column] : undefined;
+    if (found !== undefined) unseen.delete(column);
     return found !== undefined && found !== null && comparedText(found) === value;
-  });
+  };
+  return {
+    holds(values) {
+      if (where.length === 0 || values === null) return true;
+      any = true;
+      const row = parseMade(values);
+      return where.filter((one) => has(row, one)).length === where.length;
+    },
+    unseen: () => (any ? [...unseen] : []),
+  };
 }
 
 function tellProblem({ history: { table, capture } }: Knowledge, tell: Tell): void {

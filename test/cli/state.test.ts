@@ -125,6 +125,20 @@ describe('state', () => {
     expect(await ok([...at, '--where', 'role=none', '--format', 'ndjson'])).toBe('');
   });
 
+  test('says which column of --where no row has, that there are no rows, and that a moment is still to come', async () => {
+    await users();
+    const noted = async (...words: string[]): Promise<string> => (await cli(words, { terminal: true })).stderr;
+    expect(await noted('state', 'users', '--where', 'nmae=ann', '--where', 'role=admin')).toBe(
+      'no row of users had a column nmae\nno rows\n',
+    );
+    expect(await noted('state', 'users', '--where', 'role=admin', '--where', 'name=x')).toBe('no rows\n');
+    expect((await cli(['state', 'users', '--where', 'nmae=x'])).stderr).toBe('no row of users had a column nmae\n');
+    expect(await noted('state', 'users', '--at', '2026')).toBe(
+      '2026-12-31T23:59:59.999Z is still to come: this is what it is by now\n',
+    );
+    expect(await noted('state', 'users', '--at', 'now')).toBe('');
+  });
+
   test('of a composite key, however its id is spaced, as of another record', async () => {
     await captured(
       'CREATE TABLE members (guild INTEGER, user INTEGER, nick TEXT, PRIMARY KEY (guild, user)); CREATE TABLE moderations (id INTEGER PRIMARY KEY, at TEXT)',
@@ -164,6 +178,15 @@ describe('state', () => {
     expect(result.stdout).toBe('');
     expect(result.stderr).toContain(says);
   });
+});
+
+test('a hint names the database that was named', async () => {
+  const db = await trail();
+  const elsewhere = { env: { DAYBOOK_DB: undefined } };
+  const { stderr } = await cli(['--db', db, 'state', 'others'], elsewhere);
+  expect(stderr).toMatch(/\ntry: daybook --db \S+ capture list\n$/);
+  expect((await cli(['state', 'others'])).stderr).toMatch(/\ntry: daybook capture list\n$/);
+  expect((await cli(['state', '--db', db])).stderr).toMatch(/\ntry: daybook state --help\n$/);
 });
 
 describe('changes', () => {

@@ -72,6 +72,8 @@ export function addState(program: Command, context: Context): void {
         const moment = await readMoment(store, options, globals, context);
         const { withPager } = await import('../../terminal/pager.js');
         const notes: string[] = [];
+        if (Date.parse(moment.at) > context.now())
+          notes.push(`${moment.at} is still to come: this is what it is by now`);
         await withPager(context.streams, context.env, options.pager, async (out) => {
           const name = options.format ?? (out.isTerminal ? 'table' : 'line');
           const looks = await looksOf(out, globals);
@@ -82,7 +84,8 @@ export function addState(program: Command, context: Context): void {
           ]);
           if (entity === undefined) {
             const states = statesOf(store, asked, moment, where, tell);
-            await writePages(out, states, await statesFormat(name, looks));
+            const { any } = await writePages(out, states, await statesFormat(name, looks));
+            if (!any && out.isTerminal) notes.push('no rows');
           } else {
             const state = await stateOf(store, entity, moment, tell);
             await out.write(await (await stateFormat(name, looks)).page([state]));
