@@ -3,6 +3,7 @@ import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
 import { note, withStore } from './command.js';
 import type { Context } from './context.js';
+import { formatFor } from './format-option.js';
 import type { Globals } from './globals.js';
 import { looksOf } from './looks.js';
 import { firstOf, writePages } from './pages.js';
@@ -55,7 +56,7 @@ export async function showStates(entity: string | undefined, options: StatesOpti
   };
   await withStore(context, globals, 'read', async (store) => {
     await withPager(context.streams, context.env, options.pager, async (out) => {
-      const name = format ?? (out.isTerminal ? 'table' : 'line');
+      const name = formatFor(format, out);
       const shown = await reachedFormat(name, entity, await looksOf(out, globals));
       const states = statesThrough(store, request, (text) => notes.push(text));
       await writePages(out, firstOf(states, asked.limit), shown);

@@ -5,7 +5,7 @@ import type { Palette } from '../terminal/colour.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 import { clockFor, type Clock } from '../terminal/time.js';
 import type { TableCell } from './layout.js';
-import { jsonArray, jsonLines, nothing, type Destination, type PageFormat } from './pages.js';
+import { eachAs, jsonArray, jsonLines, nothing, type Destination, type PageFormat } from './pages.js';
 import { pagedTable, timed, type View } from './paged-table.js';
 import { oneLine } from './words.js';
 
@@ -28,11 +28,10 @@ export async function changeFormat(
     }
     case 'line': {
       const clock = await clockFor(options.zone);
-      const line = (change: FieldChange): string =>
-        oneLine(
-          `${clock.iso(change.ts)} #${change.seq} ${change.actor} ${change.entity ?? '-'} ${field}: ${change.old} -> ${change.new}`,
-        ) + '\n';
-      return { begin: nothing, page: (changes) => changes.map(line).join(''), end: nothing };
+      return eachAs(
+        ({ seq, ts, actor, entity, old, new: now }) =>
+          oneLine(`${clock.iso(ts)} #${seq} ${actor} ${entity ?? '-'} ${field}: ${old} -> ${now}`) + '\n',
+      );
     }
     case 'ndjson':
       return jsonLines(changeJson, options);

@@ -16,10 +16,14 @@ export interface Destination {
 
 export const nothing = (): string => '';
 
+/** Each item as text of its own, for people. */
+export function eachAs<Item>(one: (item: Item) => string): PageFormat<Item> {
+  return { begin: nothing, page: (items) => items.map(one).join(''), end: nothing };
+}
+
 /** One JSON text a line. */
 export function jsonLines<Item>(one: (item: Item) => JsonText, { terminal }: Destination): PageFormat<Item> {
-  const text = (items: readonly Item[]): string => items.map((item) => `${one(item)}\n`).join('');
-  return { begin: nothing, page: terminal ? (items) => visibleJson(text(items)) : text, end: nothing };
+  return eachAs((item) => `${terminal ? visibleJson(one(item)) : one(item)}\n`);
 }
 
 /** One array, between what stands before and behind it. */

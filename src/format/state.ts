@@ -1,7 +1,7 @@
 import type { JsonText } from '../core/entry.js';
 import type { EntityState, ReachedState } from '../core/state.js';
 import { clockFor } from '../terminal/time.js';
-import { jsonArray, jsonLines, nothing, type Destination, type PageFormat } from './pages.js';
+import { eachAs, jsonArray, jsonLines, type Destination, type PageFormat } from './pages.js';
 import type { StateTableOptions } from './state-table.js';
 import { columnsOf } from './values.js';
 import { oneLine } from './words.js';
@@ -16,12 +16,11 @@ export async function stateFormat(name: Name, options: Options): Promise<PageFor
       return (await import('./state-table.js')).stateBlocks(options);
     case 'line': {
       const clock = await clockFor(options.zone);
-      const one = (state: EntityState): string => {
+      return eachAs((state) => {
         const what = state.exists === null ? ': not known' : state.exists ? '' : ' did not exist';
         const since = state.seq === null || state.exists !== true ? '' : `, as entry ${state.seq} left it`;
         return `${oneLine(state.entity)} at ${clock.iso(state.at)}${since}${what}\n${valuesText(state.values)}`;
-      };
-      return { begin: nothing, page: (states) => states.map(one).join(''), end: nothing };
+      });
     }
     default:
       return jsonLines(stateJson, options);
@@ -33,10 +32,8 @@ export async function statesFormat(name: Name, options: Options): Promise<PageFo
   switch (name) {
     case 'table':
       return (await import('./state-table.js')).stateTable(options);
-    case 'line': {
-      const one = (state: EntityState): string => oneLine(`${state.entity} ${state.values ?? 'not known'}`) + '\n';
-      return { begin: nothing, page: (states) => states.map(one).join(''), end: nothing };
-    }
+    case 'line':
+      return eachAs(({ entity, values }) => oneLine(`${entity} ${values ?? 'not known'}`) + '\n');
     case 'ndjson':
       return jsonLines(stateJson, options);
     case 'json':
@@ -51,12 +48,11 @@ export async function reachedFormat(name: Name, entity: string, options: Options
       return (await import('./state-table.js')).reachedBlocks(options);
     case 'line': {
       const clock = await clockFor(options.zone);
-      const one = (state: ReachedState): string => {
+      return eachAs((state) => {
         const how =
           state.seq === null ? 'before' : `#${state.seq} ${oneLine(state.actor ?? '-')} ${oneLine(state.action ?? '')}`;
         return `${clock.iso(state.at)} ${how} ${oneLine(state.entity)}\n${valuesText(state.values)}`;
-      };
-      return { begin: nothing, page: (states) => states.map(one).join(''), end: nothing };
+      });
     }
     case 'ndjson':
       return jsonLines(reachedJson, options);

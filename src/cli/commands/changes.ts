@@ -1,10 +1,10 @@
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
 import { declare, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import { looksOf } from '../looks.js';
 import { writePages } from '../pages.js';
@@ -26,15 +26,7 @@ export function addChanges(program: Command, context: Context): void {
   })
     .argument('[type:id]', 'only of this entity, or of this type')
     .requiredOption('--field <path>', 'the field, a dotted path inside documents')
-    .addOption(
-      new Option('--format <format>', 'table on a terminal, line elsewhere').choices([
-        'table',
-        'line',
-        'json',
-        'ndjson',
-        'csv',
-      ]),
-    );
+    .addOption(formatOption('json', 'ndjson', 'csv'));
   addFilterOptions(command)
     .option('--no-pager', 'do not page long output')
     .action(async (entity: string | undefined, options: Options, self: Command) => {
@@ -47,7 +39,7 @@ export function addChanges(program: Command, context: Context): void {
       let any = false;
       await withStore(context, globals, 'read', async (store) => {
         await withPager(context.streams, context.env, options.pager, async (out) => {
-          const name = options.format ?? (out.isTerminal ? 'table' : 'line');
+          const name = formatFor(options.format, out);
           const format = await changeFormat(name, options.field, await looksOf(out, globals));
           ({ any } = await writePages(out, changesOf(store, options.field, filter), format));
         });

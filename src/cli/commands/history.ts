@@ -13,6 +13,7 @@ import { declare, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { looksOf } from '../looks.js';
@@ -45,15 +46,7 @@ export function addHistory(program: Command, context: Context): void {
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
-    .addOption(
-      new Option('--format <format>', 'table on a terminal, line elsewhere').choices([
-        'table',
-        'line',
-        'json',
-        'ndjson',
-        'csv',
-      ]),
-    )
+    .addOption(formatOption('json', 'ndjson', 'csv'))
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
@@ -137,7 +130,7 @@ async function formatted(formatter: Formatter, content: Content): Promise<string
 async function formatterFor(view: View, out: Output): Promise<Formatter> {
   const { FORMATS } = await import('../../format/index.js');
   const { options, columns, globals } = view;
-  const name = options.format ?? (out.isTerminal ? 'table' : 'line');
+  const name = formatFor(options.format, out);
   if (name === 'line' && columns !== undefined) {
     throw new DaybookError('usage', '--columns does not go with the line format', {
       hint: '… --format csv',

@@ -12,6 +12,7 @@ import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
+import { entryJson } from '../entry-json.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { entryList, looksOf } from '../looks.js';
@@ -46,11 +47,7 @@ export function addShow(program: Command, context: Context): void {
 
 async function showJson(store: AuditStore, entry: HistoryEntry, around: number, context: Context): Promise<void> {
   const { stdout } = context.streams;
-  const one = async (seq: number): Promise<string> => {
-    const query = { filter: {}, order: 'recorded' as const, limit: 1, upTo: seq, after: { ms: 0, seq: seq - 1 } };
-    const { lines } = await store.lines(query, HISTORY_FIELDS);
-    return Buffer.from(lines).toString().trimEnd();
-  };
+  const one = (seq: number): Promise<string> => entryJson(store, seq, HISTORY_FIELDS);
   const { before, after } = await surroundings(store, entry, around);
   const all = async (entries: readonly HistoryEntry[]): Promise<string> =>
     (await Promise.all(entries.map((other) => one(other.seq)))).join(', ');

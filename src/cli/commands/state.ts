@@ -7,6 +7,7 @@ import type { AuditStore } from '../../store/audit-store.js';
 import { declare, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { looksOf } from '../looks.js';
@@ -47,14 +48,7 @@ export function addState(program: Command, context: Context): void {
     )
     .addOption(new Option('--as-of <type:id>', 'when this captured record was made').conflicts(['at', 'atEntry']))
     .option('--as-of-column <column>', 'where no entry tells of that, the column that does')
-    .addOption(
-      new Option('--format <format>', 'table on a terminal, line elsewhere').choices([
-        'table',
-        'line',
-        'json',
-        'ndjson',
-      ]),
-    )
+    .addOption(formatOption('json', 'ndjson'))
     .option('--no-pager', 'do not page long output')
     .action(async (asked: string, options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
@@ -75,7 +69,7 @@ export function addState(program: Command, context: Context): void {
         if (Date.parse(moment.at) > context.now())
           notes.push(`${moment.at} is still to come: this is what it is by now`);
         await withPager(context.streams, context.env, options.pager, async (out) => {
-          const name = options.format ?? (out.isTerminal ? 'table' : 'line');
+          const name = formatFor(options.format, out);
           const looks = await looksOf(out, globals);
           const tell = (text: string): void => void notes.push(text);
           const [{ stateOf, statesOf }, { stateFormat, statesFormat }] = await Promise.all([
