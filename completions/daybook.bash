@@ -94,9 +94,9 @@ _daybook_value() {
     'daybook state --at-entry') : ;;
     'daybook state --as-of') : ;;
     'daybook state --as-of-column') : ;;
-    'daybook state --format') choices='json ndjson' ;;
+    'daybook state --format') choices='table line json ndjson' ;;
     'daybook changes --field') : ;;
-    'daybook changes --format') choices='line json ndjson csv' ;;
+    'daybook changes --format') choices='table line json ndjson csv' ;;
     'daybook changes --category') : ;;
     'daybook changes --action') : ;;
     'daybook changes --severity') : ;;

@@ -1,4 +1,5 @@
 import { changedFields } from '../core/diff.js';
+import { readEntity } from '../core/entity.js';
 import type { NewEntry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { normalizeDocument } from '../core/json.js';
@@ -72,11 +73,11 @@ async function instant(text: string, now: number, zone: string): Promise<number>
 
 function entityParts(entity: string | undefined): { entity_type?: string; entity_id?: string } {
   if (entity === undefined) return {};
-  const colon = entity.indexOf(':');
-  if (colon <= 0 || colon === entity.length - 1) {
+  const named = readEntity(entity);
+  if (named === undefined || named.id === '') {
     throw new DaybookError('usage', `entity ${JSON.stringify(entity)} is not type:id, such as user:42`);
   }
-  return { entity_type: entity.slice(0, colon), entity_id: entity.slice(colon + 1) };
+  return { entity_type: named.type, entity_id: named.id };
 }
 
 /** The documents of an entry. What is redacted is compared first: the field is still named as changed. */

@@ -127,6 +127,12 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   };
 }
 
+/** The database that flags name; undefined where none does. */
+export function databaseFlag(command: Command): string | undefined {
+  const flag = flagValue(command, 'db');
+  return typeof flag === 'string' ? flag : undefined;
+}
+
 /** What a flag was given as, by the command itself or any that it stands under. */
 function flagValue(command: Command, key: string): unknown {
   for (let level: Command | null = command; level !== null; level = level.parent) {

@@ -3,6 +3,7 @@ import { record } from '../operations/record.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
 import { visibleJson } from '../terminal/sanitize.js';
 import type { Context } from './context.js';
+import { entryJson } from './entry-json.js';
 
 /** Records an entry and prints its seq, or the entry. */
 export async function printRecorded(
@@ -24,8 +25,6 @@ export async function printSeq(
 ): Promise<void> {
   const { stdout } = context.streams;
   if (format === undefined) return stdout.write(`${seq}\n`);
-  const query = { filter: {}, order: 'recorded' as const, limit: 1, upTo: seq, after: { ms: 0, seq: seq - 1 } };
-  const { lines } = await store.lines(query, ENTRY_FIELDS);
-  const text = Buffer.from(lines).toString();
+  const text = `${await entryJson(store, seq, ENTRY_FIELDS)}\n`;
   await stdout.write(stdout.isTerminal ? visibleJson(text) : text);
 }

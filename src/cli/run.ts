@@ -6,6 +6,7 @@ import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { EXIT_CODES } from './exit-codes.js';
+import { databaseFlag } from './globals.js';
 import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
@@ -80,8 +81,15 @@ export async function run(words: readonly string[], context: Context): Promise<n
     // A value in a message may hold line feeds, and must not be able to pass for a message of its own.
     await write(visible(message, { newlines: 'mark' }));
     if (hint === undefined) return;
-    const given = ['daybook', ...words.map(shellWord)].join(' ');
-    await write(visible(`try: ${hint.startsWith('…') ? `${given}${hint.slice(1)}` : hint}`, { newlines: 'mark' }));
+    await write(visible(`try: ${wholeHint(hint)}`, { newlines: 'mark' }));
+  }
+
+  /** A hint as it can be pasted: what was typed and more, or another command on the same database. */
+  function wholeHint(hint: string): string {
+    if (hint.startsWith('…')) return `${['daybook', ...words.map(shellWord)].join(' ')}${hint.slice(1)}`;
+    const database = databaseFlag(current);
+    if (database === undefined || hint.endsWith(' --help') || hint.includes(' --db ')) return hint;
+    return hint.replace(/^daybook /, () => `daybook --db ${shellWord(database)} `);
   }
 
   async function write(line: string): Promise<void> {

@@ -1,13 +1,15 @@
+import { readEntity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
-import type { ReachedState } from '../operations/states.js';
-import { visibleJson } from '../terminal/sanitize.js';
 import { note, withStore } from './command.js';
 import type { Context } from './context.js';
+import { formatFor } from './format-option.js';
 import type { Globals } from './globals.js';
+import { looksOf } from './looks.js';
+import { firstOf, writePages } from './pages.js';
 
 interface StatesOptions {
-  readonly format?: string | undefined;
+  readonly format?: 'table' | 'line' | 'json' | 'ndjson' | 'csv' | undefined;
   readonly pager: boolean;
   readonly cursor?: unknown;
   readonly columns?: unknown;
@@ -27,18 +29,19 @@ interface Asked {
 
 /** `history T:ID --states`: what a captured entity was after each change. */
 export async function showStates(entity: string | undefined, options: StatesOptions, asked: Asked): Promise<void> {
-  const colon = entity?.indexOf(':') ?? -1;
-  if (entity === undefined || colon < 1) throw new DaybookError('usage', '--states goes with one entity, type:id');
+  const named = readEntity(entity ?? '');
+  if (entity === undefined || named === undefined)
+    throw new DaybookError('usage', '--states goes with one entity, type:id');
   const wrong = (['cursor', 'columns', 'follow', 'explain', 'entity', 'category', 'action'] as const).find(
     (option) => options[option] !== undefined,
   );
   if (wrong !== undefined) throw new DaybookError('usage', `--states does not go with --${wrong}`);
   const { format } = options;
-  if (format === 'csv' || format === 'table') {
+  if (format === 'csv') {
     throw new DaybookError('usage', `--states does not go with --format ${format}`, { hint: '… --format ndjson' });
   }
   const { filter, globals, context } = asked;
-  const [{ statesThrough }, { statesFormat }, { withPager }, { formatTimestamp }] = await Promise.all([
+  const [{ statesThrough }, { reachedFormat }, { withPager }, { formatTimestamp }] = await Promise.all([
     import('../operations/states.js'),
     import('../format/state.js'),
     import('../terminal/pager.js'),
@@ -46,30 +49,17 @@ export async function showStates(entity: string | undefined, options: StatesOpti
   ]);
   const notes: string[] = [];
   const request = {
-    type: entity.slice(0, colon),
-    id: entity.slice(colon + 1),
+    ...named,
     filter,
     all: Object.keys(filter).every((condition) => condition === 'entity'),
     now: formatTimestamp(context.now()),
   };
   await withStore(context, globals, 'read', async (store) => {
     await withPager(context.streams, context.env, options.pager, async (out) => {
-      const shape = format === 'json' || format === 'ndjson' ? format : 'text';
-      const shown = await statesFormat(shape, entity, globals.zone);
-      const write = async (text: string): Promise<void> => {
-        if (text !== '') await out.write(out.isTerminal && shape !== 'text' ? visibleJson(text) : text);
-      };
-      const pages = statesThrough(store, request, (text) => notes.push(text));
-      let left = asked.limit;
-      // The first read comes before the first byte.
-      let page: IteratorResult<readonly ReachedState[]> = await pages.next();
-      await write(shown.begin);
-      for (; page.done !== true && left > 0; page = await pages.next()) {
-        const states = page.value.slice(0, left);
-        left -= states.length;
-        await write(shown.page(states));
-      }
-      await write(shown.end);
+      const name = formatFor(format, out);
+      const shown = await reachedFormat(name, entity, await looksOf(out, globals));
+      const states = statesThrough(store, request, (text) => notes.push(text));
+      await writePages(out, firstOf(states, asked.limit), shown);
     });
   });
   for (const text of notes) await note(context, globals, text);

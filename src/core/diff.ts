@@ -1,5 +1,5 @@
 import type { JsonText } from './entry.js';
-import { documentText, isJsonObject, parseDocument, sameValue, type JsonDocument } from './json.js';
+import { documentText, isJsonObject, parseMade, sameValue, type JsonDocument } from './json.js';
 
 /** A field that differs; undefined on the side that does not have it. */
 export interface FieldDifference {
@@ -20,7 +20,7 @@ export function changedFields(oldText: JsonText, newText: JsonText): string[] {
 export function diffFields(oldText: JsonText | null, newText: JsonText | null): FieldDifference[] {
   if (oldText === newText) return [];
   const differences: FieldDifference[] = [];
-  compare('', parseDocument(oldText ?? '{}'), parseDocument(newText ?? '{}'), differences);
+  compare('', parseMade(oldText ?? '{}'), parseMade(newText ?? '{}'), differences);
   return differences;
 }
 

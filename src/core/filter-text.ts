@@ -1,3 +1,4 @@
+import { entityText } from './entity.js';
 import { SEVERITIES, type JsonText } from './entry.js';
 import { DaybookError } from './errors.js';
 import {
@@ -297,13 +298,10 @@ function describeConditions(conditions: Conditions, prefix: string): string[] {
     return values === undefined ? [] : [`${field.replaceAll('_', ' ')} ${values.join(' or ')}`];
   });
   const { entity, search, changed, meta } = conditions;
-  if (entity !== undefined) words.push(`entity ${entity.map(entityText).join(' or ')}`);
+  if (entity !== undefined)
+    words.push(`entity ${entity.map(({ type, id }) => entityText(type ?? '', id ?? null)).join(' or ')}`);
   if (search !== undefined) words.push(`message with ${quoted(search)}`);
   if (changed !== undefined) words.push(`changed ${changed.join(' or ')}`);
   for (const { path, value } of meta ?? []) words.push(`metadata ${path} is ${quoted(value)}`);
   return words.map((word) => prefix + word);
-}
-
-function entityText({ type = '', id }: EntityPattern): string {
-  return id === undefined ? type : `${type}:${id}`;
 }

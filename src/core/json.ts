@@ -37,9 +37,12 @@ export function parseDocument(text: JsonText, depth: number = MAXIMUM_DEPTH): Js
   }
 }
 
-/** Parses JSON that an engine made of a row, exactly: the values of other programs may hold what no entry of ours may. */
+/**
+ * Parses JSON that is in the trail, exactly. Other programs write there too, and capture what others wrote: it may hold
+ * NUL, and a key twice, of which the last one counts.
+ */
 export function parseMade(text: JsonText): JsonDocument {
-  return parse(text) as JsonDocument;
+  return parse(text, null, { onDuplicateKey: ({ newValue }) => newValue }) as JsonDocument;
 }
 
 /**

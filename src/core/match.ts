@@ -1,7 +1,7 @@
 import { isLosslessNumber } from 'lossless-json';
 import type { JsonText, NewEntry } from './entry.js';
 import { LIST_FIELDS, type Conditions, type EntityPattern, type Filter, type MetadataMatch } from './filter.js';
-import { documentText, isJsonObject, parseDocument, type JsonDocument } from './json.js';
+import { documentText, isJsonObject, parseMade, type JsonDocument } from './json.js';
 import { parseTimestamp } from './timestamp.js';
 
 /** An entry whose time is known, whether it has been recorded or not. */
@@ -32,7 +32,7 @@ function conditionResults(conditions: Conditions, entry: DatedEntry, metadata: '
   if (search !== undefined) results.push(foldAscii(entry.message).includes(foldAscii(search)));
   if (changed !== undefined) results.push(changed.some((name) => hasChanged(name, entry.changed_fields)));
   if (meta !== undefined) {
-    const document = parseDocument(entry.metadata);
+    const document = parseMade(entry.metadata);
     const found = meta.map((match) => holds(match, document));
     results.push(metadata === 'all' ? found.every(Boolean) : found.some(Boolean));
   }

@@ -5,7 +5,7 @@ import { visible, visibleJson } from '../terminal/sanitize.js';
 import { clockFor, type Clock } from '../terminal/time.js';
 import { rulerFor, type Ruler } from '../terminal/width.js';
 import { indentJson } from './json-text.js';
-import { oneLine } from './words.js';
+import { oneLine, timeText } from './words.js';
 
 const INDENT = '  ';
 const NARROWEST = 40;
@@ -53,17 +53,12 @@ interface Field {
 }
 
 function fieldsOf(entry: HistoryEntry, clock: Clock, palette: Palette): Field[] {
-  const time = (ts: string | null): string | null => {
-    if (ts === null) return null;
-    const { weekday, date, time: clockTime, zone } = clock.text(ts);
-    return `${weekday} ${date} ${clockTime} ${zone}`;
-  };
   const severities: Record<string, Field['colour']> = { error: palette.error, warning: palette.warning };
   const fields: [string, string | null, Field['colour']?][] = [
     ['seq', String(entry.seq)],
     ['id', entry.id],
-    ['time', time(entry.ts)],
-    ['recorded_at', time(entry.recorded_at)],
+    ['time', timeText(clock, entry.ts)],
+    ['recorded_at', entry.recorded_at === null ? null : timeText(clock, entry.recorded_at)],
     ['category', entry.category],
     ['action', entry.action],
     ['severity', entry.severity, severities[entry.severity]],

@@ -1,7 +1,7 @@
 import type { HistoryEntry, HistoryField } from '../core/entry.js';
 import type { Cell } from '../store/audit-store.js';
 import { clockFor } from '../terminal/time.js';
-import { actorText, entityText, messageText, oneLine } from './words.js';
+import { actorText, shownEntity, messageText, oneLine } from './words.js';
 
 /** What a line shows: reading the rest of an entry would cost more than all of this. */
 export const LINE_FIELDS = [
@@ -36,7 +36,7 @@ export async function lineFormatter(zone: string): Promise<(rows: readonly (read
     for (const row of rows) {
       const entry = lineEntry(row);
       const severity = oneLine(entry.severity).padEnd('warning'.length);
-      const what = `${actorText(entry)} ${oneLine(entry.action)} ${entityText(entry)} ${messageText(entry)}`;
+      const what = `${actorText(entry)} ${oneLine(entry.action)} ${shownEntity(entry)} ${messageText(entry)}`;
       text += `${clock.iso(entry.ts)} ${severity} #${entry.seq} ${what}`.trimEnd() + '\n';
     }
     return text;

@@ -1,81 +1,81 @@
 import type { JsonText } from '../core/entry.js';
-import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import type { EntityState, ReachedState } from '../core/state.js';
 import { clockFor } from '../terminal/time.js';
+import { eachAs, jsonArray, jsonLines, type Destination, type PageFormat } from './pages.js';
+import type { StateTableOptions } from './state-table.js';
+import { columnsOf } from './values.js';
 import { oneLine } from './words.js';
 
-interface ShownState {
-  readonly entity: string;
-  readonly at: string;
-  readonly exists: boolean | null;
-  readonly values: JsonText | null;
-  readonly seq: number | null;
-}
+type Name = 'table' | 'line' | 'json' | 'ndjson';
+type Options = Destination & StateTableOptions;
 
-/** A state for people: what it is and when, and below it each column with its value. */
-export async function stateText(state: ShownState, zone: string): Promise<string> {
-  const clock = await clockFor(zone);
-  const what = state.exists === null ? ': not known' : state.exists ? '' : ' did not exist';
-  const since = state.seq === null || state.exists !== true ? '' : `, as entry ${state.seq} left it`;
-  const head = `${oneLine(state.entity)} at ${clock.iso(state.at)}${since}${what}\n`;
-  return head + valuesText(state.values);
-}
-
-interface ShownChangeState extends ShownState {
-  readonly exists: boolean;
-  readonly action: string | null;
-  readonly actor: string | null;
-  readonly correlation_id: string | null;
-}
-
-interface StatesFormat {
-  readonly begin: string;
-  readonly end: string;
-  page(states: readonly ShownChangeState[]): string;
-}
-
-/** The states of one entity one after the other, for people or for programs. */
-export async function statesFormat(
-  name: 'text' | 'json' | 'ndjson',
-  entity: string,
-  zone: string,
-): Promise<StatesFormat> {
-  if (name === 'ndjson') {
-    return { begin: '', end: '', page: (states) => states.map((state) => `${reachedJson(state)}\n`).join('') };
+/** What one row was, for people or for programs. */
+export async function stateFormat(name: Name, options: Options): Promise<PageFormat<EntityState>> {
+  switch (name) {
+    case 'table':
+      return (await import('./state-table.js')).stateBlocks(options);
+    case 'line': {
+      const clock = await clockFor(options.zone);
+      return eachAs((state) => {
+        const what = state.exists === null ? ': not known' : state.exists ? '' : ' did not exist';
+        const since = state.seq === null || state.exists !== true ? '' : `, as entry ${state.seq} left it`;
+        return `${oneLine(state.entity)} at ${clock.iso(state.at)}${since}${what}\n${valuesText(state.values)}`;
+      });
+    }
+    default:
+      return jsonLines(stateJson, options);
   }
-  if (name === 'json') {
-    let separator = '\n';
-    const one = (state: ShownChangeState): string => {
-      const text = separator + reachedJson(state);
-      separator = ',\n';
-      return text;
-    };
-    const begin = `{"entity":${JSON.stringify(entity)},"states":[`;
-    return { begin, end: '\n]}\n', page: (states) => states.map(one).join('') };
-  }
-  const clock = await clockFor(zone);
-  const one = (state: ShownChangeState): string => {
-    const how =
-      state.seq === null ? 'before' : `#${state.seq} ${oneLine(state.actor ?? '-')} ${oneLine(state.action ?? '')}`;
-    return `${clock.iso(state.at)} ${how} ${oneLine(state.entity)}\n${valuesText(state.values)}`;
-  };
-  return { begin: '', end: '', page: (states) => states.map(one).join('') };
 }
 
-function reachedJson(state: ShownChangeState): string {
-  const { entity, at, exists, values, seq, ...rest } = state;
-  const { action, actor, correlation_id } = rest;
+/** What every row of a table was, for people or for programs. */
+export async function statesFormat(name: Name, options: Options): Promise<PageFormat<EntityState>> {
+  switch (name) {
+    case 'table':
+      return (await import('./state-table.js')).stateTable(options);
+    case 'line':
+      return eachAs(({ entity, values }) => oneLine(`${entity} ${values ?? 'not known'}`) + '\n');
+    case 'ndjson':
+      return jsonLines(stateJson, options);
+    case 'json':
+      return jsonArray(stateJson, options);
+  }
+}
+
+/** What an entity was after each change of it, for people or for programs. */
+export async function reachedFormat(name: Name, entity: string, options: Options): Promise<PageFormat<ReachedState>> {
+  switch (name) {
+    case 'table':
+      return (await import('./state-table.js')).reachedBlocks(options);
+    case 'line': {
+      const clock = await clockFor(options.zone);
+      return eachAs((state) => {
+        const how =
+          state.seq === null ? 'before' : `#${state.seq} ${oneLine(state.actor ?? '-')} ${oneLine(state.action ?? '')}`;
+        return `${clock.iso(state.at)} ${how} ${oneLine(state.entity)}\n${valuesText(state.values)}`;
+      });
+    }
+    case 'ndjson':
+      return jsonLines(reachedJson, options);
+    case 'json':
+      return jsonArray(reachedJson, {
+        ...options,
+        before: `{"entity":${JSON.stringify(entity)},"states":`,
+        behind: '}',
+      });
+  }
+}
+
+function stateJson({ entity, at, exists, values, seq, known_since }: EntityState): JsonText {
+  return `{"entity":${JSON.stringify(entity)},"at":"${at}","exists":${exists},"values":${values ?? 'null'},"seq":${seq},"known_since":${JSON.stringify(known_since)}}`;
+}
+
+function reachedJson({ entity, at, exists, values, seq, action, actor, correlation_id }: ReachedState): JsonText {
   return `{"entity":${JSON.stringify(entity)},"at":"${at}","exists":${exists},"values":${values ?? 'null'},"seq":${seq},${JSON.stringify({ action, actor, correlation_id }).slice(1)}`;
 }
 
-/** Each column with its value, a text as it is, anything else as JSON. */
+/** Each column with its value. */
 function valuesText(values: JsonText | null): string {
-  const row = values === null ? {} : parseDocument(values);
-  if (!isJsonObject(row)) return '';
-  const width = Math.max(0, ...Object.keys(row).map((column) => oneLine(column).length));
-  return Object.entries(row)
-    .map(([column, value]) => {
-      const text = typeof value === 'string' ? value : documentText(value);
-      return `  ${oneLine(column).padEnd(width)}  ${oneLine(text)}`.trimEnd() + '\n';
-    })
-    .join('');
+  const columns = columnsOf(values);
+  const width = Math.max(0, ...columns.map(({ name }) => name.length));
+  return columns.map(({ name, text }) => `  ${name.padEnd(width)}  ${text}`.trimEnd() + '\n').join('');
 }

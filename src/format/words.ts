@@ -1,5 +1,7 @@
+import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import { visible } from '../terminal/sanitize.js';
+import type { Clock } from '../terminal/time.js';
 
 /** One line of safe text: the only way that an entry's text gets onto a line for people. */
 export function oneLine(text: string): string {
@@ -12,16 +14,18 @@ export function actorText(entry: Pick<HistoryEntry, 'actor' | 'actor_name'>): st
 }
 
 /** `type:id`, as `history` takes it. */
-export function entityText({
-  entity_type: type,
-  entity_id: id,
-}: Pick<HistoryEntry, 'entity_type' | 'entity_id'>): string {
-  if (id === null) return type === null ? '-' : oneLine(type);
-  return oneLine(`${type ?? ''}:${id}`);
+export function shownEntity(entry: Pick<HistoryEntry, 'entity_type' | 'entity_id'>): string {
+  return oneLine(entityText(entry.entity_type, entry.entity_id) ?? '-');
 }
 
 /** The message without line feeds at its end, and with a mark that needs no colour where the entry was taken back. */
 export function messageText(entry: Pick<HistoryEntry, 'message' | 'reverted_by'>): string {
   const message = oneLine(entry.message.replace(/\n+$/, ''));
   return entry.reverted_by === null ? message : `[reverted] ${message}`;
+}
+
+/** A moment in full, as a clock of its zone shows it. */
+export function timeText(clock: Clock, ts: string): string {
+  const { weekday, date, time, zone } = clock.text(ts);
+  return `${weekday} ${date} ${time} ${zone}`;
 }

@@ -1,6 +1,8 @@
 import { isLosslessNumber } from 'lossless-json';
+import { entityText } from '../core/entity.js';
+import type { Entity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
-import { isJsonObject, parseDocument, quoted } from '../core/json.js';
+import { isJsonObject, parseMade, quoted } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import { resolveAt } from '../core/period.js';
 import type { Clock } from '../core/period.js';
@@ -9,11 +11,6 @@ import type { HistoryEntry } from '../core/entry.js';
 import type { AuditStore } from '../store/audit-store.js';
 import { historyOf, stateOf } from './state.js';
 import type { Moment } from './state.js';
-
-interface Entity {
-  readonly type: string;
-  readonly id: string;
-}
 
 /**
  * The moment at which a captured record was made: behind its create entry, else the time in a column of it. Throws kind
@@ -25,7 +22,7 @@ export async function momentOf(
   column: string | undefined,
   clock: Clock,
 ): Promise<Moment> {
-  const name = `${entity.type}:${entity.id}`;
+  const name = entityText(entity.type, entity.id);
   const created = await lastChange(store, entity, 'create');
   if (created !== undefined) return { kind: 'entry', at: created.ts, seq: created.seq };
   if (column === undefined) {
@@ -36,7 +33,7 @@ export async function momentOf(
   const { values } = await stateOf(store, entity, { kind: 'now', at: formatTimestamp(clock.now) });
   const row = values ?? (await lastChange(store, entity, 'delete'))?.old_values ?? null;
   if (row === null) throw new DaybookError('missing', `${name} is not in its table, and no entry tells of it`);
-  const document = parseDocument(row);
+  const document = parseMade(row);
   if (!isJsonObject(document) || !Object.hasOwn(document, column)) {
     throw new DaybookError('usage', `--as-of-column: ${name} has no column ${column}`);
   }

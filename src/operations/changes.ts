@@ -1,22 +1,10 @@
-import type { HistoryEntry, JsonText } from '../core/entry.js';
+import { entityText } from '../core/entity.js';
+import type { HistoryEntry } from '../core/entry.js';
+import type { FieldChange } from '../core/field-change.js';
 import type { Filter } from '../core/filter.js';
-import { documentText, isJsonObject, parseDocument, sameValue } from '../core/json.js';
+import { documentText, isJsonObject, parseDocument, parseMade, sameValue } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
-
-/** One change of one field, in the shape of the contract. */
-export interface FieldChange {
-  readonly seq: number;
-  readonly ts: string;
-  /** Null for an entry that is about none. */
-  readonly entity: string | null;
-  readonly field: string;
-  /** JSON text; `null` also where the field was not there. */
-  readonly old: JsonText;
-  readonly new: JsonText;
-  readonly actor: string;
-  readonly correlation_id: string | null;
-}
 
 const PAGE = 256;
 
@@ -57,24 +45,20 @@ function changeIn(entry: HistoryEntry, field: string): FieldChange | undefined {
   const isNamed = changed.some((name) => name === field || name.startsWith(`${field}.`));
   if (!isNamed && !changed.some((name) => field.startsWith(`${name}.`))) return undefined;
   const [before, after] = [entry.old_values, entry.new_values].map((values) =>
-    valueAt(parseDocument(values), field.split('.')),
+    valueAt(parseMade(values), field.split('.')),
   );
   // A redacted value is named as changed, and looks the same; one below what changed may be the same.
   if (!isNamed && sameValue(before, after)) return undefined;
   return {
     seq: entry.seq,
     ts: entry.ts,
-    entity: entityOf(entry),
+    entity: entityText(entry.entity_type, entry.entity_id),
     field,
     old: documentText(before ?? null),
     new: documentText(after ?? null),
     actor: entry.actor,
     correlation_id: entry.correlation_id,
   };
-}
-
-function entityOf({ entity_type: type, entity_id: id }: HistoryEntry): string | null {
-  return id === null ? type : `${type ?? ''}:${id}`;
 }
 
 /** The value at a path; keys may hold dots themselves, and a text may hold a document. */

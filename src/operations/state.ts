@@ -1,25 +1,15 @@
 import { losesChanges } from '../core/capture.js';
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
+import { entityText } from '../core/entity.js';
+import type { Entity } from '../core/entity.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
-import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import { documentText, isJsonObject, parseDocument, parseMade } from '../core/json.js';
+import type { JsonDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
+import type { EntityState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
-
-/** What an entity was at a moment, in the shape of the contract. */
-export interface EntityState {
-  /** `type:id`, or the type alone where something is not known of all its rows. */
-  readonly entity: string;
-  readonly at: string;
-  /** Null where the trail cannot know. */
-  readonly exists: boolean | null;
-  readonly values: JsonText | null;
-  /** Of the last captured change until then; null where there was none, or it is gone. */
-  readonly seq: number | null;
-  /** From when on the trail knows. */
-  readonly known_since: string | null;
-}
 
 /** A moment as it is asked for: by time, behind an entry, or now. Times are UTC text. */
 export type Moment =
@@ -61,13 +51,14 @@ interface Knowledge {
  */
 export async function stateOf(
   store: AuditStore,
-  entity: { readonly type: string; readonly id: string },
+  entity: Entity,
   moment: Moment,
   tell: Tell = () => undefined,
 ): Promise<EntityState> {
   const history = await historyOf(store, entity.type);
   const id = normalId(entity.id, history);
-  const told = { entity: `${entity.type}:${id}`, at: moment.at };
+  const name = entityText(entity.type, id);
+  const told = { entity: name, at: moment.at };
   const nothing = { values: null, seq: null };
   const span = spanAt(history.spans, moment);
   if (span === undefined) {
@@ -85,7 +76,7 @@ export async function stateOf(
     return { ...told, exists: null, ...nothing, known_since: known.knownSince };
   }
   const decided = decide(evidence, known);
-  if (decided.exists === null) tell(whyUndecided(`${entity.type}:${id}`, evidence, known));
+  if (decided.exists === null) tell(whyUndecided(name, evidence, known));
   return { ...told, ...decided, known_since: known.knownSince };
 }
 
@@ -124,16 +115,19 @@ export async function* statesOf(
     yield [{ ...unknown, known_since: before.knownSince }];
   }
   const at = momentIn(type, span, moment);
+  const picked = pickedBy(where);
   for (let place: TablePlace | null = null, more = true; more; more = place !== null) {
     const page = await store.tableEvidence(at, before.live, place, PAGE);
     const states = page.rows.flatMap((evidence) => {
       const decided = decide(evidence, before);
-      if (decided.exists === false || !isPicked(decided.values, where)) return [];
-      return [{ entity: `${type}:${evidence.id}`, ...told, ...decided, known_since: before.knownSince }];
+      if (decided.exists === false || !picked.holds(decided.values)) return [];
+      return [{ entity: entityText(type, evidence.id), ...told, ...decided, known_since: before.knownSince }];
     });
     if (states.length > 0) yield states;
     place = page.next;
   }
+  const strange = picked.unseen();
+  if (strange.length > 0) tell(`no row of ${type} had a column ${strange.join(', ')}`);
   const after = await knowledge(store, { type, id: null }, span, moment);
   if (after.gone || after.live !== before.live) {
     throw new DaybookError(
@@ -238,8 +232,8 @@ function decide({ first, last, live }: RowEvidence, known: Knowledge): Pick<Enti
 /** A row with the columns of its last change; what was ignored since then is only in the table. */
 function asOfThen(live: JsonText, after: JsonText, { capture }: CaptureHistory): JsonText {
   if (columnsOf(live) === columnsOf(after)) return live;
-  const now = parseDocument(live);
-  const then = parseDocument(after);
+  const now = parseMade(live);
+  const then = parseMade(after);
   if (!isJsonObject(now) || !isJsonObject(then)) return after;
   for (const column of capture?.settings.ignore ?? []) {
     const value = now[column];
@@ -252,13 +246,30 @@ function columnsOf(row: JsonText): string {
   return JSON.stringify(Object.keys(JSON.parse(row) as object));
 }
 
-function isPicked(values: JsonText | null, where: readonly ColumnValue[]): boolean {
-  if (where.length === 0 || values === null) return true;
-  const row = parseDocument(values);
-  return where.every(({ column, value }) => {
+/**
+ * Picks rows by the values of columns; a row that is not known is always picked. Afterwards it tells which columns none
+ * of the rows had: columns come and go, but one that was never there is a slip of the pen.
+ */
+function pickedBy(where: readonly ColumnValue[]): {
+  holds(values: JsonText | null): boolean;
+  unseen(): readonly string[];
+} {
+  const unseen = new Set(where.map(({ column }) => column));
+  let any = false;
+  const has = (row: JsonDocument, { column, value }: ColumnValue): boolean => {
     const found = isJsonObject(row) && Object.hasOwn(row, column) ? row[column] : undefined;
+    if (found !== undefined) unseen.delete(column);
     return found !== undefined && found !== null && comparedText(found) === value;
-  });
+  };
+  return {
+    holds(values) {
+      if (where.length === 0 || values === null) return true;
+      any = true;
+      const row = parseMade(values);
+      return where.filter((one) => has(row, one)).length === where.length;
+    },
+    unseen: () => (any ? [...unseen] : []),
+  };
 }
 
 function tellProblem({ history: { table, capture } }: Knowledge, tell: Tell): void {

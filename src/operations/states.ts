@@ -1,21 +1,10 @@
-import type { HistoryEntry, JsonText } from '../core/entry.js';
+import { entityText } from '../core/entity.js';
+import type { HistoryEntry } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
+import type { ReachedState } from '../core/state.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
 import { historyOf, normalId, stateOf } from './state.js';
 import type { Tell } from './state.js';
-
-/** What an entity was after one captured change of it; the first may be what it was before all of them. */
-export interface ReachedState {
-  readonly entity: string;
-  readonly at: string;
-  readonly exists: boolean;
-  readonly values: JsonText | null;
-  /** Null for what it was when its capture began, as are the rest then. */
-  readonly seq: number | null;
-  readonly action: string | null;
-  readonly actor: string | null;
-  readonly correlation_id: string | null;
-}
 
 export interface StatesRequest {
   readonly type: string;
@@ -44,7 +33,7 @@ export async function* statesThrough(
       `the capture of ${table} ${span.ended === 'gap' ? 'broke off after' : 'ended at'} ${span.untilTs ?? '?'}: what changed until it went on is missing`,
     );
   }
-  const entity = `${type}:${id}`;
+  const entity = entityText(type, id);
   const before = { entity, seq: null, action: null, actor: null, correlation_id: null };
   const began = (seq: number): string => (spans.findLast(({ sinceSeq }) => sinceSeq < seq) ?? spans[0])?.sinceTs ?? '';
   const filter: Filter = {

@@ -318,32 +318,32 @@ describe('exit codes', () => {
 });
 
 describe('shapes', () => {
+  const FULL = {
+    id: 'full',
+    category: 'device',
+    action: 'update',
+    severity: 'warning',
+    actor: '5',
+    actor_type: 'system',
+    actor_name: 'Eve',
+    recorded_by: 'root@host',
+    scope: 'tenant:1',
+    entity_type: 'machine',
+    entity_id: '7',
+    entity_name: 'N',
+    message: 'said "hello",\nthen left',
+    metadata: { a: [1, { b: null }] },
+    old_values: { x: 1 },
+    new_values: { x: 2 },
+    changed_fields: ['x'],
+    correlation_id: 'c-1',
+    source: 'ledgrab',
+  };
+
   /** An entry with everything, and one with nothing. */
   async function someEntries(): Promise<void> {
     await given(
-      {
-        id: 'full',
-        ts: '2026-01-01T10:00:00.5Z',
-        recorded_at: '2026-01-02T00:00:00Z',
-        category: 'device',
-        action: 'update',
-        severity: 'warning',
-        actor: '5',
-        actor_type: 'system',
-        actor_name: 'Eve',
-        recorded_by: 'root@host',
-        scope: 'tenant:1',
-        entity_type: 'machine',
-        entity_id: '7',
-        entity_name: 'N',
-        message: 'said "hello",\nthen left',
-        metadata: { a: [1, { b: null }] },
-        old_values: { x: 1 },
-        new_values: { x: 2 },
-        changed_fields: ['x'],
-        correlation_id: 'c-1',
-        source: 'ledgrab',
-      },
+      { ...FULL, ts: '2026-01-01T10:00:00.5Z', recorded_at: '2026-01-02T00:00:00Z' },
       { id: 'bare', action: 'login', ts: '2026-01-01T11:00:00Z', recorded_at: null },
     );
   }
@@ -354,29 +354,11 @@ describe('shapes', () => {
     expect(Object.keys(full ?? {})).toEqual(ENTRY_KEYS);
     expect(Object.keys(bare ?? {})).toEqual(ENTRY_KEYS);
     expect(full).toEqual({
+      ...FULL,
       seq: 1,
-      id: 'full',
       ts: '2026-01-01T10:00:00.500Z',
       recorded_at: '2026-01-02T00:00:00.000Z',
-      category: 'device',
-      action: 'update',
-      severity: 'warning',
-      actor: '5',
-      actor_type: 'system',
-      actor_name: 'Eve',
-      recorded_by: 'root@host',
-      scope: 'tenant:1',
-      entity_type: 'machine',
-      entity_id: '7',
-      entity_name: 'N',
-      message: 'said "hello",\nthen left',
-      metadata: { a: [1, { b: null }] },
-      old_values: { x: 1 },
-      new_values: { x: 2 },
-      changed_fields: ['x'],
-      correlation_id: 'c-1',
       reverts: null,
-      source: 'ledgrab',
     });
   });
 

@@ -52,6 +52,57 @@ describe('state', () => {
     );
   });
 
+  test('on a terminal, a table', async () => {
+    await users();
+    const terminal = { terminal: true, columns: 80 };
+    const plain = ['--color', 'never'];
+    expect(await ok(['state', 'users', '--at-entry', '1', ...plain], terminal)).toBe(
+      [
+        'at Thu 2026-03-05 14:07:09.123 UTC',
+        '  entity   id  name  role',
+        '  users:2  2   b⏎ob  user',
+        '  users:1  1   ann   admin',
+        '',
+      ].join('\n'),
+    );
+    expect(await ok(['state', 'users:2', ...plain], terminal)).toBe(
+      'users:2 at Thu 2026-03-05 14:07:09.123 UTC, as entry 2 left it\n  id    2\n  name  b⏎ob\n  role  admin\n',
+    );
+    const unknown = await cli(['state', 'users:2', '--at', '1999', ...plain], terminal);
+    expect(unknown.stdout).toBe('? users:2 at Fri 1999-12-31 23:59:59.999 UTC: not known\n');
+    expect(unknown.stderr).toMatch(/^not known: users is captured since/);
+    for (const format of ['json', 'ndjson', 'line']) {
+      for (const what of ['users', 'users:2']) {
+        const words = ['state', what, '--at-entry', '1', '--format', format];
+        expect(await ok(words, terminal), words.join(' ')).toBe(await ok(words));
+      }
+    }
+    expect(await ok(['state', 'users', '--at-entry', '1', '--format', 'table'])).toBe(
+      await ok(['state', 'users', '--at-entry', '1', ...plain], terminal),
+    );
+  });
+
+  test('shows what another program wrote, whatever it is', async () => {
+    await captured(
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)',
+      ['users'],
+      `INSERT INTO users VALUES (1, 'a' || char(0) || 'b')`,
+      `UPDATE users SET name = 'c' || char(0)`,
+      `INSERT INTO daybook_entries (action, entity_type, entity_id, old_values, new_values, changed_fields)
+       VALUES ('update', 'users', '2', '{"name": 1, "name": 2}', '{"name": 3}', '["name"]')`,
+    );
+    expect(await ok(['state', 'users:1'])).toContain(String.raw`name  c\x00`);
+    expect(await ok(['state', 'users:1'], { terminal: true })).toContain(String.raw`c\x00`);
+    expect(await ok(['state', 'users', '--where', 'id=1'])).toContain(String.raw`c\u0000`);
+    expect(await ok(['history', 'users:1', '--states'])).toContain(String.raw`name  a\x00b`);
+    const changes = await ndjson(['changes', 'users', '--field', 'name', '--format', 'ndjson']);
+    expect(changes).toMatchObject([
+      { old: 'a\0b', new: 'c\0' },
+      { old: 2, new: 3 },
+    ]);
+    for (const seq of ['3', '4']) expect(await ok(['show', seq])).toContain('~ name: ');
+  });
+
   test('before capture began is not known: exit 0, and the reason on stderr', async () => {
     await users();
     const { code, stdout, stderr } = await cli(['state', 'users:1', '--at', '1999', '--format', 'json']);
@@ -72,6 +123,20 @@ describe('state', () => {
     expect(await json<unknown[]>([...at, '--format', 'json'])).toHaveLength(2);
     expect(await ok([...at, '--where', 'role=none', '--format', 'json'])).toBe('[]\n');
     expect(await ok([...at, '--where', 'role=none', '--format', 'ndjson'])).toBe('');
+  });
+
+  test('says which column of --where no row has, that there are no rows, and that a moment is still to come', async () => {
+    await users();
+    const noted = async (...words: string[]): Promise<string> => (await cli(words, { terminal: true })).stderr;
+    expect(await noted('state', 'users', '--where', 'nmae=ann', '--where', 'role=admin')).toBe(
+      'no row of users had a column nmae\nno rows\n',
+    );
+    expect(await noted('state', 'users', '--where', 'role=admin', '--where', 'name=x')).toBe('no rows\n');
+    expect((await cli(['state', 'users', '--where', 'nmae=x'])).stderr).toBe('no row of users had a column nmae\n');
+    expect(await noted('state', 'users', '--at', '2026')).toBe(
+      '2026-12-31T23:59:59.999Z is still to come: this is what it is by now\n',
+    );
+    expect(await noted('state', 'users', '--at', 'now')).toBe('');
   });
 
   test('of a composite key, however its id is spaced, as of another record', async () => {
@@ -113,6 +178,15 @@ describe('state', () => {
     expect(result.stdout).toBe('');
     expect(result.stderr).toContain(says);
   });
+});
+
+test('a hint names the database that was named', async () => {
+  const db = await trail();
+  const elsewhere = { env: { DAYBOOK_DB: undefined } };
+  const { stderr } = await cli(['--db', db, 'state', 'others'], elsewhere);
+  expect(stderr).toMatch(/\ntry: daybook --db \S+ capture list\n$/);
+  expect((await cli(['state', 'others'])).stderr).toMatch(/\ntry: daybook capture list\n$/);
+  expect((await cli(['state', '--db', db])).stderr).toMatch(/\ntry: daybook state --help\n$/);
 });
 
 describe('changes', () => {
@@ -157,6 +231,19 @@ describe('changes', () => {
       'seq,ts,entity,field,old,new,actor,correlation_id\n1,2026-01-02T00:00:00.000Z,guild:7,a.b,,"""=x""",ana,\n',
     );
     expect(await ok(['changes', '--field', 'a.b', '--actor', 'bob'])).toBe('');
+    expect(await ok(['changes', '--field', 'a.b', '--color', 'never'], { terminal: true })).toBe(
+      [
+        'seq  time      actor  entity   old   new',
+        'Fri 2026-01-02  UTC',
+        '  1  00:00:00  ana    guild:7  null  "=x"',
+        '',
+      ].join('\n'),
+    );
+    expect(await cli(['changes', '--field', 'b'], { terminal: true })).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'no changes of b\n',
+    });
   });
 });
 
@@ -185,6 +272,10 @@ describe('history --states', () => {
     expect(await ok(['history', 'users:1', '--states', '--action', 'update']).catch(String)).toContain('--action');
     expect(await ok(['history', 'users:1', '--states'])).toMatch(
       /^\S+Z before users:1\n {2}id {4}1\n {2}name {2}ann\n {2}role {2}admin\n\S+Z #3 unknown delete users:1\n$/,
+    );
+    const table = await ok(['history', 'users:2', '--states', '--color', 'never'], { terminal: true });
+    expect(table).toMatch(
+      /before its first change\n {2}id[^]*\n\n.*: entry 2, update by unknown\n[^]*\n~ role {2}admin\n$/,
     );
   });
 });

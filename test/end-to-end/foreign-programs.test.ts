@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -109,15 +109,33 @@ describe('docs/plain-sql.md', () => {
 });
 
 describe('docs/alongside.md', () => {
-  test('its way out takes the trail out, and brings it back', async () => {
+  test('its way out takes the trail and every capture out, and brings the trail back', async () => {
     const directory = temporaryDirectory();
-    const file = await newApplication(directory);
-    const before = column(file, 'SELECT type || name || sql FROM sqlite_schema ORDER BY 1');
-    expect(await run(['--db', file, 'init', '--alongside'])).toMatchObject({ code: 0 });
-    for (let number = 1; number <= 3; number += 1) {
-      await run(['--db', file, 'note', 'settlement:s-1', `note ${number}`]);
+    const [file, untouched] = [await newApplication(directory), path.join(directory, 'untouched.db')];
+    const shell = async (database: string, sql: string): Promise<string> => {
+      const ran = await runOther('sqlite3', ['-bail', database], sql);
+      expect(ran).toMatchObject({ code: 0, stderr: '' });
+      return ran.stdout;
+    };
+    const odd = 'an "odd" one';
+    await shell(file, `CREATE TABLE "${odd.replaceAll('"', '""')}" (a TEXT, b TEXT, PRIMARY KEY (a, b))`);
+    copyFileSync(file, untouched);
+
+    const daybook = async (...words: string[]): Promise<void> =>
+      void expect(await run(['--db', file, ...words])).toMatchObject({ code: 0 });
+    await daybook('init', '--alongside');
+    await daybook('capture', 'add', 'settlements', 'users', odd);
+    for (const database of [file, untouched]) {
+      await shell(
+        database,
+        `UPDATE settlements SET net = 90 WHERE id = 's-1'; INSERT OR REPLACE INTO users VALUES (2, 'li');
+         DELETE FROM settlements WHERE id = 's-3'; INSERT INTO "${odd.replaceAll('"', '""')}" VALUES ('a', 'b')`,
+      );
     }
+    // Worth nothing to anybody, and in the way of nothing.
+    await shell(file, `INSERT INTO daybook_context (actor) VALUES ('left behind')`);
     const entries = await exported(file);
+    expect(entries.length).toBe(7);
     const blocks = codeBlocks('alongside.md', 'sh').filter((block) => /drop-daybook|trail\.ndjson/.test(block));
     expect(blocks.length).toBe(3);
     const bin = path.join(directory, 'daybook');
@@ -128,9 +146,13 @@ describe('docs/alongside.md', () => {
     for (const block of blocks) {
       expect(await runOther('sh', ['-e', '-c', block], '', { cwd: directory, env })).toMatchObject({ code: 0 });
     }
-    expect(
-      column(file, `SELECT type || name || sql FROM sqlite_schema WHERE name <> 'sqlite_sequence' ORDER BY 1`),
-    ).toEqual(before);
+    expect(column(file, `SELECT name FROM sqlite_schema WHERE sql LIKE '%daybook%' OR name LIKE '%daybook%'`)).toEqual(
+      [],
+    );
+    const whole = async (database: string): Promise<string> =>
+      (await shell(database, '.dump\nPRAGMA user_version;')).replaceAll(/^.*sqlite_sequence.*\n/gm, '');
+    expect(await whole(file)).toBe(await whole(untouched));
+    expect(column(file, 'SELECT name FROM sqlite_sequence')).toEqual([]);
     expectSound(file);
     expect(await exported(path.join(directory, 'trail.db'))).toEqual(entries);
   });

@@ -164,3 +164,22 @@ describe('docs/questions.md', () => {
     ]);
   });
 });
+
+describe.each(['state.md', 'undo.md'])('docs/%s', (page) => {
+  test('shows what is printed', { timeout: 60_000 }, async () => {
+    const desk = await newDesk();
+    const consoles: string[] = [];
+    for (const block of blocksOf(page)) {
+      const printed = await desk.follow(block);
+      if (block.language !== 'console') continue;
+      consoles.push(printed);
+      expect(alike(printed)).toBe(alike(block.text));
+    }
+    expect(consoles.length).toBeGreaterThan(1);
+  });
+});
+
+/** What is printed differs from one run to the next in times and ids alone. */
+function alike(text: string): string {
+  return withoutTimes(text).replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, '<id>');
+}

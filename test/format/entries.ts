@@ -1,31 +1,13 @@
+import { newEntry } from '../../src/core/entry.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 
 /** An entry as history returns it; the fields that a test does not care about have plain values. */
 export function historyEntry(fields: Partial<HistoryEntry> = {}): HistoryEntry {
   return {
+    ...newEntry({ action: 'update' }),
     seq: 1,
     id: '01957f3e-8f00-7000-8000-000000000001',
     ts: '2026-03-05T14:07:09.123Z',
-    recorded_at: null,
-    category: 'entity',
-    action: 'update',
-    severity: 'info',
-    actor: 'unknown',
-    actor_type: 'unknown',
-    actor_name: null,
-    recorded_by: null,
-    scope: null,
-    entity_type: null,
-    entity_id: null,
-    entity_name: null,
-    message: '',
-    metadata: '{}',
-    old_values: null,
-    new_values: null,
-    changed_fields: null,
-    correlation_id: null,
-    reverts: null,
-    source: null,
     reverted_by: null,
     ...fields,
   };

@@ -1,17 +1,17 @@
-import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
-import type { FieldChange } from '../../operations/changes.js';
-import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
+import { looksOf } from '../looks.js';
+import { writePages } from '../pages.js';
 
 interface Options extends FilterOptions {
   readonly field: string;
-  readonly format?: 'line' | 'json' | 'ndjson' | 'csv';
+  readonly format?: 'table' | 'line' | 'json' | 'ndjson' | 'csv';
   readonly pager: boolean;
 }
 
@@ -26,9 +26,7 @@ export function addChanges(program: Command, context: Context): void {
   })
     .argument('[type:id]', 'only of this entity, or of this type')
     .requiredOption('--field <path>', 'the field, a dotted path inside documents')
-    .addOption(
-      new Option('--format <format>', 'line, where it is not given').choices(['line', 'json', 'ndjson', 'csv']),
-    );
+    .addOption(formatOption('json', 'ndjson', 'csv'));
   addFilterOptions(command)
     .option('--no-pager', 'do not page long output')
     .action(async (entity: string | undefined, options: Options, self: Command) => {
@@ -38,23 +36,12 @@ export function addChanges(program: Command, context: Context): void {
       const { changesOf } = await import('../../operations/changes.js');
       const { changeFormat } = await import('../../format/changes.js');
       const { withPager } = await import('../../terminal/pager.js');
-      const name = options.format ?? 'line';
       let any = false;
       await withStore(context, globals, 'read', async (store) => {
         await withPager(context.streams, context.env, options.pager, async (out) => {
-          const format = await changeFormat(name, options.field, globals.zone);
-          const write = async (text: string): Promise<void> => {
-            if (text !== '') await out.write(out.isTerminal && name !== 'line' ? visibleJson(text) : text);
-          };
-          const pages = changesOf(store, options.field, filter);
-          // The first read comes before the first byte.
-          let page: IteratorResult<readonly FieldChange[]> = await pages.next();
-          await write(format.begin);
-          for (; page.done !== true; page = await pages.next()) {
-            await write(format.page(page.value));
-            any = true;
-          }
-          await write(format.end);
+          const name = formatFor(options.format, out);
+          const format = await changeFormat(name, options.field, await looksOf(out, globals));
+          ({ any } = await writePages(out, changesOf(store, options.field, filter), format));
         });
       });
       if (!any && context.streams.stdout.isTerminal) await note(context, globals, `no changes of ${options.field}`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { ENTRY_FIELDS, HISTORY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
@@ -13,6 +13,7 @@ import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { readInput } from '../input.js';
+import { entryList, looksOf } from '../looks.js';
 
 interface Options {
   readonly file?: string;
@@ -147,33 +148,10 @@ async function printText(executed: Executed, options: Options, globals: Globals,
     entries(count),
   ].join(', ');
   if (options.dryRun !== true) return context.streams.stdout.write(`${summary}\n`);
-  await printEntries(wouldRecord, globals, context);
+  const { stdout } = context.streams;
+  const list = await entryList(await looksOf(stdout, globals));
+  const listed = await list(wouldRecord);
+  if (listed !== '') await stdout.write(listed);
   const cut = wouldRecord.length < count ? `, of which the first ${wouldRecord.length} are shown` : '';
   await note(context, globals, `would be ${summary}${cut}: nothing was changed`);
-}
-
-async function printEntries(shown: readonly HistoryEntry[], globals: Globals, context: Context): Promise<void> {
-  const { stdout } = context.streams;
-  const [{ FORMATS }, { palette }] = await Promise.all([
-    import('../../format/index.js'),
-    import('../../terminal/colour.js'),
-  ]);
-  const formatter = await FORMATS[stdout.isTerminal ? 'table' : 'line']({
-    columns: HISTORY_FIELDS,
-    columnsGiven: false,
-    terminal: stdout.isTerminal,
-    width: stdout.isTerminal ? stdout.columns : 80,
-    zone: globals.zone,
-    palette: await palette(globals.colour('stdout')),
-    header: true,
-    exact: false,
-    shape: 'envelope',
-  });
-  const text =
-    formatter.reads === 'entries'
-      ? await formatter.page(shown)
-      : formatter.reads === 'rows'
-        ? formatter.page(shown.map((entry) => formatter.columns.map((field) => entry[field])))
-        : '';
-  if (text !== '') await stdout.write(text);
 }

@@ -13,9 +13,12 @@ import { declare, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import { looksOf } from '../looks.js';
 import { wholeNumber } from '../numbers.js';
+import { writePages } from '../pages.js';
 
 interface Options extends FilterOptions {
   readonly limit: number;
@@ -43,15 +46,7 @@ export function addHistory(program: Command, context: Context): void {
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
-    .addOption(
-      new Option('--format <format>', 'table on a terminal, line elsewhere').choices([
-        'table',
-        'line',
-        'json',
-        'ndjson',
-        'csv',
-      ]),
-    )
+    .addOption(formatOption('json', 'ndjson', 'csv'))
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
@@ -113,26 +108,16 @@ async function writePage(
   out: Output,
 ): Promise<{ cursor: string | null; any: boolean }> {
   const { history } = await import('../../operations/history.js');
-  const pages = history(store, request, readingOf(formatter));
-  let any = false;
-  // The first read comes before the first byte: a wrong cursor must not leave half a document behind.
-  let step = await pages.next();
-  await writeText(out, formatter.begin());
-  while (step.done !== true) {
-    any = true;
-    await writeText(out, await formatted(formatter, step.value));
-    step = await pages.next();
-  }
-  await writeText(out, formatter.end(step.value));
-  return { cursor: step.value, any };
+  const { end, any } = await writePages(out, history(store, request, readingOf(formatter)), {
+    begin: formatter.begin,
+    page: (content) => formatted(formatter, content),
+    end: formatter.end,
+  });
+  return { cursor: end, any };
 }
 
 function readingOf(formatter: Formatter): Reading {
   return formatter.reads === 'entries' ? { as: 'entries' } : { as: formatter.reads, columns: formatter.columns };
-}
-
-async function writeText(out: Output, text: string | Uint8Array): Promise<void> {
-  if (text.length > 0) await out.write(text);
 }
 
 async function formatted(formatter: Formatter, content: Content): Promise<string | Uint8Array> {
@@ -143,24 +128,18 @@ async function formatted(formatter: Formatter, content: Content): Promise<string
 }
 
 async function formatterFor(view: View, out: Output): Promise<Formatter> {
-  const [{ FORMATS }, { palette }] = await Promise.all([
-    import('../../format/index.js'),
-    import('../../terminal/colour.js'),
-  ]);
+  const { FORMATS } = await import('../../format/index.js');
   const { options, columns, globals } = view;
-  const name = options.format ?? (out.isTerminal ? 'table' : 'line');
+  const name = formatFor(options.format, out);
   if (name === 'line' && columns !== undefined) {
     throw new DaybookError('usage', '--columns does not go with the line format', {
       hint: '… --format csv',
     });
   }
   return FORMATS[name]({
+    ...(await looksOf(out, globals)),
     columns: columns ?? HISTORY_FIELDS,
     columnsGiven: columns !== undefined,
-    terminal: out.isTerminal,
-    width: out.columns,
-    zone: globals.zone,
-    palette: await palette(globals.colour('stdout')),
     header: true,
     exact: false,
     shape: 'envelope',
@@ -190,7 +169,8 @@ async function followOn(store: AuditStore, request: HistoryRequest, view: View):
   await interruptible(context, async (signal) => {
     const asked = { filter: request.filter, limit: request.limit, signal };
     for await (const content of follow(store, asked, readingOf(formatter))) {
-      await writeText(out, await formatted(formatter, content));
+      const text = await formatted(formatter, content);
+      if (text.length > 0) await out.write(text);
     }
   });
   throw new DaybookError('interrupted', '');

@@ -12,8 +12,10 @@ import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
+import { entryJson } from '../entry-json.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import { entryList, looksOf } from '../looks.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options {
@@ -45,11 +47,7 @@ export function addShow(program: Command, context: Context): void {
 
 async function showJson(store: AuditStore, entry: HistoryEntry, around: number, context: Context): Promise<void> {
   const { stdout } = context.streams;
-  const one = async (seq: number): Promise<string> => {
-    const query = { filter: {}, order: 'recorded' as const, limit: 1, upTo: seq, after: { ms: 0, seq: seq - 1 } };
-    const { lines } = await store.lines(query, HISTORY_FIELDS);
-    return Buffer.from(lines).toString().trimEnd();
-  };
+  const one = (seq: number): Promise<string> => entryJson(store, seq, HISTORY_FIELDS);
   const { before, after } = await surroundings(store, entry, around);
   const all = async (entries: readonly HistoryEntry[]): Promise<string> =>
     (await Promise.all(entries.map((other) => one(other.seq)))).join(', ');
@@ -101,34 +99,14 @@ async function showText(
   globals: Globals,
   context: Context,
 ): Promise<void> {
-  const [{ detailText }, { FORMATS }, { palette }, { withPager }] = await Promise.all([
+  const [{ detailText }, { withPager }] = await Promise.all([
     import('../../format/detail.js'),
-    import('../../format/index.js'),
-    import('../../terminal/colour.js'),
     import('../../terminal/pager.js'),
   ]);
-  const { stdout } = context.streams;
-  const colours = await palette(globals.colour('stdout'));
-  const differences = differencesOf(entry);
-  const width = stdout.isTerminal ? stdout.columns : 80;
-  const detail = await detailText(entry, differences, { width, zone: globals.zone, palette: colours });
+  const looks = await looksOf(context.streams.stdout, globals);
+  const detail = await detailText(entry, differencesOf(entry), looks);
   const { before, after } = await surroundings(store, entry, around);
-  const short = await FORMATS[stdout.isTerminal ? 'table' : 'line']({
-    columns: HISTORY_FIELDS,
-    columnsGiven: false,
-    terminal: stdout.isTerminal,
-    width,
-    zone: globals.zone,
-    palette: colours,
-    header: true,
-    exact: false,
-    shape: 'envelope',
-  });
-  const list = async (entries: readonly HistoryEntry[]): Promise<string> => {
-    if (entries.length === 0) return '';
-    if (short.reads === 'entries') return short.page(entries);
-    return short.reads === 'rows' ? short.page(entries.map((one) => short.columns.map((field) => one[field]))) : '';
-  };
+  const list = await entryList(looks);
   const text = [await list(before), detail, await list(after)].filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));
 }

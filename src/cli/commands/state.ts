@@ -1,16 +1,18 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { readEntity } from '../../core/entity.js';
 import { DaybookError } from '../../core/errors.js';
-import type { ColumnValue, EntityState, Moment } from '../../operations/state.js';
+import type { ColumnValue, Moment } from '../../operations/state.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import type { Output } from '../../terminal/streams.js';
 import { declare, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
+import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import { looksOf } from '../looks.js';
 import { wholeNumber } from '../numbers.js';
+import { writePages } from '../pages.js';
 import { underOption } from '../under-option.js';
 
 interface Options {
@@ -19,7 +21,7 @@ interface Options {
   readonly atEntry?: number;
   readonly asOf?: string;
   readonly asOfColumn?: string;
-  readonly format?: 'json' | 'ndjson';
+  readonly format?: 'table' | 'line' | 'json' | 'ndjson';
   readonly pager: boolean;
 }
 
@@ -46,15 +48,15 @@ export function addState(program: Command, context: Context): void {
     )
     .addOption(new Option('--as-of <type:id>', 'when this captured record was made').conflicts(['at', 'atEntry']))
     .option('--as-of-column <column>', 'where no entry tells of that, the column that does')
-    .addOption(new Option('--format <format>', 'print JSON').choices(['json', 'ndjson']))
+    .addOption(formatOption('json', 'ndjson'))
     .option('--no-pager', 'do not page long output')
     .action(async (asked: string, options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const colon = asked.indexOf(':');
+      const entity = readEntity(asked);
       const where = (options.where ?? []).map(readWhere);
-      if (colon === 0 || asked === '')
+      if (asked === '' || asked.startsWith(':'))
         throw new DaybookError('usage', `${JSON.stringify(asked)} is not type:id, nor a type`);
-      if (colon > 0 && where.length > 0) {
+      if (entity !== undefined && where.length > 0) {
         throw new DaybookError('usage', '--where picks from all rows of a type, and one row is named');
       }
       if (options.asOfColumn !== undefined && options.asOf === undefined) {
@@ -64,10 +66,24 @@ export function addState(program: Command, context: Context): void {
         const moment = await readMoment(store, options, globals, context);
         const { withPager } = await import('../../terminal/pager.js');
         const notes: string[] = [];
-        await withPager(context.streams, context.env, options.pager && options.format === undefined, async (out) => {
-          const view = { out, options, globals, tell: (text: string) => notes.push(text) };
-          if (colon < 0) return showTable(store, asked, moment, where, view);
-          await showRow(store, { type: asked.slice(0, colon), id: asked.slice(colon + 1) }, moment, view);
+        if (Date.parse(moment.at) > context.now())
+          notes.push(`${moment.at} is still to come: this is what it is by now`);
+        await withPager(context.streams, context.env, options.pager, async (out) => {
+          const name = formatFor(options.format, out);
+          const looks = await looksOf(out, globals);
+          const tell = (text: string): void => void notes.push(text);
+          const [{ stateOf, statesOf }, { stateFormat, statesFormat }] = await Promise.all([
+            import('../../operations/state.js'),
+            import('../../format/state.js'),
+          ]);
+          if (entity === undefined) {
+            const states = statesOf(store, asked, moment, where, tell);
+            const { any } = await writePages(out, states, await statesFormat(name, looks));
+            if (!any && out.isTerminal) notes.push('no rows');
+          } else {
+            const state = await stateOf(store, entity, moment, tell);
+            await out.write(await (await stateFormat(name, looks)).page([state]));
+          }
         });
         for (const text of notes) await note(context, globals, text);
       });
@@ -95,58 +111,10 @@ async function readMoment(store: AuditStore, options: Options, globals: Globals,
   }
   if (options.asOf !== undefined) {
     const { asOf } = options;
-    const colon = asOf.indexOf(':');
-    if (colon < 1) throw new DaybookError('usage', `--as-of ${JSON.stringify(asOf)} is not type:id`);
+    const record = readEntity(asOf);
+    if (record === undefined) throw new DaybookError('usage', `--as-of ${JSON.stringify(asOf)} is not type:id`);
     const { momentOf } = await import('../../operations/as-of.js');
-    return momentOf(store, { type: asOf.slice(0, colon), id: asOf.slice(colon + 1) }, options.asOfColumn, clock);
+    return momentOf(store, record, options.asOfColumn, clock);
   }
   return { kind: 'now', at: formatTimestamp(clock.now) };
-}
-
-interface View {
-  readonly out: Output;
-  readonly options: Options;
-  readonly globals: Globals;
-  readonly tell: (text: string) => void;
-}
-
-async function showRow(
-  store: AuditStore,
-  entity: { readonly type: string; readonly id: string },
-  moment: Moment,
-  { out, options, globals, tell }: View,
-): Promise<void> {
-  const { stateOf } = await import('../../operations/state.js');
-  const state = await stateOf(store, entity, moment, tell);
-  if (options.format !== undefined) return writeJson(out, `${stateJson(state)}\n`);
-  const { stateText } = await import('../../format/state.js');
-  await out.write(await stateText(state, globals.zone));
-}
-
-async function showTable(
-  store: AuditStore,
-  type: string,
-  moment: Moment,
-  where: readonly ColumnValue[],
-  { out, options, tell }: View,
-): Promise<void> {
-  const { statesOf } = await import('../../operations/state.js');
-  let count = 0;
-  for await (const states of statesOf(store, type, moment, where, tell)) {
-    const lines = states.map((state) => {
-      if (options.format === 'ndjson') return `${stateJson(state)}\n`;
-      if (options.format === 'json') return `${count++ === 0 ? '[' : ','}\n${stateJson(state)}`;
-      return visible(`${state.entity} ${state.values ?? 'not known'}`, { newlines: 'mark' }) + '\n';
-    });
-    await (options.format === undefined ? out.write(lines.join('')) : writeJson(out, lines.join('')));
-  }
-  if (options.format === 'json') await out.write(count === 0 ? '[]\n' : '\n]\n');
-}
-
-function stateJson({ entity, at, exists, values, seq, known_since }: EntityState): string {
-  return `{"entity":${JSON.stringify(entity)},"at":"${at}","exists":${exists},"values":${values ?? 'null'},"seq":${seq},"known_since":${JSON.stringify(known_since)}}`;
-}
-
-async function writeJson(out: Output, text: string): Promise<void> {
-  await out.write(out.isTerminal ? visibleJson(text) : text);
 }
