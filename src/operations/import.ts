@@ -231,7 +231,7 @@ export async function rehearseImport(store: AuditStore, source: Source, options:
   const actors = new Map<string, number>();
   const samples: NewEntry[] = [];
   const unmatchedSamples: NewEntry[] = [];
-  for await (const { step, outcomes } of compared(store, source, options)) {
+  for await (const { step, outcomes } of comparedSteps(store, source, options)) {
     totals = { ...totals, read: totals.read + step.read, rejected: totals.rejected + step.rejected };
     for (const [index, pendingEntry] of step.entries.entries()) {
       const { entry } = pendingEntry.request;
@@ -290,7 +290,7 @@ export async function* verifyImport(
   options: ImportOptions,
 ): AsyncGenerator<Difference, { readonly read: number; readonly entries: number; readonly rejected: number }> {
   let [read, entries, broken] = [0, 0, 0];
-  for await (const { step, outcomes } of compared(store, source, options)) {
+  for await (const { step, outcomes } of comparedSteps(store, source, options)) {
     read += step.read;
     entries += step.entries.length;
     broken += step.rejected;
@@ -304,7 +304,7 @@ export async function* verifyImport(
   return { read, entries, rejected: broken };
 }
 
-async function* compared(
+async function* comparedSteps(
   store: AuditStore,
   source: Source,
   options: ImportOptions,

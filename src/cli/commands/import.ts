@@ -74,7 +74,7 @@ export function addImport(program: Command, context: Context): void {
         );
       }
       checkOptions(format, options);
-      await interruptible(context, (signal) => run(format, path, options, { globals, context, signal }));
+      await interruptible(context, (signal) => importFrom(format, path, options, { globals, context, signal }));
     });
 }
 
@@ -104,7 +104,7 @@ interface Run {
   readonly signal: AbortSignal;
 }
 
-async function run(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
+async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
   const name = options.source ?? format.source ?? sourceName(path);
   const reader = format.reader({
@@ -240,14 +240,14 @@ async function printTotals(
   totals: ImportTotals,
   seq: number | null,
   output: 'json' | undefined,
-  run: Run,
+  { globals, context }: Run,
 ): Promise<void> {
   const { read, recorded, skipped, unmatched, rejected } = totals;
   if (output === 'json') {
     const counts = { read, recorded, skipped, unmatched, rejected, entry: seq };
-    return run.context.streams.stdout.write(`${JSON.stringify(counts)}\n`);
+    return context.streams.stdout.write(`${JSON.stringify(counts)}\n`);
   }
-  await note(run.context, run.globals, `read ${read}, ${totalsText(totals)}`);
+  await note(context, globals, `read ${read}, ${totalsText(totals)}`);
 }
 
 function totalsText({ recorded, skipped, unmatched, rejected }: ImportTotals): string {
