@@ -2,28 +2,15 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import { looksSecret } from '../../src/core/capture.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
-import { ACTOR, sqliteTrail } from './trail.js';
+import { capturedTrail } from './captured.js';
+import type { Captured as Trail } from './captured.js';
+import { ACTOR } from './trail.js';
 import { PROGRAMS } from './writing-programs.js';
-
-const PLAIN: CaptureRequest = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
 
 const USERS = `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, data TEXT);
 INSERT INTO users VALUES (1, 'ana@x', 'Ana', NULL), (2, 'ben@x', 'Ben', '{"a":1}'), (3, NULL, NULL, NULL);`;
 
-interface Scene {
-  readonly file: string;
-  readonly store: AuditStore;
+interface Scene extends Trail {
   readonly connection: Database.Database;
 }
 
@@ -31,14 +18,11 @@ interface Scene {
 async function scene(
   schema: string,
   request: Partial<CaptureRequest> = {},
-  tables?: readonly string[],
+  tables: readonly string[] = [/CREATE TABLE "?(\w+)/.exec(schema)?.[1] ?? ''],
 ): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const connection = trail.plain();
-  connection.exec(schema);
-  const asked = tables ?? [/CREATE TABLE "?(\w+)/.exec(schema)?.[1] ?? ''];
-  if (asked.length > 0) await store.addCaptures(asked, { ...PLAIN, ...request }, ACTOR);
-  return { file: trail.path, store, connection };
+  const trail = await capturedTrail(schema);
+  if (tables.length > 0) await trail.capture(tables, request);
+  return { ...trail, connection: trail.app };
 }
 
 interface Captured {
@@ -811,9 +795,9 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
     ],
     ['secrets', { redact: ['api_token'] }, 'refused', /\(passwordHash\)/],
   ])('%s %j', async (table, request, kind, message) => {
-    const { store, connection } = await scene(schema, {}, ['other']);
+    const { capture, connection } = await scene(schema, {}, ['other']);
     const before = connection.serialize();
-    await expect(store.addCaptures([table], { ...PLAIN, ...request }, ACTOR)).rejects.toMatchObject({
+    await expect(capture(table, request)).rejects.toMatchObject({
       kind,
       message: expect.stringMatching(message),
     });
@@ -821,9 +805,8 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
   });
 
   test('secrets are captured once each is decided', async () => {
-    const { store } = await scene(schema, {}, []);
-    const decided = { ...PLAIN, redact: ['API_TOKEN'], keep: ['passwordhash'] };
-    const [added] = await store.addCaptures(['SECRETS'], decided, ACTOR);
+    const { store, capture } = await scene(schema, {}, []);
+    const [added] = await capture('SECRETS', { redact: ['API_TOKEN'], keep: ['passwordhash'] });
     expect(added).toMatchObject({ table: 'secrets', changed: true });
     expect((await store.captures())[0]?.settings).toMatchObject({ redact: ['api_token'], keep: ['passwordHash'] });
   });
@@ -850,14 +833,13 @@ function told(connection: Database.Database): unknown[] {
 
 describe('add, refresh and remove', () => {
   test('change nothing where nothing changes, and are recorded where something does', async () => {
-    const { store, connection } = await scene(USERS, {}, []);
-    const add = (request: Partial<CaptureRequest>) => store.addCaptures(['users'], { ...PLAIN, ...request }, ACTOR);
-    expect(await add({})).toMatchObject([{ changed: true, entry: expect.any(Number) }]);
+    const { store, capture, connection } = await scene(USERS, {}, []);
+    expect(await capture('users')).toMatchObject([{ changed: true, entry: expect.any(Number) }]);
     const before = connection.serialize();
-    expect(await add({})).toMatchObject([{ changed: false, entry: null }]);
+    expect(await capture('users')).toMatchObject([{ changed: false, entry: null }]);
     expect(await store.refreshCaptures([], ACTOR)).toMatchObject([{ changed: false, entry: null }]);
     expect(connection.serialize().equals(before)).toBe(true);
-    expect(await add({ ignore: ['name'] })).toMatchObject([{ changed: true }]);
+    expect(await capture('users', { ignore: ['name'] })).toMatchObject([{ changed: true }]);
     expect(await store.removeCaptures(['users'], ACTOR)).toMatchObject([{ changed: true }]);
     expect(await store.removeCaptures(['users'], ACTOR)).toMatchObject([{ changed: false, entry: null }]);
     expect(await store.captures()).toEqual([]);
@@ -872,16 +854,16 @@ describe('add, refresh and remove', () => {
   });
 
   test('the trail knows the spans, and so the gaps', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.exec('DELETE FROM users WHERE id = 1');
     await store.removeCaptures(['users'], ACTOR);
     connection.exec('DELETE FROM users WHERE id = 2');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     connection.exec('DROP TRIGGER daybook_capture_users_after_delete; DELETE FROM users');
     await store.refreshCaptures(['users'], ACTOR);
-    const [capture] = await store.captures();
-    expect(capture?.spans.map(({ ended }) => ended)).toEqual(['removed', 'gap', null]);
-    const [first, second, third] = capture?.spans ?? [];
+    const [users] = await store.captures();
+    expect(users?.spans.map(({ ended }) => ended)).toEqual(['removed', 'gap', null]);
+    const [first, second, third] = users?.spans ?? [];
     expect(first).toMatchObject({ untilSeq: expect.any(Number) });
     expect(second?.sinceSeq).toBeGreaterThan(first?.untilSeq ?? Infinity);
     expect(third?.sinceSeq).toBeGreaterThan(second?.untilSeq ?? Infinity);
@@ -889,13 +871,13 @@ describe('add, refresh and remove', () => {
   });
 
   test('a note from before a removal says nothing after it', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.exec(
       `INSERT OR IGNORE INTO users (id) VALUES (1); UPDATE OR IGNORE users SET email = 'ana@x' WHERE id = 2`,
     );
     await store.removeCaptures(['users'], ACTOR);
     connection.exec('DELETE FROM users WHERE id = 1');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     connection.exec(`UPDATE users SET name = 'x' WHERE id = 2; UPDATE users SET email = 'y' WHERE id = 2`);
     expect(captured(connection)).toMatchObject([
       { action: 'update', id: '2' },
@@ -1022,11 +1004,11 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
 
 describe('a context that another connection can see', () => {
   test('is cleared by the next command that writes, and that is recorded', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.pragma('foreign_keys = OFF');
     connection.exec(`INSERT INTO daybook_context (actor) VALUES ('mod')`);
     expect(await store.leakedContext()).toBe('mod');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     expect(await store.leakedContext()).toBeNull();
     expect(
       connection.prepare(`SELECT severity, message FROM daybook_entries WHERE action = 'context_clear'`).all(),

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { DaybookError } from '../../src/core/errors.js';
 import type { AuditStore, Executed, ExecuteRequest } from '../../src/store/audit-store.js';
-import { ACTOR, readAll, sqliteTrail } from './trail.js';
-import type { SqliteTrail } from './trail.js';
+import { capturedTrail } from './captured.js';
+import type { Captured } from './captured.js';
+import { readAll } from './trail.js';
 
 const TABLES = `
   CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL);
@@ -21,39 +22,23 @@ const REBUILD = `
   ALTER TABLE users_new RENAME TO users;
 `;
 
-interface Scene {
-  readonly trail: SqliteTrail;
-  readonly store: AuditStore;
+interface Scene extends Captured {
   readonly plain: Database.Database;
   run(sql: string, request?: Partial<ExecuteRequest>): Promise<Executed>;
 }
 
 /** Users and posts, captured both. */
 async function captured(): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const plain = trail.plain();
-  plain.pragma('foreign_keys = OFF');
-  plain.exec(TABLES);
-  await store.addCaptures(['users', 'posts'], CAPTURE, ACTOR);
+  const trail = await capturedTrail(TABLES);
+  trail.app.pragma('foreign_keys = OFF');
+  await trail.capture(['users', 'posts']);
   return {
-    trail,
-    store,
-    plain,
-    run: (sql, request = {}) => store.execute({ ...REQUEST, sql, ...request }),
+    ...trail,
+    plain: trail.app,
+    run: (sql, request = {}) => trail.store.execute({ ...REQUEST, sql, ...request }),
   };
 }
 
-const CAPTURE = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
 const REQUEST: Omit<ExecuteRequest, 'sql'> = {
   actor: { actor: 'ana', actor_type: 'user', recorded_by: null },
   reason: null,

@@ -7,30 +7,16 @@ import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { UndoOutcome, UndoRequest } from '../../src/core/undo.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
 import { valueLiteral } from '../../src/store/sqlite/captured-values.js';
 import type { SqlValue } from '../../src/store/sqlite/captured-values.js';
-import { ACTOR, readAll, recordAll, sqliteTrail } from './trail.js';
-
-const PLAIN: CaptureRequest = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
+import { capturedTrail } from './captured.js';
+import type { Captured } from './captured.js';
+import { ACTOR, readAll, recordAll } from './trail.js';
 
 // Named apart: it is no package that is missing.
 const SHELL = 'sqlite3';
 
-interface Scene {
-  readonly store: AuditStore;
-  readonly file: string;
-  readonly app: Database.Database;
+interface Scene extends Captured {
   /** Runs SQL as an application would, and gives the seqs of what was recorded. */
   run(sql: string, ...values: unknown[]): Promise<number[]>;
   undo(which: UndoRequest['entries'] | number, options?: Partial<UndoRequest>): Promise<UndoOutcome>;
@@ -44,15 +30,11 @@ async function captured(
   schema: string,
   captures: Readonly<Record<string, Partial<CaptureRequest>>> = { t: {} },
 ): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const app = trail.plain();
-  app.exec(schema);
-  for (const [table, request] of Object.entries(captures))
-    await store.addCaptures([table], { ...PLAIN, ...request }, ACTOR);
+  const trail = await capturedTrail(schema);
+  const { app, store } = trail;
+  for (const [table, request] of Object.entries(captures)) await trail.capture(table, request);
   return {
-    store,
-    file: trail.path,
-    app,
+    ...trail,
     run: async (sql, ...values) => {
       const before = await store.lastSeq();
       if (values.length > 0) app.prepare(sql).run(...values);
