@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { DaybookError } from '../../src/core/errors.js';
-import type { AuditStore, Executed, ExecuteRequest } from '../../src/store/audit-store.js';
+import type { AuditStore } from '../../src/store/audit-store.js';
 import { capturedTrail } from './captured.js';
 import type { Captured } from './captured.js';
 import { readAll } from './trail.js';
@@ -24,7 +24,7 @@ const REBUILD = `
 
 interface Scene extends Captured {
   readonly plain: Database.Database;
-  run(sql: string, request?: Partial<ExecuteRequest>): Promise<Executed>;
+  readonly run: Captured['execute'];
 }
 
 /** Users and posts, captured both. */
@@ -35,17 +35,9 @@ async function captured(): Promise<Scene> {
   return {
     ...trail,
     plain: trail.app,
-    run: (sql, request = {}) => trail.store.execute({ ...REQUEST, sql, ...request }),
+    run: trail.execute,
   };
 }
-
-const REQUEST: Omit<ExecuteRequest, 'sql'> = {
-  actor: { actor: 'ana', actor_type: 'user', recorded_by: null },
-  reason: null,
-  correlationId: null,
-  foreignKeys: false,
-  dryRun: false,
-};
 
 /** All that an outsider can see: the schema and every row but those of the write-ahead log's own. */
 function contents(connection: Database.Database): unknown {
