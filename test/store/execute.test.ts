@@ -212,6 +212,8 @@ describe('an error takes everything back', () => {
       "CREATE TRIGGER no AFTER INSERT ON posts BEGIN SELECT RAISE(ROLLBACK, 'not today'); END; INSERT INTO posts VALUES (1, 1, 1)",
       'refused: line 1, INSERT INTO posts VALUES (1, 1, 1): not today',
     ],
+    ["'a' || 'b'", `usage: line 1, 'a' || 'b': near "'a'": syntax error; nothing was changed`],
+    ['INSERT INTO posts VALUES (1, 1, zeroblob(2147483647))', 'string or blob too big; nothing was changed'],
     ['', 'usage: the SQL holds no statement'],
     [' -- nothing', 'usage: the SQL holds no statement'],
     ['SELECT 1; COMMIT', 'usage: line 1, COMMIT: COMMIT is refused'],
@@ -327,6 +329,26 @@ describe('foreign keys', () => {
     expect(await kindOf(run('INSERT INTO tags VALUES (2)'))).toContain('author 2 is not in posts');
   });
 
+  test('what nobody could check before is refused by the database at the end, where it enforces them', async () => {
+    const { run, plain } = await captured();
+    plain.exec(`CREATE TABLE tags (author REFERENCES posts (title) DEFERRABLE INITIALLY DEFERRED)`);
+    const before = contents(plain);
+    const script = 'CREATE UNIQUE INDEX posts_by_title ON posts (title); INSERT INTO tags VALUES (2)';
+    expect(await kindOf(run(script, { foreignKeys: true }))).toBe(
+      'refused: FOREIGN KEY constraint failed; nothing was changed',
+    );
+    expect(contents(plain)).toEqual(before);
+    expect(await run(script)).toMatchObject({ rows: 1 });
+  });
+
+  test('a long value that refers to nothing is told by its beginning', async () => {
+    const { run } = await captured();
+    await run('CREATE TABLE words (word TEXT PRIMARY KEY); CREATE TABLE uses (word REFERENCES words)');
+    expect(await kindOf(run(`INSERT INTO uses VALUES ('${'x'.repeat(200)}')`))).toContain(
+      `uses row 1: word '${'x'.repeat(58)}… is not in words; nothing`,
+    );
+  });
+
   test('the settings of the connection are as they were afterwards', async () => {
     const { run, plain, store } = await captured();
     const settings = async (): Promise<string | undefined> => {
@@ -392,6 +414,16 @@ describe('capture', () => {
     await run('CREATE TABLE posts (id INTEGER PRIMARY KEY, author, title)');
     const posts = (await store.captures()).find(({ table }) => table === 'posts');
     expect(posts).toMatchObject({ problem: null, spans: [{ ended: 'gap' }, { ended: null }] });
+  });
+
+  test('a table that comes back as what cannot be captured is no obstacle, and told by capture list', async () => {
+    const { store, run, plain } = await captured();
+    plain.exec('DROP TABLE posts');
+    await run('CREATE TABLE posts (id, author, title); INSERT INTO posts VALUES (1, 1, 1)');
+    const posts = (await store.captures()).find(({ table }) => table === 'posts');
+    expect(posts?.problem).toBe('is no longer there, or cannot be captured any more');
+    await run('DROP TABLE posts; CREATE TABLE posts (id INTEGER PRIMARY KEY, author, title)');
+    expect((await store.captures()).map(({ problem }) => problem)).toEqual([null, null]);
   });
 
   test('EXPLAIN of a drop drops nothing', async () => {
