@@ -625,6 +625,41 @@ const CASES: readonly Case[] = [
     entries: [{ action: 'delete', id: '2', actor: 'mod' }],
   },
   {
+    what: 'every column ignored: only rows that come, go and change their key',
+    schema: `CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1)`,
+    request: { ignore: ['k', 'v'] },
+    run: ['UPDATE t SET v = 2', `UPDATE t SET k = 'b', v = 3`, 'DELETE FROM t', `INSERT INTO t VALUES ('c', 4)`],
+    entries: [
+      { action: 'delete', id: 'a', old: { k: 'a', v: 2 } },
+      { action: 'create', id: 'b', new: { k: 'b', v: 3 } },
+      { action: 'delete', id: 'b', old: { k: 'b', v: 3 } },
+      { action: 'create', id: 'c', new: { k: 'c', v: 4 } },
+    ],
+  },
+  {
+    what: 'columns that hide every name of the rowid',
+    schema: `CREATE TABLE t (k TEXT PRIMARY KEY, rowid, oid UNIQUE, _rowid_); INSERT INTO t VALUES ('a', 1, 2, 3), ('b', 4, 5, 6)`,
+    run: [
+      `INSERT OR REPLACE INTO t VALUES ('a', 1, 5, 3)`,
+      'UPDATE OR REPLACE t SET rowid = 9',
+      `INSERT OR REPLACE INTO t VALUES ('c', 9, 6, 3)`,
+    ],
+    entries: [
+      { action: 'delete', id: 'b' },
+      { action: 'update', id: 'a', changed: ['oid'] },
+      { action: 'update', id: 'a', old: { rowid: 1 }, new: { rowid: 9 }, changed: ['rowid'] },
+      { action: 'create', id: 'c' },
+    ],
+    recursive: ['delete b', 'delete a', 'create a', 'update a', 'create c'],
+  },
+  {
+    what: 'foreign keys to itself that fit no key, where none is enforced',
+    schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, FOREIGN KEY (a, b) REFERENCES t ON UPDATE CASCADE,
+      FOREIGN KEY (b) REFERENCES t (nowhere) ON UPDATE CASCADE)`,
+    run: ['PRAGMA foreign_keys = OFF', 'INSERT INTO t VALUES (1, 1, 1)', 'UPDATE t SET id = 2'],
+    entries: [{ action: 'create' }, { action: 'delete', id: '1' }, { action: 'create', id: '2' }],
+  },
+  {
     what: 'a context that is required, or a column that says it',
     schema: SETTINGS,
     request: { requireActor: true, actorColumn: 'by' },
@@ -934,6 +969,51 @@ describe('what happens to a captured table', () => {
     expect(capture?.spans.map(({ ended }) => String(ended))).toEqual(spans);
     expect((await store.checkCaptures([])).filter(({ outcome }) => outcome === 'fails')).toEqual([]);
     expect(told(connection).at(-1)).toEqual(['capture_refresh', 'users', 'anna']);
+  });
+
+  test('what a capture says of its columns goes on for those that are left', async () => {
+    const { store, connection, execute } = await scene(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, team, by, title, seen, pin, data, token)',
+      {
+        scope: { kind: 'team', column: 'team' },
+        actorColumn: 'by',
+        nameColumn: 'title',
+        ignore: ['seen'],
+        redact: ['pin'],
+        keep: ['token'],
+        json: ['data'],
+      },
+    );
+    const settings = async (): Promise<unknown> => (await store.captures())[0]?.settings;
+    const asked = await settings();
+    connection.exec('ALTER TABLE t ADD COLUMN more');
+    await store.refreshCaptures([], ACTOR);
+    expect(await settings()).toEqual(asked);
+    await execute(
+      ['team', 'by', 'title', 'seen', 'pin', 'data', 'token'].map((name) => `ALTER TABLE t DROP ${name}`).join(';'),
+    );
+    expect(await settings()).toEqual({
+      entityType: 't',
+      scope: null,
+      actorColumn: null,
+      nameColumn: null,
+      ignore: [],
+      redact: [],
+      keep: [],
+      json: [],
+      requireActor: false,
+    });
+    expect((await store.captures())[0]?.problem).toBeNull();
+  });
+
+  test('a view in place of a table is a problem, and refresh says what is the matter', async () => {
+    const { store, connection } = await scene(USERS);
+    connection.exec('DROP TABLE users; CREATE VIEW users AS SELECT 1 AS id');
+    expect((await store.captures())[0]?.problem).toBe('is no longer there, or cannot be captured any more');
+    await expect(store.refreshCaptures(['users'], ACTOR)).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('users cannot be captured: it is a view'),
+    });
   });
 
   test('a new column that looks like a secret is redacted by refresh', async () => {
