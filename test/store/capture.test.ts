@@ -1066,6 +1066,121 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(connection.pragma('data_version', { simple: true })).toBe(version);
   });
 
+  /** What is not as it should be, or was not tried, but for the columns that nobody ignores. */
+  async function amiss({ store }: Scene): Promise<(readonly [string, string | null])[]> {
+    return (await store.checkCaptures([]))
+      .filter((one) => one.outcome !== 'holds' && one.case !== 'an update of ignored columns alone')
+      .map((one) => [`${one.case} ${one.outcome}`, one.reason] as const);
+  }
+
+  const NOTES = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text, touched INTEGER);
+    INSERT INTO notes VALUES (1, 'a', 1), (2, 'b', 1);`;
+
+  test.each<readonly [string, string, Partial<CaptureRequest>]>([
+    [
+      'computed columns',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, v, low AS (lower(v)), twice AS (v || v) STORED); INSERT INTO t (v) VALUES ('a')`,
+      {},
+    ],
+    ['keys of several kinds', `CREATE TABLE t (k PRIMARY KEY, v); INSERT INTO t VALUES (5, 1), ('x', 2)`, {}],
+    [
+      'a trigger that keeps the time of the change',
+      `${NOTES} CREATE TRIGGER touch AFTER UPDATE OF text ON notes BEGIN UPDATE notes SET touched = touched + 1 WHERE id = NEW.id; END`,
+      {},
+    ],
+    [
+      'such a trigger, and the time ignored',
+      `${NOTES} CREATE TRIGGER touch AFTER UPDATE OF text ON notes BEGIN UPDATE notes SET touched = touched + 1 WHERE id = NEW.id; END`,
+      { ignore: ['touched'] },
+    ],
+    [
+      'a trigger that records entries of its own',
+      `${NOTES} CREATE TRIGGER own AFTER UPDATE ON notes BEGIN
+         INSERT INTO daybook_entries (action, entity_type, entity_id) VALUES ('edit', 'notes', NEW.id); END`,
+      {},
+    ],
+    [
+      'a trigger that goes on with every row',
+      `${NOTES} CREATE TRIGGER made AFTER INSERT ON notes BEGIN UPDATE notes SET touched = touched + 1; END`,
+      {},
+    ],
+  ])('holds with %s', async (_what, schema, request) => {
+    expect(await amiss(await scene(schema, request))).toEqual([]);
+  });
+
+  test('holds where all entries were cleared since', async () => {
+    const one = await scene(NOTES);
+    one.connection.exec('DROP TRIGGER daybook_entries_append_only_delete; DELETE FROM daybook_entries');
+    expect(await amiss(one)).toEqual([]);
+  });
+
+  test('says what was not tried where triggers keep rows from being changed or deleted', async () => {
+    const kept = await scene(`${NOTES}
+      CREATE TRIGGER kept BEFORE DELETE ON notes BEGIN UPDATE notes SET touched = -1 WHERE id = OLD.id; SELECT RAISE(IGNORE); END`);
+    expect(await amiss(kept)).toEqual([['a delete not tried', 'because the row is still there']]);
+    const frozen = await scene(`${NOTES}
+      CREATE TRIGGER frozen BEFORE UPDATE ON notes BEGIN SELECT RAISE(IGNORE); END;
+      CREATE TRIGGER full BEFORE INSERT ON notes BEGIN SELECT RAISE(IGNORE); END`);
+    expect(Object.fromEntries(await amiss(frozen))).toEqual({
+      'an update not tried': 'because the row stays as it was',
+      'an update to NULL and back not tried': 'because the row stays as it was',
+      'bytes in a column not tried': 'because the row stays as it was',
+      'an integer beyond 2^53 not tried': 'because the row stays as it was',
+      'an update of the key not tried': 'because the row is still there',
+      'an insert not tried': 'because no row came of it',
+      'INSERT OR REPLACE of a row that is there not tried': 'because the row stays as it was',
+      'INSERT ... ON CONFLICT DO UPDATE not tried': 'because the row stays as it was',
+    });
+  });
+
+  const forged = (values: string): string =>
+    `AFTER UPDATE OF text ON notes BEGIN INSERT INTO daybook_entries (entity_type, entity_id, metadata, actor, correlation_id, action, old_values, new_values, changed_fields)
+     SELECT 'notes', '1', '{"table":"notes"}', actor, correlation_id, ${values} FROM daybook_context; END`;
+
+  test.each([
+    [
+      'sets another context',
+      `BEFORE UPDATE ON notes BEGIN INSERT OR REPLACE INTO daybook_context (actor) VALUES ('app'); END`,
+      'the entry does not say who made the change',
+    ],
+    [
+      'changes the row before its own change',
+      'BEFORE UPDATE OF text ON notes BEGIN UPDATE notes SET touched = 7 WHERE id = OLD.id; END',
+      'the old values are {"id":1,"text":"a","touched":1}, and the row was {"id":1,"text":"a","touched":7}',
+    ],
+    [
+      'tells of a creation that was none',
+      forged(`'create', NULL, '{"id":1}', NULL`),
+      'expected one update, found update of 1, create of 1',
+    ],
+    [
+      'tells of a change that was none',
+      forged(`'update', '{"id":1,"text":"a~","touched":1}', '{"id":1,"text":"z","touched":1}', '["text"]'`),
+      'the new values are {"id":1,"text":"z","touched":1}, and the row is {"id":1,"text":"a~","touched":1}',
+    ],
+    [
+      'names a field that did not change',
+      forged(`'update', '{"id":1,"text":"a~","touched":1}', '{"id":1,"text":"a~","touched":1}', '["text"]'`),
+      'the changed fields are ["text"], and should be []',
+    ],
+  ])('finds what is wrong where a trigger %s', async (_what, trigger, reason) => {
+    const one = await scene(`${NOTES} CREATE TRIGGER own ${trigger}`);
+    expect(await amiss(one)).toContainEqual(['an update fails', reason]);
+  });
+
+  test('tells of a trigger of the application that cannot run, and leaves no trace', async () => {
+    const { store, connection } = await scene(
+      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END`,
+    );
+    const before = connection.serialize();
+    await expect(store.checkCaptures([])).rejects.toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('no such table: main.nowhere'),
+    });
+    expect(connection.serialize().equals(before)).toBe(true);
+    expect(await store.leakedContext()).toBeNull();
+  });
+
   test('finds triggers that do not what they should, whatever their text', async () => {
     const { store, connection } = await scene(USERS);
     const found: string[] = [];
