@@ -283,6 +283,17 @@ describe('what tells of a table', () => {
     }
   });
 
+  test.each([1, 2, 3, 6])('has every change of one millisecond once, in pages of %i', async (size) => {
+    const trail = await capturedTrail(USERS);
+    const ids = ['1', '2', '3', '4', '5', '6'];
+    for (const id of ids) trail.app.prepare(`INSERT INTO users VALUES (?, 'a', '')`).run(id);
+    await trail.capture('users');
+    trail.app.exec(`UPDATE users SET name = 'b'`);
+    trail.retime(() => '2026-03-05T12:00:00.000Z');
+    const moment = { entityType: 'users', span: await trail.span('users'), at: { seq: 1 } };
+    expect((await walk(trail, moment, { size, live: false })).map(({ id }) => id)).toEqual(ids);
+  });
+
   test('has a row that changed by a clock that ran ahead as it became then', async () => {
     const trail = await capturedTrail(USERS);
     await trail.capture('users');
