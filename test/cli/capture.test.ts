@@ -272,32 +272,34 @@ describe('capture check', () => {
     expect(result.stderr).toContain('1 of 1 cases fail\ntry: daybook capture refresh\n');
   });
 
-  const NOISE = `INSERT INTO daybook_entries (action, entity_type, entity_id) VALUES ('noise', 'organizations', 'o1')`;
+  /** An entry that says it is of capture. */
+  const noise = (id = `'o1'`): string =>
+    `INSERT INTO daybook_entries (action, entity_type, entity_id, metadata) VALUES ('noise', 'organizations', ${id}, '{"table":"organizations"}')`;
 
   test.each([
     [
       'entries too many',
-      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${NOISE}; END`,
+      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${noise()}; END`,
       /an update: fails: expected one update, found update of o1, noise of o1/,
     ],
     [
       'entries of nothing',
-      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${NOISE}; END`,
+      `CREATE TRIGGER zz AFTER UPDATE ON organizations BEGIN ${noise()}; END`,
       /that changes nothing: fails: expected no entry, found noise of o1/,
     ],
     [
       'a second delete',
-      `CREATE TRIGGER zz AFTER DELETE ON organizations BEGIN ${NOISE}; END`,
+      `CREATE TRIGGER zz AFTER DELETE ON organizations BEGIN ${noise()}; END`,
       /a delete: fails: expected one delete with the row/,
     ],
     [
       'a second create',
-      `CREATE TRIGGER zz AFTER INSERT ON organizations BEGIN ${NOISE}; END`,
+      `CREATE TRIGGER zz AFTER INSERT ON organizations BEGIN ${noise('NEW.id')}; END`,
       /an insert: fails: expected one create/,
     ],
     [
       'a third part',
-      `CREATE TRIGGER zz AFTER UPDATE OF id ON organizations BEGIN ${NOISE}; END`,
+      `CREATE TRIGGER zz AFTER UPDATE OF id ON organizations BEGIN ${noise()}; END`,
       /an update of the key: fails: expected a delete and a create/,
     ],
     [

@@ -2,28 +2,15 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import { looksSecret } from '../../src/core/capture.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
-import { ACTOR, sqliteTrail } from './trail.js';
+import { capturedTrail } from './captured.js';
+import type { Captured as Trail } from './captured.js';
+import { ACTOR } from './trail.js';
 import { PROGRAMS } from './writing-programs.js';
-
-const PLAIN: CaptureRequest = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
 
 const USERS = `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, data TEXT);
 INSERT INTO users VALUES (1, 'ana@x', 'Ana', NULL), (2, 'ben@x', 'Ben', '{"a":1}'), (3, NULL, NULL, NULL);`;
 
-interface Scene {
-  readonly file: string;
-  readonly store: AuditStore;
+interface Scene extends Trail {
   readonly connection: Database.Database;
 }
 
@@ -31,14 +18,11 @@ interface Scene {
 async function scene(
   schema: string,
   request: Partial<CaptureRequest> = {},
-  tables?: readonly string[],
+  tables: readonly string[] = [/CREATE TABLE "?(\w+)/.exec(schema)?.[1] ?? ''],
 ): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const connection = trail.plain();
-  connection.exec(schema);
-  const asked = tables ?? [/CREATE TABLE "?(\w+)/.exec(schema)?.[1] ?? ''];
-  if (asked.length > 0) await store.addCaptures(asked, { ...PLAIN, ...request }, ACTOR);
-  return { file: trail.path, store, connection };
+  const trail = await capturedTrail(schema);
+  if (tables.length > 0) await trail.capture(tables, request);
+  return { ...trail, connection: trail.app };
 }
 
 interface Captured {
@@ -641,6 +625,41 @@ const CASES: readonly Case[] = [
     entries: [{ action: 'delete', id: '2', actor: 'mod' }],
   },
   {
+    what: 'every column ignored: only rows that come, go and change their key',
+    schema: `CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1)`,
+    request: { ignore: ['k', 'v'] },
+    run: ['UPDATE t SET v = 2', `UPDATE t SET k = 'b', v = 3`, 'DELETE FROM t', `INSERT INTO t VALUES ('c', 4)`],
+    entries: [
+      { action: 'delete', id: 'a', old: { k: 'a', v: 2 } },
+      { action: 'create', id: 'b', new: { k: 'b', v: 3 } },
+      { action: 'delete', id: 'b', old: { k: 'b', v: 3 } },
+      { action: 'create', id: 'c', new: { k: 'c', v: 4 } },
+    ],
+  },
+  {
+    what: 'columns that hide every name of the rowid',
+    schema: `CREATE TABLE t (k TEXT PRIMARY KEY, rowid, oid UNIQUE, _rowid_); INSERT INTO t VALUES ('a', 1, 2, 3), ('b', 4, 5, 6)`,
+    run: [
+      `INSERT OR REPLACE INTO t VALUES ('a', 1, 5, 3)`,
+      'UPDATE OR REPLACE t SET rowid = 9',
+      `INSERT OR REPLACE INTO t VALUES ('c', 9, 6, 3)`,
+    ],
+    entries: [
+      { action: 'delete', id: 'b' },
+      { action: 'update', id: 'a', changed: ['oid'] },
+      { action: 'update', id: 'a', old: { rowid: 1 }, new: { rowid: 9 }, changed: ['rowid'] },
+      { action: 'create', id: 'c' },
+    ],
+    recursive: ['delete b', 'delete a', 'create a', 'update a', 'create c'],
+  },
+  {
+    what: 'foreign keys to itself that fit no key, where none is enforced',
+    schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, FOREIGN KEY (a, b) REFERENCES t ON UPDATE CASCADE,
+      FOREIGN KEY (b) REFERENCES t (nowhere) ON UPDATE CASCADE)`,
+    run: ['PRAGMA foreign_keys = OFF', 'INSERT INTO t VALUES (1, 1, 1)', 'UPDATE t SET id = 2'],
+    entries: [{ action: 'create' }, { action: 'delete', id: '1' }, { action: 'create', id: '2' }],
+  },
+  {
     what: 'a context that is required, or a column that says it',
     schema: SETTINGS,
     request: { requireActor: true, actorColumn: 'by' },
@@ -811,9 +830,9 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
     ],
     ['secrets', { redact: ['api_token'] }, 'refused', /\(passwordHash\)/],
   ])('%s %j', async (table, request, kind, message) => {
-    const { store, connection } = await scene(schema, {}, ['other']);
+    const { capture, connection } = await scene(schema, {}, ['other']);
     const before = connection.serialize();
-    await expect(store.addCaptures([table], { ...PLAIN, ...request }, ACTOR)).rejects.toMatchObject({
+    await expect(capture(table, request)).rejects.toMatchObject({
       kind,
       message: expect.stringMatching(message),
     });
@@ -821,9 +840,8 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
   });
 
   test('secrets are captured once each is decided', async () => {
-    const { store } = await scene(schema, {}, []);
-    const decided = { ...PLAIN, redact: ['API_TOKEN'], keep: ['passwordhash'] };
-    const [added] = await store.addCaptures(['SECRETS'], decided, ACTOR);
+    const { store, capture } = await scene(schema, {}, []);
+    const [added] = await capture('SECRETS', { redact: ['API_TOKEN'], keep: ['passwordhash'] });
     expect(added).toMatchObject({ table: 'secrets', changed: true });
     expect((await store.captures())[0]?.settings).toMatchObject({ redact: ['api_token'], keep: ['passwordHash'] });
   });
@@ -850,14 +868,13 @@ function told(connection: Database.Database): unknown[] {
 
 describe('add, refresh and remove', () => {
   test('change nothing where nothing changes, and are recorded where something does', async () => {
-    const { store, connection } = await scene(USERS, {}, []);
-    const add = (request: Partial<CaptureRequest>) => store.addCaptures(['users'], { ...PLAIN, ...request }, ACTOR);
-    expect(await add({})).toMatchObject([{ changed: true, entry: expect.any(Number) }]);
+    const { store, capture, connection } = await scene(USERS, {}, []);
+    expect(await capture('users')).toMatchObject([{ changed: true, entry: expect.any(Number) }]);
     const before = connection.serialize();
-    expect(await add({})).toMatchObject([{ changed: false, entry: null }]);
+    expect(await capture('users')).toMatchObject([{ changed: false, entry: null }]);
     expect(await store.refreshCaptures([], ACTOR)).toMatchObject([{ changed: false, entry: null }]);
     expect(connection.serialize().equals(before)).toBe(true);
-    expect(await add({ ignore: ['name'] })).toMatchObject([{ changed: true }]);
+    expect(await capture('users', { ignore: ['name'] })).toMatchObject([{ changed: true }]);
     expect(await store.removeCaptures(['users'], ACTOR)).toMatchObject([{ changed: true }]);
     expect(await store.removeCaptures(['users'], ACTOR)).toMatchObject([{ changed: false, entry: null }]);
     expect(await store.captures()).toEqual([]);
@@ -872,16 +889,16 @@ describe('add, refresh and remove', () => {
   });
 
   test('the trail knows the spans, and so the gaps', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.exec('DELETE FROM users WHERE id = 1');
     await store.removeCaptures(['users'], ACTOR);
     connection.exec('DELETE FROM users WHERE id = 2');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     connection.exec('DROP TRIGGER daybook_capture_users_after_delete; DELETE FROM users');
     await store.refreshCaptures(['users'], ACTOR);
-    const [capture] = await store.captures();
-    expect(capture?.spans.map(({ ended }) => ended)).toEqual(['removed', 'gap', null]);
-    const [first, second, third] = capture?.spans ?? [];
+    const [users] = await store.captures();
+    expect(users?.spans.map(({ ended }) => ended)).toEqual(['removed', 'gap', null]);
+    const [first, second, third] = users?.spans ?? [];
     expect(first).toMatchObject({ untilSeq: expect.any(Number) });
     expect(second?.sinceSeq).toBeGreaterThan(first?.untilSeq ?? Infinity);
     expect(third?.sinceSeq).toBeGreaterThan(second?.untilSeq ?? Infinity);
@@ -889,13 +906,13 @@ describe('add, refresh and remove', () => {
   });
 
   test('a note from before a removal says nothing after it', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.exec(
       `INSERT OR IGNORE INTO users (id) VALUES (1); UPDATE OR IGNORE users SET email = 'ana@x' WHERE id = 2`,
     );
     await store.removeCaptures(['users'], ACTOR);
     connection.exec('DELETE FROM users WHERE id = 1');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     connection.exec(`UPDATE users SET name = 'x' WHERE id = 2; UPDATE users SET email = 'y' WHERE id = 2`);
     expect(captured(connection)).toMatchObject([
       { action: 'update', id: '2' },
@@ -954,6 +971,51 @@ describe('what happens to a captured table', () => {
     expect(told(connection).at(-1)).toEqual(['capture_refresh', 'users', 'anna']);
   });
 
+  test('what a capture says of its columns goes on for those that are left', async () => {
+    const { store, connection, execute } = await scene(
+      'CREATE TABLE t (id INTEGER PRIMARY KEY, team, by, title, seen, pin, data, token)',
+      {
+        scope: { kind: 'team', column: 'team' },
+        actorColumn: 'by',
+        nameColumn: 'title',
+        ignore: ['seen'],
+        redact: ['pin'],
+        keep: ['token'],
+        json: ['data'],
+      },
+    );
+    const settings = async (): Promise<unknown> => (await store.captures())[0]?.settings;
+    const asked = await settings();
+    connection.exec('ALTER TABLE t ADD COLUMN more');
+    await store.refreshCaptures([], ACTOR);
+    expect(await settings()).toEqual(asked);
+    await execute(
+      ['team', 'by', 'title', 'seen', 'pin', 'data', 'token'].map((name) => `ALTER TABLE t DROP ${name}`).join(';'),
+    );
+    expect(await settings()).toEqual({
+      entityType: 't',
+      scope: null,
+      actorColumn: null,
+      nameColumn: null,
+      ignore: [],
+      redact: [],
+      keep: [],
+      json: [],
+      requireActor: false,
+    });
+    expect((await store.captures())[0]?.problem).toBeNull();
+  });
+
+  test('a view in place of a table is a problem, and refresh says what is the matter', async () => {
+    const { store, connection } = await scene(USERS);
+    connection.exec('DROP TABLE users; CREATE VIEW users AS SELECT 1 AS id');
+    expect((await store.captures())[0]?.problem).toBe('is no longer there, or cannot be captured any more');
+    await expect(store.refreshCaptures(['users'], ACTOR)).rejects.toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('users cannot be captured: it is a view'),
+    });
+  });
+
   test('a new column that looks like a secret is redacted by refresh', async () => {
     const { store, connection } = await scene(USERS);
     connection.exec('ALTER TABLE users ADD COLUMN reset_token TEXT');
@@ -1004,6 +1066,121 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(connection.pragma('data_version', { simple: true })).toBe(version);
   });
 
+  /** What is not as it should be, or was not tried, but for the columns that nobody ignores. */
+  async function amiss({ store }: Scene): Promise<(readonly [string, string | null])[]> {
+    return (await store.checkCaptures([]))
+      .filter((one) => one.outcome !== 'holds' && one.case !== 'an update of ignored columns alone')
+      .map((one) => [`${one.case} ${one.outcome}`, one.reason] as const);
+  }
+
+  const NOTES = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text, touched INTEGER);
+    INSERT INTO notes VALUES (1, 'a', 1), (2, 'b', 1);`;
+
+  test.each<readonly [string, string, Partial<CaptureRequest>]>([
+    [
+      'computed columns',
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, v, low AS (lower(v)), twice AS (v || v) STORED); INSERT INTO t (v) VALUES ('a')`,
+      {},
+    ],
+    ['keys of several kinds', `CREATE TABLE t (k PRIMARY KEY, v); INSERT INTO t VALUES (5, 1), ('x', 2)`, {}],
+    [
+      'a trigger that keeps the time of the change',
+      `${NOTES} CREATE TRIGGER touch AFTER UPDATE OF text ON notes BEGIN UPDATE notes SET touched = touched + 1 WHERE id = NEW.id; END`,
+      {},
+    ],
+    [
+      'such a trigger, and the time ignored',
+      `${NOTES} CREATE TRIGGER touch AFTER UPDATE OF text ON notes BEGIN UPDATE notes SET touched = touched + 1 WHERE id = NEW.id; END`,
+      { ignore: ['touched'] },
+    ],
+    [
+      'a trigger that records entries of its own',
+      `${NOTES} CREATE TRIGGER own AFTER UPDATE ON notes BEGIN
+         INSERT INTO daybook_entries (action, entity_type, entity_id) VALUES ('edit', 'notes', NEW.id); END`,
+      {},
+    ],
+    [
+      'a trigger that goes on with every row',
+      `${NOTES} CREATE TRIGGER made AFTER INSERT ON notes BEGIN UPDATE notes SET touched = touched + 1; END`,
+      {},
+    ],
+  ])('holds with %s', async (_what, schema, request) => {
+    expect(await amiss(await scene(schema, request))).toEqual([]);
+  });
+
+  test('holds where all entries were cleared since', async () => {
+    const one = await scene(NOTES);
+    one.connection.exec('DROP TRIGGER daybook_entries_append_only_delete; DELETE FROM daybook_entries');
+    expect(await amiss(one)).toEqual([]);
+  });
+
+  test('says what was not tried where triggers keep rows from being changed or deleted', async () => {
+    const kept = await scene(`${NOTES}
+      CREATE TRIGGER kept BEFORE DELETE ON notes BEGIN UPDATE notes SET touched = -1 WHERE id = OLD.id; SELECT RAISE(IGNORE); END`);
+    expect(await amiss(kept)).toEqual([['a delete not tried', 'because the row is still there']]);
+    const frozen = await scene(`${NOTES}
+      CREATE TRIGGER frozen BEFORE UPDATE ON notes BEGIN SELECT RAISE(IGNORE); END;
+      CREATE TRIGGER full BEFORE INSERT ON notes BEGIN SELECT RAISE(IGNORE); END`);
+    expect(Object.fromEntries(await amiss(frozen))).toEqual({
+      'an update not tried': 'because the row stays as it was',
+      'an update to NULL and back not tried': 'because the row stays as it was',
+      'bytes in a column not tried': 'because the row stays as it was',
+      'an integer beyond 2^53 not tried': 'because the row stays as it was',
+      'an update of the key not tried': 'because the row is still there',
+      'an insert not tried': 'because no row came of it',
+      'INSERT OR REPLACE of a row that is there not tried': 'because the row stays as it was',
+      'INSERT ... ON CONFLICT DO UPDATE not tried': 'because the row stays as it was',
+    });
+  });
+
+  const forged = (values: string): string =>
+    `AFTER UPDATE OF text ON notes BEGIN INSERT INTO daybook_entries (entity_type, entity_id, metadata, actor, correlation_id, action, old_values, new_values, changed_fields)
+     SELECT 'notes', '1', '{"table":"notes"}', actor, correlation_id, ${values} FROM daybook_context; END`;
+
+  test.each([
+    [
+      'sets another context',
+      `BEFORE UPDATE ON notes BEGIN INSERT OR REPLACE INTO daybook_context (actor) VALUES ('app'); END`,
+      'the entry does not say who made the change',
+    ],
+    [
+      'changes the row before its own change',
+      'BEFORE UPDATE OF text ON notes BEGIN UPDATE notes SET touched = 7 WHERE id = OLD.id; END',
+      'the old values are {"id":1,"text":"a","touched":1}, and the row was {"id":1,"text":"a","touched":7}',
+    ],
+    [
+      'tells of a creation that was none',
+      forged(`'create', NULL, '{"id":1}', NULL`),
+      'expected one update, found update of 1, create of 1',
+    ],
+    [
+      'tells of a change that was none',
+      forged(`'update', '{"id":1,"text":"a~","touched":1}', '{"id":1,"text":"z","touched":1}', '["text"]'`),
+      'the new values are {"id":1,"text":"z","touched":1}, and the row is {"id":1,"text":"a~","touched":1}',
+    ],
+    [
+      'names a field that did not change',
+      forged(`'update', '{"id":1,"text":"a~","touched":1}', '{"id":1,"text":"a~","touched":1}', '["text"]'`),
+      'the changed fields are ["text"], and should be []',
+    ],
+  ])('finds what is wrong where a trigger %s', async (_what, trigger, reason) => {
+    const one = await scene(`${NOTES} CREATE TRIGGER own ${trigger}`);
+    expect(await amiss(one)).toContainEqual(['an update fails', reason]);
+  });
+
+  test('tells of a trigger of the application that cannot run, and leaves no trace', async () => {
+    const { store, connection } = await scene(
+      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END`,
+    );
+    const before = connection.serialize();
+    await expect(store.checkCaptures([])).rejects.toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining('no such table: main.nowhere'),
+    });
+    expect(connection.serialize().equals(before)).toBe(true);
+    expect(await store.leakedContext()).toBeNull();
+  });
+
   test('finds triggers that do not what they should, whatever their text', async () => {
     const { store, connection } = await scene(USERS);
     const found: string[] = [];
@@ -1022,11 +1199,11 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
 
 describe('a context that another connection can see', () => {
   test('is cleared by the next command that writes, and that is recorded', async () => {
-    const { store, connection } = await scene(USERS);
+    const { store, capture, connection } = await scene(USERS);
     connection.pragma('foreign_keys = OFF');
     connection.exec(`INSERT INTO daybook_context (actor) VALUES ('mod')`);
     expect(await store.leakedContext()).toBe('mod');
-    await store.addCaptures(['users'], PLAIN, ACTOR);
+    await capture('users');
     expect(await store.leakedContext()).toBeNull();
     expect(
       connection.prepare(`SELECT severity, message FROM daybook_entries WHERE action = 'context_clear'`).all(),

@@ -1,26 +1,18 @@
 import type Database from 'better-sqlite3';
-import type { CaptureRequest, CaptureSpan } from '../../src/core/capture.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
+import type { CaptureChange, CaptureRequest, CaptureSpan } from '../../src/core/capture.js';
+import { captureRequest } from '../../src/library.js';
+import type { AuditStore, Executed, ExecuteRequest } from '../../src/store/audit-store.js';
 import { ACTOR, sqliteTrail } from './trail.js';
-
-const PLAIN: CaptureRequest = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
 
 export interface Captured {
   readonly store: AuditStore;
+  readonly file: string;
   /** The application beside the trail. */
   readonly app: Database.Database;
-  /** Captures a table. */
-  capture(table: string, request?: Partial<CaptureRequest>): Promise<void>;
+  /** Captures a table, or several in the same way; what is not asked is as without the option. */
+  capture(tables: string | readonly string[], request?: Partial<CaptureRequest>): Promise<readonly CaptureChange[]>;
+  /** Runs SQL as `exec` does, by ana. */
+  execute(sql: string, request?: Partial<ExecuteRequest>): Promise<Executed>;
   /** The current span of a type. */
   span(type: string): Promise<CaptureSpan>;
   /** Dates the trail anew, as if another clock had been there: each entry, and the spans with it. */
@@ -35,10 +27,19 @@ export async function capturedTrail(schema: string): Promise<Captured> {
   app.exec(schema);
   return {
     store,
+    file: trail.path,
     app,
-    capture: async (table, request = {}) => {
-      await store.addCaptures([table], { ...PLAIN, ...request }, ACTOR);
-    },
+    capture: (tables, request) => store.addCaptures([tables].flat(), captureRequest(request), ACTOR),
+    execute: (sql, request) =>
+      store.execute({
+        sql,
+        actor: { actor: 'ana', actor_type: 'user', recorded_by: null },
+        reason: null,
+        correlationId: null,
+        foreignKeys: false,
+        dryRun: false,
+        ...request,
+      }),
     span: async (type) => {
       const span = (await store.captureHistory(type))?.spans.at(-1);
       if (span === undefined) throw new Error(`${type} is not captured`);

@@ -2,9 +2,10 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { DaybookError } from '../../src/core/errors.js';
-import type { AuditStore, Executed, ExecuteRequest } from '../../src/store/audit-store.js';
-import { ACTOR, readAll, sqliteTrail } from './trail.js';
-import type { SqliteTrail } from './trail.js';
+import type { AuditStore } from '../../src/store/audit-store.js';
+import { capturedTrail } from './captured.js';
+import type { Captured } from './captured.js';
+import { readAll } from './trail.js';
 
 const TABLES = `
   CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL);
@@ -21,46 +22,22 @@ const REBUILD = `
   ALTER TABLE users_new RENAME TO users;
 `;
 
-interface Scene {
-  readonly trail: SqliteTrail;
-  readonly store: AuditStore;
+interface Scene extends Captured {
   readonly plain: Database.Database;
-  run(sql: string, request?: Partial<ExecuteRequest>): Promise<Executed>;
+  readonly run: Captured['execute'];
 }
 
 /** Users and posts, captured both. */
 async function captured(): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const plain = trail.plain();
-  plain.pragma('foreign_keys = OFF');
-  plain.exec(TABLES);
-  await store.addCaptures(['users', 'posts'], CAPTURE, ACTOR);
+  const trail = await capturedTrail(TABLES);
+  trail.app.pragma('foreign_keys = OFF');
+  await trail.capture(['users', 'posts']);
   return {
-    trail,
-    store,
-    plain,
-    run: (sql, request = {}) => store.execute({ ...REQUEST, sql, ...request }),
+    ...trail,
+    plain: trail.app,
+    run: trail.execute,
   };
 }
-
-const CAPTURE = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
-const REQUEST: Omit<ExecuteRequest, 'sql'> = {
-  actor: { actor: 'ana', actor_type: 'user', recorded_by: null },
-  reason: null,
-  correlationId: null,
-  foreignKeys: false,
-  dryRun: false,
-};
 
 /** All that an outsider can see: the schema and every row but those of the write-ahead log's own. */
 function contents(connection: Database.Database): unknown {
@@ -235,6 +212,8 @@ describe('an error takes everything back', () => {
       "CREATE TRIGGER no AFTER INSERT ON posts BEGIN SELECT RAISE(ROLLBACK, 'not today'); END; INSERT INTO posts VALUES (1, 1, 1)",
       'refused: line 1, INSERT INTO posts VALUES (1, 1, 1): not today',
     ],
+    ["'a' || 'b'", `usage: line 1, 'a' || 'b': near "'a'": syntax error; nothing was changed`],
+    ['INSERT INTO posts VALUES (1, 1, zeroblob(2147483647))', 'string or blob too big; nothing was changed'],
     ['', 'usage: the SQL holds no statement'],
     [' -- nothing', 'usage: the SQL holds no statement'],
     ['SELECT 1; COMMIT', 'usage: line 1, COMMIT: COMMIT is refused'],
@@ -350,6 +329,26 @@ describe('foreign keys', () => {
     expect(await kindOf(run('INSERT INTO tags VALUES (2)'))).toContain('author 2 is not in posts');
   });
 
+  test('what nobody could check before is refused by the database at the end, where it enforces them', async () => {
+    const { run, plain } = await captured();
+    plain.exec(`CREATE TABLE tags (author REFERENCES posts (title) DEFERRABLE INITIALLY DEFERRED)`);
+    const before = contents(plain);
+    const script = 'CREATE UNIQUE INDEX posts_by_title ON posts (title); INSERT INTO tags VALUES (2)';
+    expect(await kindOf(run(script, { foreignKeys: true }))).toBe(
+      'refused: FOREIGN KEY constraint failed; nothing was changed',
+    );
+    expect(contents(plain)).toEqual(before);
+    expect(await run(script)).toMatchObject({ rows: 1 });
+  });
+
+  test('a long value that refers to nothing is told by its beginning', async () => {
+    const { run } = await captured();
+    await run('CREATE TABLE words (word TEXT PRIMARY KEY); CREATE TABLE uses (word REFERENCES words)');
+    expect(await kindOf(run(`INSERT INTO uses VALUES ('${'x'.repeat(200)}')`))).toContain(
+      `uses row 1: word '${'x'.repeat(58)}… is not in words; nothing`,
+    );
+  });
+
   test('the settings of the connection are as they were afterwards', async () => {
     const { run, plain, store } = await captured();
     const settings = async (): Promise<string | undefined> => {
@@ -415,6 +414,16 @@ describe('capture', () => {
     await run('CREATE TABLE posts (id INTEGER PRIMARY KEY, author, title)');
     const posts = (await store.captures()).find(({ table }) => table === 'posts');
     expect(posts).toMatchObject({ problem: null, spans: [{ ended: 'gap' }, { ended: null }] });
+  });
+
+  test('a table that comes back as what cannot be captured is no obstacle, and told by capture list', async () => {
+    const { store, run, plain } = await captured();
+    plain.exec('DROP TABLE posts');
+    await run('CREATE TABLE posts (id, author, title); INSERT INTO posts VALUES (1, 1, 1)');
+    const posts = (await store.captures()).find(({ table }) => table === 'posts');
+    expect(posts?.problem).toBe('is no longer there, or cannot be captured any more');
+    await run('DROP TABLE posts; CREATE TABLE posts (id INTEGER PRIMARY KEY, author, title)');
+    expect((await store.captures()).map(({ problem }) => problem)).toEqual([null, null]);
   });
 
   test('EXPLAIN of a drop drops nothing', async () => {

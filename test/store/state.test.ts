@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import type { Filter } from '../../src/core/filter.js';
 import type { CapturedMoment, RowEvidence, TablePlace } from '../../src/store/audit-store.js';
 import { changeSql } from '../../src/store/sqlite/state.js';
 import { capturedTrail } from './captured.js';
 import type { Captured } from './captured.js';
-import { carryOut, planOf, recordAll, rule } from './trail.js';
+import { ACTOR, carryOut, intentOf, planOf, recordAll, rule } from './trail.js';
 
 const USERS = 'CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, role TEXT)';
 
@@ -101,6 +102,47 @@ describe('what tells of one row', () => {
     expect((await evidenceOf(trail, 't', 'other', { seq: 99 })).live).toBeNull();
     const rows = await walk(trail, { entityType: 't', span: await trail.span('t'), at: { seq: 99 } }, { size: 2 });
     expect(rows.map(({ id }) => id).toSorted()).toEqual(ids.all().toSorted());
+  });
+
+  test('finds the row of a key of several columns, with null and NUL in it, and none for what is no such key', async () => {
+    const trail = await capturedTrail('CREATE TABLE t (a TEXT, b, v, PRIMARY KEY (a, b))');
+    await trail.capture('t');
+    const insert = trail.app.prepare('INSERT INTO t VALUES (?, ?, 1)');
+    for (const key of [
+      ['x', 1n],
+      ['x', 1.5],
+      ['x', null],
+      [null, null],
+      ['a\0b', Buffer.from([0])],
+    ])
+      insert.run(...key);
+    const ids = trail.app.prepare<[], string>(`SELECT entity_id FROM daybook_entries WHERE entity_type = 't'`).pluck();
+    for (const id of ids.all()) {
+      const { last, live } = await evidenceOf(trail, 't', id, { seq: 99 });
+      expect(live, id).toBe(last?.after);
+    }
+    for (const id of ['x', '["x"]', '["x",2]', '["x",1,1]', '{"a":"x","b":1}', '["x",', '["x",true]']) {
+      expect((await evidenceOf(trail, 't', id, { seq: 99 })).live, id).toBeNull();
+    }
+  });
+
+  test.each(['{"$blob":', '{"$blob":"zz"}', '{"$blob":"00"}', 'null', '9223372036854775808', ' '])(
+    'finds no row for an id that no row has: %s',
+    async (id) => {
+      const trail = await capturedTrail("CREATE TABLE t (k PRIMARY KEY); INSERT INTO t VALUES (1), ('x'), (x'01')");
+      await trail.capture('t');
+      expect((await evidenceOf(trail, 't', id, { seq: 99 })).live).toBeNull();
+    },
+  );
+
+  test('tells nothing of the table once its capture is removed', async () => {
+    const trail = await capturedTrail(`${USERS}; INSERT INTO users VALUES (1, 'ann', 'user')`);
+    await trail.capture('users');
+    const moment = { entityType: 'users', span: await trail.span('users'), at: { seq: 99 } };
+    expect((await trail.store.rowEvidence(moment, '1', true)).live).toBe('{"id":1,"name":"ann","role":"user"}');
+    await trail.store.removeCaptures(['users'], ACTOR);
+    expect(await trail.store.rowEvidence(moment, '1', true)).toEqual({ id: '1', last: null, first: null, live: null });
+    expect(await walk(trail, moment)).toEqual([]);
   });
 
   test('is read by the index of the entity and the key of the table, whatever ANALYZE left', async () => {
@@ -220,6 +262,76 @@ describe('what tells of a table', () => {
     }
   });
 
+  test('leaves out what an application recorded about rows that it never changed', async () => {
+    const trail = await capturedTrail(`${USERS}; INSERT INTO users VALUES (1, 'a', ''), (2, 'b', '')`);
+    await trail.capture('users');
+    trail.app.exec(`UPDATE users SET name = 'c' WHERE id = 1`);
+    const about = { entity_type: 'users', old_values: '{"id":2}', new_values: '{"id":3}' };
+    const unnamed = { ...about, metadata: '{"table":"users"}' };
+    await recordAll(trail.store, [unnamed, { ...about, entity_id: '2' }, { ...about, entity_id: '3', action: 'note' }]);
+    for (const live of [true, false]) {
+      const moment = { entityType: 'users', span: await trail.span('users'), at: { seq: 1 } };
+      const rows = await walk(trail, moment, { live });
+      expect(rows.map(({ id, first }) => [id, first?.seq])).toEqual(
+        live
+          ? [
+              ['1', 2],
+              ['2', undefined],
+            ]
+          : [['1', 2]],
+      );
+    }
+  });
+
+  test.each([1, 2, 3, 6])('has every change of one millisecond once, in pages of %i', async (size) => {
+    const trail = await capturedTrail(USERS);
+    const ids = ['1', '2', '3', '4', '5', '6'];
+    for (const id of ids) trail.app.prepare(`INSERT INTO users VALUES (?, 'a', '')`).run(id);
+    await trail.capture('users');
+    trail.app.exec(`UPDATE users SET name = 'b'`);
+    trail.retime(() => '2026-03-05T12:00:00.000Z');
+    const moment = { entityType: 'users', span: await trail.span('users'), at: { seq: 1 } };
+    expect((await walk(trail, moment, { size, live: false })).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test('has a row that changed by a clock that ran ahead as it became then', async () => {
+    const trail = await capturedTrail(USERS);
+    await trail.capture('users');
+    trail.app.exec(`INSERT INTO users VALUES (1, 'a', ''), (2, 'x', '')`);
+    trail.app.exec(`UPDATE users SET name = 'b' WHERE id = 1; UPDATE users SET name = 'c' WHERE id = 1`);
+    // The update to b is dated behind the one to c, which was recorded after it.
+    const times = ['', '00', '01', '01', '09', '05'];
+    trail.retime((seq) => `2026-03-05T12:00:${times[seq]}.000Z`);
+    const at = { ms: Date.parse('2026-03-05T12:00:05.000Z') };
+    const rows = await walk(trail, { entityType: 'users', span: await trail.span('users'), at });
+    expect(existing(rows)).toEqual(
+      new Map([
+        ['1', '{"id":1,"name":"c","role":""}'],
+        ['2', '{"id":2,"name":"x","role":""}'],
+      ]),
+    );
+  });
+
+  test('misses no row, however many change between two pages', async () => {
+    const trail = await capturedTrail('CREATE TABLE t (k TEXT PRIMARY KEY, v)');
+    const insert = trail.app.prepare('INSERT INTO t VALUES (?, ?)');
+    // NUL, which JSON that people give may not hold, stands in rows all the same.
+    for (let at = 0; at < 40; at++) insert.run(`k${String(at).padStart(2, '0')}`, 'a\0b');
+    await trail.capture('t');
+    const was = new Map(
+      Array.from({ length: 40 }, (_, at) => `k${String(at).padStart(2, '0')}`).map((k) => [
+        k,
+        `{"k":"${k}","v":"a\\u0000b"}`,
+      ]),
+    );
+    const moment = { entityType: 't', span: await trail.span('t'), at: { seq: trail.lastSeq() } };
+    // The first pages are as they were, so that the walk is within the table.
+    const work = ['SELECT 1', 'SELECT 1', `DELETE FROM t WHERE k BETWEEN 'k01' AND 'k30'`, 'UPDATE t SET v = 1'];
+    const between = (): void => void trail.app.exec(work.shift() ?? 'SELECT 1');
+    expect(existing(await walk(trail, moment, { between, size: 2 }))).toEqual(was);
+    expect(work).toEqual([]);
+  });
+
   test('goes on behind a key that holds null', async () => {
     const trail = await capturedTrail('CREATE TABLE t (a TEXT, b TEXT, PRIMARY KEY (a, b))');
     for (const a of [null, 'x', 'y']) {
@@ -250,6 +362,12 @@ describe('what tells of a table', () => {
 });
 
 describe('how far prunes reached', () => {
+  async function prune({ store }: Captured, filter: Filter): Promise<void> {
+    const plan = await planOf(store, rule({ filter, before: Date.parse('2999-01-01') }));
+    const opened = await store.openPrune(intentOf(plan, { criteria: JSON.stringify([{ filter }]) }));
+    await store.deleteBatch(opened, plan, undefined, 100);
+  }
+
   test.each([
     [{}, true],
     [{ category: ['entity'] }, true],
@@ -277,20 +395,22 @@ describe('how far prunes reached', () => {
       { source: 'elsewhere' },
       { entity_type: 'others' },
     ]);
-    const plan = await planOf(trail.store, rule({ filter, before: Date.parse('2999-01-01') }));
-    const criteria = JSON.stringify([{ filter }]);
-    const prune = await trail.store.openPrune({
-      command: 'prune',
-      actor: 'cron',
-      actorType: 'system',
-      recordedBy: null,
-      reason: null,
-      criteria,
-      upTo: plan.upTo,
-    });
-    await trail.store.deleteBatch(prune, plan, undefined, 100);
+    await prune(trail, filter);
     const reach = await trail.store.pruneReach('users', '1', await trail.span('users'));
     expect(reach !== null).toBe(reaches);
+  });
+
+  test('is as far as the furthest of them, whichever came first', async () => {
+    const trail = await capturedTrail(USERS);
+    await trail.capture('users');
+    trail.app.exec(`INSERT INTO users VALUES (1, 'a', ''), (2, 'b', '')`);
+    trail.app.exec(`UPDATE users SET name = 'c' WHERE id = 1`);
+    trail.retime((seq) => `2026-03-05T12:00:0${seq}.000Z`);
+    for (const action of ['update', 'create']) await prune(trail, { action: [action] });
+    expect(await trail.store.pruneReach('users', null, await trail.span('users'))).toEqual({
+      ts: '2026-03-05T12:00:04.000Z',
+      seq: 4,
+    });
   });
 
   test('is none where all that fell is older than the span', async () => {

@@ -7,30 +7,16 @@ import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { UndoOutcome, UndoRequest } from '../../src/core/undo.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
 import { valueLiteral } from '../../src/store/sqlite/captured-values.js';
 import type { SqlValue } from '../../src/store/sqlite/captured-values.js';
-import { ACTOR, readAll, recordAll, sqliteTrail } from './trail.js';
-
-const PLAIN: CaptureRequest = {
-  entityType: null,
-  scope: null,
-  actorColumn: null,
-  nameColumn: null,
-  ignore: [],
-  redact: [],
-  keep: [],
-  json: [],
-  requireActor: false,
-};
+import { capturedTrail } from './captured.js';
+import type { Captured } from './captured.js';
+import { ACTOR, carryOut, planOf, readAll, recordAll, rule } from './trail.js';
 
 // Named apart: it is no package that is missing.
 const SHELL = 'sqlite3';
 
-interface Scene {
-  readonly store: AuditStore;
-  readonly file: string;
-  readonly app: Database.Database;
+interface Scene extends Captured {
   /** Runs SQL as an application would, and gives the seqs of what was recorded. */
   run(sql: string, ...values: unknown[]): Promise<number[]>;
   undo(which: UndoRequest['entries'] | number, options?: Partial<UndoRequest>): Promise<UndoOutcome>;
@@ -44,15 +30,11 @@ async function captured(
   schema: string,
   captures: Readonly<Record<string, Partial<CaptureRequest>>> = { t: {} },
 ): Promise<Scene> {
-  const { trail, store } = await sqliteTrail();
-  const app = trail.plain();
-  app.exec(schema);
-  for (const [table, request] of Object.entries(captures))
-    await store.addCaptures([table], { ...PLAIN, ...request }, ACTOR);
+  const trail = await capturedTrail(schema);
+  const { app, store } = trail;
+  for (const [table, request] of Object.entries(captures)) await trail.capture(table, request);
   return {
-    store,
-    file: trail.path,
-    app,
+    ...trail,
     run: async (sql, ...values) => {
       const before = await store.lastSeq();
       if (values.length > 0) app.prepare(sql).run(...values);
@@ -285,6 +267,15 @@ test('a text that is not UTF-8 is refused: it would come back as another', async
   await expect(undo(seq)).rejects.toMatchObject(refused);
 });
 
+test('a replacement character that the text itself held comes back', async () => {
+  const { run, undo, rows } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, v)');
+  await run('INSERT INTO t VALUES (1, ?)', 'caf\ufffd');
+  const before = rows();
+  const [seq = 0] = await run("UPDATE t SET v = 'x'");
+  expect(await undo(seq)).toMatchObject({ applied: true });
+  expect(rows()).toEqual(before);
+});
+
 test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('every literal is its value, in a database of %s', (encoding) => {
   const connection = new Database(':memory:');
   connection.pragma(`encoding = '${encoding}'`);
@@ -293,6 +284,13 @@ test.each(['UTF-8', 'UTF-16le', 'UTF-16be'])('every literal is its value, in a d
     expect(literal).not.toMatch(/[\r\u202e\u200d]/u);
     expect(connection.prepare(`SELECT ${literal}`).pluck().safeIntegers().get()).toEqual(value);
   }
+  // It is another value to what divides by it, though SQLite takes it for the same.
+  expect(
+    connection
+      .prepare(`SELECT ${valueLiteral(-0, encoding)}`)
+      .pluck()
+      .get(),
+  ).toBe(-0);
   connection.close();
 });
 
@@ -358,6 +356,58 @@ describe('tables', () => {
       (seqs) => seqs.slice(-1),
     );
     await expect(undo(seq)).rejects.toMatchObject({ kind: 'refused', message: expect.stringContaining('same key') });
+  });
+
+  test('a key with NULL that one row has is a key like any other', async () => {
+    const { run, undo, rows } = await captured('CREATE TABLE t (a TEXT, b, v, PRIMARY KEY (a, b))');
+    await run("INSERT INTO t VALUES (NULL, 1, 'one'), ('x', 1, 'one')");
+    const before = rows();
+    const [updated = 0] = await run("UPDATE t SET v = 'two' WHERE a IS NULL");
+    expect(await undo(updated)).toMatchObject({ applied: true, undone: [{ done: 'update', fields: ['v'] }] });
+    expect(rows()).toEqual(before);
+    const [deleted = 0] = await run('DELETE FROM t WHERE a IS NULL');
+    expect(await undo(deleted)).toMatchObject({ applied: true, undone: [{ done: 'insert' }] });
+    expect(rows()).toEqual(before);
+  });
+
+  test('a created row is deleted with a column that was added since, unless that was filled', async () => {
+    const { run, undo, rows, app, store } = await captured(USERS);
+    const [unfilled = 0, filled = 0] = await run("INSERT INTO t VALUES (1, 'Ann', NULL), (2, 'Bea', NULL)");
+    app.exec('ALTER TABLE t ADD COLUMN phone');
+    await store.refreshCaptures(['t'], ACTOR);
+    const [by] = await run("UPDATE t SET phone = '123' WHERE id = 2");
+    expect(await undo(unfilled)).toMatchObject({ applied: true, conflicts: [] });
+    expect(conflictsOf(await undo(filled))).toEqual([[filled, 'phone', 'changed', by]]);
+    expect(rows()).toEqual(['["2n","integer","Bea","text",null,"null","123","text"]']);
+  });
+
+  test('a column that is gone is no conflict where the change left it alone', async () => {
+    const { run, undo, rows, execute } = await captured(USERS);
+    await run("INSERT INTO t VALUES (1, 'Ann', NULL), (2, 'Bea', 'b@x')");
+    const [kept = 0, emptied = 0] = await run(
+      "UPDATE t SET name = 'A' WHERE id = 1; UPDATE t SET name = 'B', email = NULL WHERE id = 2",
+    );
+    await execute('ALTER TABLE t DROP COLUMN email');
+    expect(await undo(kept)).toMatchObject({ applied: true, conflicts: [] });
+    expect(conflictsOf(await undo(emptied))).toEqual([[emptied, 'email', 'column gone', null]]);
+    expect(rows()).toEqual(['["1n","integer","Ann","text"]', '["2n","integer","B","text"]']);
+  });
+
+  test('a value that the column no longer takes as it was is refused: nothing would come of it', async () => {
+    const { run, undo, rows, store, execute } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER)');
+    await run('INSERT INTO t VALUES (1, 5)');
+    const [seq = 0] = await run('UPDATE t SET v = 6');
+    await execute(
+      `CREATE TABLE other (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO other SELECT * FROM t; DROP TABLE t;
+       ALTER TABLE other RENAME TO t; UPDATE t SET v = '5'`,
+    );
+    const now = [rows(), await store.lastSeq()];
+    expect(conflictsOf(await undo(seq))).toMatchObject([[seq, 'v', 'changed', expect.any(Number)]]);
+    await expect(undo(seq, { force: true })).rejects.toMatchObject({
+      kind: 'refused',
+      message: `no entry came of undoing entry ${seq}: nothing was undone`,
+    });
+    expect([rows(), await store.lastSeq()]).toEqual(now);
   });
 
   test('a column that was added since is left as it is, one that is gone is a conflict', async () => {
@@ -449,6 +499,43 @@ describe('a change of the key', () => {
     expect(await undo({ filter: { correlation_id: ['back'] } })).toMatchObject({ applied: true, conflicts: [] });
     expect([rows('p'), rows()]).toEqual([[], []]);
   });
+
+  test('takes rows along: what is redacted, ignored or null in them is no conflict', async () => {
+    const { run, undo, rows, app } = await captured(
+      `CREATE TABLE p (id INTEGER PRIMARY KEY);
+       CREATE TABLE t (n, p REFERENCES p ON UPDATE CASCADE, pin, seen, v, PRIMARY KEY (p, n))`,
+      { p: {}, t: { redact: ['pin'], ignore: ['seen'] } },
+    );
+    app.pragma('foreign_keys = ON');
+    await run('INSERT INTO p VALUES (1); INSERT INTO t VALUES (1, 1, 1234, 1, NULL)');
+    const before = [rows('p'), rows()];
+    await run(`${begin('set')}; UPDATE p SET id = 2; ${COMMIT}; UPDATE t SET seen = 2`);
+    const set = { filter: { correlation_id: ['set'] } };
+    expect(await undo(set, { dryRun: true })).toMatchObject({ conflicts: [] });
+    await run('UPDATE t SET v = 5');
+    expect(conflictsOf(await undo(set))).toEqual([[expect.any(Number), null, 'row gone', null]]);
+    await run('UPDATE t SET v = NULL, seen = 1');
+    expect(await undo(set)).toMatchObject({ applied: true, conflicts: [] });
+    expect([rows('p'), rows()]).toEqual(before);
+  });
+});
+
+test.each([
+  ['delete', 1],
+  ['create', 0],
+])('a change of the key of which the %s was pruned is refused', async (action, left) => {
+  const { run, undo, rows, store } = await captured(USERS);
+  await run("INSERT INTO t VALUES (1, 'Ann', NULL)");
+  const seqs = await run("UPDATE t SET id = 2, name = 'Bea'");
+  const filter = { action: [action], entity: [{ type: 't', id: action === 'delete' ? '1' : '2' }] };
+  await carryOut(store, await planOf(store, rule({ filter, before: Date.parse('2999-01-01') })));
+  await run("UPDATE t SET name = 'Cleo'");
+  const now = rows();
+  await expect(undo(seqs[left] ?? 0)).rejects.toMatchObject({
+    kind: 'refused',
+    message: `entry ${seqs[left]} changed a key, and its other half is no longer in the trail`,
+  });
+  expect(rows()).toEqual(now);
 });
 
 describe('conflicts', () => {
@@ -522,6 +609,30 @@ describe('conflicts', () => {
     expect(conflictsOf(await undo(deleted))).toEqual([[deleted, 'pin', 'redacted', null]]);
     await undo(deleted, { force: true });
     expect(rows()).toEqual(['["1n","integer",null,"null","1n","integer"]']);
+  });
+
+  test('a created row whose redacted value changed since', async () => {
+    const { run, undo, rows } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, pin)', {
+      t: { redact: ['pin'] },
+    });
+    const [kept = 0, other = 0, gone = 0] = await run('INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)');
+    const [by1, by2] = await run('UPDATE t SET pin = 4 WHERE id = 2; UPDATE t SET pin = NULL WHERE id = 3');
+    expect(conflictsOf(await undo(other))).toEqual([[other, 'pin', 'changed', by1]]);
+    expect(conflictsOf(await undo(gone))).toEqual([[gone, 'pin', 'changed', by2]]);
+    expect(await undo(kept)).toMatchObject({ applied: true, conflicts: [] });
+    expect(rows()).toEqual(['["2n","integer","4n","integer"]', '["3n","integer",null,"null"]']);
+  });
+
+  test('a row that is there again, and the same but for what cannot be compared', async () => {
+    const { run, undo, rows } = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, pin, v)', {
+      t: { redact: ['pin'] },
+    });
+    const [deleted = 0] = await run('INSERT INTO t VALUES (1, 1234, 1); DELETE FROM t').then((seqs) => seqs.slice(-1));
+    await run('INSERT INTO t VALUES (1, 5678, 1)');
+    const now = rows();
+    expect(conflictsOf(await undo(deleted))).toEqual([[deleted, null, 'row there', null]]);
+    expect(await undo(deleted, { force: true })).toMatchObject({ undone: [{ done: 'nothing', entries: [] }] });
+    expect(rows()).toEqual(now);
   });
 
   test('a redacted column that the change left alone is none', async () => {
@@ -599,10 +710,19 @@ describe('refused', () => {
     const { run, undo, store, app } = await captured(USERS);
     const [created = 0, updated = 0] = await run("INSERT INTO t VALUES (1, 'Ann', 'a@x'); UPDATE t SET name = 'Bea'");
     const [note] = await recordAll(store, [{ action: 'note', entity_type: 't', entity_id: '1' }]);
-    await expect(undo(note?.seq ?? 0)).rejects.toMatchObject({
-      kind: 'refused',
-      message: expect.stringContaining('capture'),
-    });
+    // An application's own words for a change look like those of capture but for the table.
+    const about = { category: 'entity', action: 'update', old_values: '{"id":1}', new_values: '{"id":1}' };
+    const own = await recordAll(store, [
+      { ...about, entity_type: 't', entity_id: '1' },
+      { ...about, entity_type: 't', metadata: '{"table":"t"}' },
+      { ...about, entity_id: '1', metadata: '{"table":"t"}' },
+    ]);
+    for (const { seq } of [note, ...own].flatMap((outcome) => outcome ?? [])) {
+      await expect(undo(seq)).rejects.toMatchObject({
+        kind: 'refused',
+        message: `entry ${seq} is no change that capture recorded, and --apply undoes only these`,
+      });
+    }
     await undo(updated);
     await expect(undo(updated)).rejects.toMatchObject({
       kind: 'refused',
@@ -625,6 +745,9 @@ describe('refused', () => {
     ['{"id":1,"name":true}', '{"id":1,"name":"x"}'],
     ['{"id":1,"name":{"$blob":"zz"}}', '{"id":1}'],
     ['{"id":1,"name":{"$real":"1p9"}}', '{"id":1,"name":{"$real":"?"}}'],
+    ['{"id":1,"name":{"$real":["inf"]}}', '{"id":1}'],
+    ['{"id":1,"name":{"bytes":"00"}}', '{"id":1}'],
+    ['{"id":1,"name":{"$blob":"00","n":1}}', '{"id":1}'],
     ['{"id":1,"name":9223372036854775808}', '{"id":1}'],
     ['{"name":1}', '{"name":2}'],
     [null, '{}'],
@@ -637,6 +760,22 @@ describe('refused', () => {
       kind: 'refused',
       message: expect.stringContaining('row of t'),
     });
+  });
+
+  test('entries that only look like the two of a change of the key', async () => {
+    const { store, undo } = await captured(USERS);
+    const row = { entity_type: 't', old_values: '{"id":1}', new_values: '{"id":2}' };
+    const forged = await recordAll(store, [
+      { ...row, action: 'delete', entity_id: '1', metadata: '{"table":"t","key_changed_to":"2"}' },
+      { ...row, action: 'create', entity_id: '2', metadata: '{"table":"t","key_changed_from":"3"}' },
+      { ...row, action: 'create', entity_id: '2', metadata: '{"table":"t","key_changed_from":"1"}' },
+    ]);
+    for (const { seq } of forged) {
+      await expect(undo(seq)).rejects.toMatchObject({
+        kind: 'refused',
+        message: expect.stringContaining('other half is no longer'),
+      });
+    }
   });
 
   test('what the database forbids: constraints, triggers, foreign keys at once and at the end', async () => {

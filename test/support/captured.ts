@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { captureRequest } from '../../src/library.js';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 
 /** Captures a table of a database, with nothing asked. */
@@ -11,9 +12,7 @@ export async function captureTable(file: string, table: string): Promise<void> {
     presence: { host: 'desk', pid: process.pid, lives: () => true },
   });
   const actor = { actor: 'alice', actor_type: 'user', recorded_by: null };
-  const plain = { entityType: null, scope: null, actorColumn: null, nameColumn: null };
-  const lists = { ignore: [], redact: [], keep: [], json: [], requireActor: false };
-  await store.addCaptures([table], { ...plain, ...lists }, actor);
+  await store.addCaptures([table], captureRequest(), actor);
   await store.close();
 }
 

@@ -41,6 +41,8 @@ export function openFile(
       firstRead(connection);
       // An entry is durable when a command says so; WAL alone would not promise that.
       if (!options.readonly) connection.pragma('synchronous = FULL');
+      // A context that is left behind fails by its foreign key, and so does an undo that would break one.
+      connection.pragma('foreign_keys = ON');
       return connection;
     });
   } catch (error) {

@@ -65,17 +65,16 @@ function entityDrives(connection: Connection, filter: Filter): Drive[] {
       { index: 'daybook_entries_by_entity_type', runs: types.map((type) => sql('e.entity_type = ?', type ?? '')) },
     ];
   }
-  // A type alone and an id alone are in no one index together: they are left to the index by time.
-  if (patterns.some((pattern) => pattern.id === undefined)) return [];
   const runs = new Map<string, Sql>();
-  for (const pattern of patterns) {
-    const types = pattern.type === undefined ? typesOf(connection, pattern.id ?? '') : [pattern.type];
-    for (const type of types) {
+  for (const { type: asked, id } of patterns) {
+    // A type alone and an id alone are in no one index together: they are left to the index by time.
+    if (id === undefined) return [];
+    for (const type of asked === undefined ? typesOf(connection, id) : [asked]) {
       runs.set(
-        JSON.stringify([type, pattern.id]),
+        JSON.stringify([type, id]),
         type === null
-          ? sql('e.entity_id = ? AND e.entity_type IS NULL', pattern.id ?? '')
-          : sql('e.entity_id = ? AND e.entity_type = ?', pattern.id ?? '', type),
+          ? sql('e.entity_id = ? AND e.entity_type IS NULL', id)
+          : sql('e.entity_id = ? AND e.entity_type = ?', id, type),
       );
     }
   }

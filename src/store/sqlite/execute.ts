@@ -83,18 +83,16 @@ function runAll(
   if (wrong !== undefined) {
     throw new DaybookError('refused', `rows would refer to rows that are not there: ${wrong}; nothing was changed`);
   }
-  const entries = connection
-    .prepare<[number], { count: number; first: number | null; last: number | null }>(
-      'SELECT count(*) AS count, min(seq) AS first, max(seq) AS last FROM daybook_entries WHERE seq > ?',
+  const recorded = connection
+    .prepare<[number], Pick<Executed, 'entries' | 'firstSeq' | 'lastSeq'>>(
+      'SELECT count(*) AS entries, min(seq) AS firstSeq, max(seq) AS lastSeq FROM daybook_entries WHERE seq > ?',
     )
-    .get(before);
+    .get(before) as Pick<Executed, 'entries' | 'firstSeq' | 'lastSeq'>;
   return {
     statements: statements.length,
     rows,
-    entries: entries?.count ?? 0,
-    firstSeq: entries?.first ?? null,
-    lastSeq: entries?.last ?? null,
-    wouldRecord: request.dryRun ? firstEntries(connection, before, entries?.last ?? before) : [],
+    ...recorded,
+    wouldRecord: request.dryRun ? firstEntries(connection, before, recorded.lastSeq ?? before) : [],
   };
 }
 
@@ -113,6 +111,10 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
 /** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
 const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
 
+function isOfRows({ words }: SqlStatement): boolean {
+  return ROWS_ONLY.has(words[0] ?? '');
+}
+
 /**
  * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
  * puts it back on whatever lacks it as soon as the schema has changed.
@@ -127,13 +129,14 @@ function captureKeeper(
   // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
   let broken: string[] | undefined;
   return {
-    before({ words, table, explained: isExplained }) {
-      if (ROWS_ONLY.has(words[0] ?? '') || isExplained) return;
+    before(statement) {
+      if (isOfRows(statement) || statement.explained) return;
       broken ??= readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
+      const { table } = statement;
       if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
     },
-    after({ words }) {
-      if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
+    after(statement) {
+      if (isOfRows(statement) || schemaVersion.get() === seen) return;
       broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
       reinstallCaptures(connection, clock, actor);
       seen = schemaVersion.get();
@@ -158,10 +161,10 @@ function refreshed(connection: Connection, table: string, change: Change): boole
  */
 function runner(connection: Connection): (statement: SqlStatement) => number {
   const counters = connection.prepare<[], [total: number, last: number]>('SELECT total_changes(), changes()').raw();
-  return ({ text, words, explained: isExplained }) => {
+  return (statement) => {
     const before = counters.get()?.[0];
-    connection.exec(text);
-    if (isExplained || !ROWS_ONLY.has(words[0] ?? '')) return 0;
+    connection.exec(statement.text);
+    if (statement.explained || !isOfRows(statement)) return 0;
     const [total, last] = counters.get() ?? [0, 0];
     // What changes nothing at all leaves the count of the statement before it.
     return total === before ? 0 : last;

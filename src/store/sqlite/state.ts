@@ -1,5 +1,5 @@
 import type { Statement } from 'better-sqlite3';
-import { isJsonObject, parseDocument } from '../../core/json.js';
+import { parseMade } from '../../core/json.js';
 import type { JsonDocument } from '../../core/json.js';
 import type {
   CapturedChange,
@@ -11,7 +11,7 @@ import type {
   TablePlace,
 } from '../audit-store.js';
 import { identityOf, rowJson } from './capture-triggers.js';
-import { valueOf } from './captured-values.js';
+import { readRecorded, valueOf } from './captured-values.js';
 import { readInstalled } from './captures.js';
 import type { Connection } from './connection.js';
 import { lastSeq } from './pages.js';
@@ -143,7 +143,7 @@ function keysFor(table: TableDescription, id: string): KeyValue[][] {
 
 function documentOf(text: string): JsonDocument | undefined {
   try {
-    return parseDocument(text);
+    return parseMade(text);
   } catch {
     return undefined;
   }
@@ -299,8 +299,8 @@ function beyondSql(
   }
   const cases = collated.map((column, at) => {
     const same = collated.slice(0, at).map((one) => `${one} IS ?`);
-    const [sql, parameters] =
-      values[at] === null ? [`${column} IS NOT NULL`, []] : [`${column} > ?`, [values[at] ?? 0]];
+    const value = values[at] ?? null;
+    const [sql, parameters] = value === null ? [`${column} IS NOT NULL`, []] : [`${column} > ?`, [value]];
     return { sql: [...same, sql].join(' AND '), parameters: [...values.slice(0, at), ...parameters] };
   });
   return { sql: `(${cases.map(({ sql }) => sql).join(' OR ')})`, parameters: cases.flatMap((one) => one.parameters) };
@@ -331,7 +331,9 @@ function changedMeanwhile(
     )
     .all({ type, from: Math.max(place.upTo, since), until, size });
   const rows: RowEvidence[] = [];
+  let seen = place.upTo;
   for (const { seq, id } of found) {
+    seen = seq;
     const changes = changesOf(id);
     if (changes.first?.seq !== seq || changes.first.before === null) continue;
     if (place.key === null || isBeyond(connection, table, changes.first.before, place.key)) {
@@ -339,13 +341,13 @@ function changedMeanwhile(
     }
   }
   const complete = found.length < size;
-  return { rows, upTo: complete ? lastSeq(connection) : (found.at(-1)?.seq ?? place.upTo), complete };
+  return { rows, upTo: complete ? lastSeq(connection) : seen, complete };
 }
 
 /** Whether the walk through the table has yet to come to where this row was. */
 function isBeyond(connection: Connection, table: TableDescription, row: string, key: readonly KeyValue[]): boolean {
-  const values = parseDocument(row);
-  const own = table.primaryKey.map((name) => keyValue(isJsonObject(values) ? (values[name] ?? null) : null));
+  const values = readRecorded(row);
+  const own = table.primaryKey.map((name) => values?.get(name) ?? null);
   const beyond = beyondSql(
     keyOf(table).map(({ collation }, at) => ({ column: `v.k${at}`, collation })),
     key,

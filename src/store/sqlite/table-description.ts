@@ -70,28 +70,29 @@ export function describeTable(connection: Connection, asked: string): TableDescr
     .prepare<[string], ColumnRow>('SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)')
     .all(name);
   const key = rows.filter((row) => row.pk > 0).toSorted((one, other) => one.pk - other.pk);
-  if (key.length === 0) throw refuse('it has no primary key, so nothing says which row an entry is about');
+  const [first] = key;
+  if (first === undefined) throw refuse('it has no primary key, so nothing says which row an entry is about');
   // The column that is the rowid has no index: any other type name, INT among them, makes one, as PRIMARY KEY DESC does.
   const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(name) !== undefined;
-  const rowid = found.wr === 0 && !indexed ? (key[0]?.name ?? null) : null;
+  const rowid = found.wr === 0 && !indexed ? first.name : null;
+  const columns = rows.map((row) => row.name);
+  const primaryKey = key.map((row) => row.name);
   return {
     name,
     withoutRowid: found.wr === 1,
-    hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(rows.map((row) => row.name)),
+    hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(columns),
     columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
-    primaryKey: key.map((row) => row.name),
-    followsItself: followsItself(
-      connection,
-      name,
-      key.map((row) => row.name),
-    ),
+    primaryKey,
+    followsItself: followsItself(connection, name, columns, primaryKey),
     uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
   };
 }
 
+/** A foreign key that means columns that are not there, or are more than the primary key has, moves nothing. */
 function followsItself(
   connection: Connection,
   table: string,
+  columns: readonly string[],
   primaryKey: readonly string[],
 ): { from: string[]; to: string[] }[] {
   const rows = connection
@@ -100,9 +101,12 @@ function followsItself(
        WHERE "table" = ? COLLATE NOCASE AND on_update NOT IN ('NO ACTION', 'RESTRICT') ORDER BY id, seq`,
     )
     .all(table, table);
-  return [...new Set(rows.map((row) => row.id))].map((id) => {
-    const columns = rows.filter((row) => row.id === id);
-    return { from: columns.map((row) => row.from), to: columns.map((row) => row.to ?? primaryKey[row.seq] ?? '') };
+  const there = new Set(columns.map((name) => name.toLowerCase()));
+  return [...new Set(rows.map((row) => row.id))].flatMap((id) => {
+    const ofKey = rows.filter((row) => row.id === id);
+    const to = ofKey.map((row) => row.to ?? primaryKey[row.seq]);
+    if (!to.every((name): name is string => name !== undefined && there.has(name.toLowerCase()))) return [];
+    return [{ from: ofKey.map((row) => row.from), to }];
   });
 }
 

@@ -110,8 +110,7 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
     leftOut: 0,
   };
   if (request.dryRun) {
-    const keys = connection.pragma('foreign_keys', { simple: true }) === 1 ? 'ON' : 'OFF';
-    run.script.push('.bail on', `PRAGMA foreign_keys = ${keys};`, 'BEGIN IMMEDIATE;');
+    run.script.push('.bail on', 'PRAGMA foreign_keys = ON;', 'BEGIN IMMEDIATE;');
     connection.exec(`SAVEPOINT ${REHEARSAL}`);
   }
   return run;
@@ -126,7 +125,6 @@ const REHEARSAL = 'daybook_rehearsal';
 
 /** Throws kind `refused` where the COMMIT that a rehearsal never comes to would fail, by a deferred foreign key. */
 function refuseBrokenReferences({ connection }: Run): void {
-  if (connection.pragma('foreign_keys', { simple: true }) !== 1) return;
   const afterwards = foreignKeyFaults(connection);
   connection.exec(`ROLLBACK TO ${REHEARSAL}`);
   const wrong = newFaults(foreignKeyFaults(connection), afterwards);
@@ -171,8 +169,14 @@ interface CapturedTable {
   readonly settable: readonly TableColumn[];
 }
 
+/** The row before and after a change: one of them at least. */
+type Rows =
+  | { readonly before: Row; readonly after: Row }
+  | { readonly before: null; readonly after: Row }
+  | { readonly before: Row; readonly after: null };
+
 /** A captured change, with both halves where it was one of the key. */
-interface Change {
+type Change = Rows & {
   readonly seq: number;
   /** The entry whose id the undo carries; of a change of the key, the delete of the new key takes back its creation, */
   readonly id: string;
@@ -181,11 +185,9 @@ interface Change {
   readonly entity: string;
   readonly entry: HistoryEntry;
   readonly table: CapturedTable;
-  readonly before: Row | null;
-  readonly after: Row | null;
   /** Whether the key changed: then nothing says which redacted values did. */
   readonly rekeyed: boolean;
-}
+};
 
 interface CaptureMark {
   readonly table: string;
@@ -261,19 +263,19 @@ function changeOf(run: Run, entry: HistoryEntry, mark: CaptureMark): Change {
   const table = tableOf(run, entry.seq, mark.table);
   const entity = `${entry.entity_type}:${entry.entity_id}`;
   if (mark.becameKey === null && mark.wasKey === null) {
-    const before = entry.action === 'create' ? null : recorded(run, entry, 'old_values', table);
-    const after = entry.action === 'delete' ? null : recorded(run, entry, 'new_values', table);
-    return { seq: entry.seq, id: entry.id, createdId: null, entity, entry, table, before, after, rekeyed: false };
+    const change = { seq: entry.seq, id: entry.id, createdId: null, entity, entry, table, rekeyed: false };
+    const row = (field: 'old_values' | 'new_values'): Row => recorded(run, entry, field, table);
+    if (entry.action === 'create') return { ...change, before: null, after: row('new_values') };
+    if (entry.action === 'delete') return { ...change, before: row('old_values'), after: null };
+    return { ...change, before: row('old_values'), after: row('new_values') };
   }
   const other = findEntry(run.connection, { seq: entry.seq + (mark.becameKey === null ? -1 : 1) });
-  const [gone, come] = mark.becameKey === null ? [other, entry] : [entry, other];
-  if (gone === undefined || come === undefined || !areHalves(gone, come)) {
+  if (other === undefined || !(areHalves(entry, other) || areHalves(other, entry))) {
     throw new DaybookError('refused', `entry ${entry.seq} changed a key, and its other half is no longer in the trail`);
   }
-  if (other !== undefined) {
-    refuseTakenBack(run.connection, other);
-    run.halves.add(other.seq);
-  }
+  refuseTakenBack(run.connection, other);
+  run.halves.add(other.seq);
+  const [gone, come] = mark.becameKey === null ? [other, entry] : [entry, other];
   return {
     seq: come.seq,
     id: come.id,
@@ -356,7 +358,7 @@ interface Step {
 /** What undoes a change as the row is now, conflicts overruled and noted; null where nothing is left to do. */
 function stepOf(run: Run, change: Change): Step | null {
   const { before, after } = change;
-  if (after === null) return before === null ? null : insertAgain(run, change, before);
+  if (after === null) return insertAgain(run, change, before);
   return before === null ? deleteAgain(run, change, after) : changeBack(run, change, before, after);
 }
 
