@@ -210,12 +210,32 @@ _daybook_value() {
     'daybook capture add --json') : ;;
     'daybook capture list --format') choices='json' ;;
     'daybook capture check --format') choices='json' ;;
+    'daybook actors set --name') : ;;
+    'daybook actors set --email') : ;;
+    'daybook actors list --name') : ;;
+    'daybook actors list --format') choices='table json ndjson csv' ;;
+    'daybook actors import --columns') : ;;
+    'daybook actors import --from') : ;;
+    'daybook actors import --attach') : ;;
+    'daybook actors import --format') choices='json' ;;
     'daybook exec --file') files=1 ;;
     'daybook exec --reason') : ;;
     'daybook exec --correlation') : ;;
     'daybook exec --migration') : ;;
     'daybook exec --foreign-keys') choices='on off' ;;
     'daybook exec --format') choices='json' ;;
+    'daybook import --table') : ;;
+    'daybook import --source') : ;;
+    'daybook import --map') : ;;
+    'daybook import --key') : ;;
+    'daybook import --column') : ;;
+    'daybook import --entity-type') : ;;
+    'daybook import --order') choices='newest-first oldest-first' ;;
+    'daybook import --pattern') : ;;
+    'daybook import --assume-tz') : ;;
+    'daybook import --scope-from') : ;;
+    'daybook import --rejects') files=1 ;;
+    'daybook import --format') choices='json' ;;
     *) return 1 ;;
   esac
 }
@@ -256,7 +276,9 @@ _daybook() {
       'daybook status') path='daybook status' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
+      'daybook actors') path='daybook actors' ;;
       'daybook exec') path='daybook exec' ;;
+      'daybook import') path='daybook import' ;;
       'daybook completion') path='daybook completion' ;;
       'daybook retention set') path='daybook retention set' ;;
       'daybook retention list') path='daybook retention list' ;;
@@ -266,13 +288,17 @@ _daybook() {
       'daybook capture check') path='daybook capture check' ;;
       'daybook capture refresh') path='daybook capture refresh' ;;
       'daybook capture remove') path='daybook capture remove' ;;
+      'daybook actors set') path='daybook actors set' ;;
+      'daybook actors list') path='daybook actors list' ;;
+      'daybook actors import') path='daybook actors import' ;;
+      'daybook actors remove') path='daybook actors remove' ;;
       *) ((position += 1)) ;;
     esac
   done
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture exec completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture actors exec import completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -298,7 +324,13 @@ _daybook() {
     'daybook capture check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list import remove' ;;
+    'daybook actors set') options='--name --email -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors list') options='--name --format --exact --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors import') options='--columns --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then
@@ -309,6 +341,7 @@ _daybook() {
   else
     case "$path $position" in
     'daybook backup 0') files=1 ;;
+    'daybook actors import 0') files=1 ;;
     'daybook completion 0') choices='bash zsh fish' ;;
     esac
   fi

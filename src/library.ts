@@ -84,7 +84,8 @@ export function entryOf(fields: EntryFields): RecordRequest {
  * }).immediate();
  */
 export function recordIn(database: OpenConnection, fields: EntryFields): Pick<Entry, 'seq' | 'id'> {
-  return inserter(database as Connection, Date.now)(entryOf(fields).entry);
+  const { entry, given } = entryOf(fields);
+  return inserter(database as Connection, Date.now)(entry, given);
 }
 
 /** Who changes rows in a transaction, and why: what the entries of capture say of it. */

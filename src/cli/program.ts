@@ -83,6 +83,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'record the row changes of tables as entries, by triggers',
     load: async () => (await import('./commands/capture.js')).addCapture,
   },
+  actors: {
+    description: 'keep the directory of names: who is called what',
+    load: async () => (await import('./commands/actors.js')).addActors,
+  },
   exec: {
     description: 'run SQL in one transaction, known by who runs it and why',
     load: async () => (await import('./commands/exec.js')).addExec,

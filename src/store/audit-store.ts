@@ -7,6 +7,7 @@ import type {
   CaptureSpan,
   CheckedCase,
 } from '../core/capture.js';
+import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
@@ -277,6 +278,23 @@ export interface PruneReach {
   readonly seq: number;
 }
 
+/** What the directory is to have of an actor, or null for nothing, and the entry that tells of it. */
+export interface DirectoryChange {
+  readonly becomes: NamedActor | null;
+  readonly audit: NewEntry;
+}
+
+export interface NamesImport {
+  /** Whether the list says who has which address; else addresses stay as they are. */
+  readonly withEmail: boolean;
+  readonly audit: (counts: NameCounts) => NewEntry;
+}
+
+export interface NamesImported extends NameCounts {
+  /** The seq of the entry that tells of it; null where nothing changed. */
+  readonly entry: number | null;
+}
+
 /**
  * One audit trail in one database. Reads see one moment each and leave nothing open behind them; writes are durable
  * when their promise resolves. Every method throws a DaybookError of kind `busy` when the database stays locked for
@@ -321,6 +339,33 @@ export interface AuditStore {
   policies(): Promise<readonly Policy[]>;
   /** Keeps or, with null, removes a policy; `audit` is recorded in the same transaction. */
   changePolicy(name: string, policy: Policy | null, audit: NewEntry): Promise<number>;
+
+  /** A page of the directory of names, by id: from behind `after`, and with `name` only those called so. */
+  actors(query: {
+    readonly after?: string;
+    readonly limit: number;
+    readonly name?: string;
+  }): Promise<readonly NamedActor[]>;
+  /** The names of those of these actors that are in the directory. */
+  actorNames(actors: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /**
+   * The ids that each text stands for: itself where an entry or the directory has it as an id, else those that the
+   * directory has under this name; perhaps none.
+   */
+  actorsMeant(texts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  /**
+   * Changes what the directory has of an actor, in one transaction with the entry that tells of it; gives the seq of
+   * that. `change` is told what the directory has; where it gives undefined, nothing changes.
+   */
+  changeActor(
+    actor: string,
+    change: (known: NamedActor | undefined) => DirectoryChange | undefined,
+  ): Promise<number | null>;
+  /**
+   * Takes a list of names into the directory, with one entry. Throws kind `data`, naming the place, for a line that
+   * cannot be taken, and then nothing has changed.
+   */
+  importNames(list: AsyncIterable<readonly ListedActor[]>, options: NamesImport): Promise<NamesImported>;
 
   /** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
   captureHistory(entityType: string): Promise<CaptureHistory | undefined>;

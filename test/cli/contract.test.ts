@@ -94,6 +94,11 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'retention remove': [],
   status: ['--check', '--grace', '--format'],
   backup: ['--force'],
+  actors: [],
+  'actors set': ['--name', '--email'],
+  'actors list': ['--name', '--format', '--exact', '--no-pager'],
+  'actors import': ['--columns', '--from', '--attach', '--format'],
+  'actors remove': [],
   exec: ['--file', '--reason', '--correlation', '--migration', '--foreign-keys', '--dry-run', '--format'],
   completion: [],
 };

@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
@@ -114,6 +115,15 @@ describe('each example in the help runs', () => {
         await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
       }
     }
+    if (example.startsWith('daybook actors')) {
+      await ok(['actors', 'set', 'u-42', '--name', 'x']);
+      await ok(['actors', 'set', '7', '--name', 'x']);
+      writeFileSync(`${folder}/people.csv`, 'id,name\n1,a\n');
+      writeFileSync(`${folder}/staff.csv`, 'login,full_name\n1,a\n');
+      const accounts = new Database(example.includes('--attach') ? `${folder}/database.sqlite3` : await trail());
+      accounts.exec('CREATE TABLE accounts (id, username, email)');
+      accounts.close();
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')
@@ -121,6 +131,7 @@ describe('each example in the help runs', () => {
         .replace(/^2077$/, String(change))
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
+        .replace('=/var/lib/lnbits', `=${folder}`)
         .replace('$(date +%F)', '2026-03-05')
         .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
     );

@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../core/entry.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
@@ -15,8 +16,20 @@ function insertOf(columns: readonly string[]): string {
     RETURNING seq, id`;
 }
 
-/** Inserts entries one after the other into the transaction that is open. The schema gives an id to those without. */
-export function inserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
+/**
+ * Inserts entries one after the other into the transaction that is open. The schema gives an id to those without, and the
+ * directory of names a name to actors without, unless that is among what the writer has `given`.
+ */
+export function inserter(
+  connection: Connection,
+  clock: () => number,
+): (entry: NewEntry, given?: RecordRequest['given']) => Recorded {
+  const insert = plainInserter(connection, clock);
+  const named = naming(connection);
+  return (entry, given = []) => insert(named(entry, given));
+}
+
+function plainInserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
   // An application's own connection may give whole numbers as bigint.
   const prepared = (columns: readonly string[]) =>
     connection.prepare<unknown[], Recorded>(insertOf(columns)).safeIntegers(false);
@@ -28,6 +41,31 @@ export function inserter(connection: Connection, clock: () => number): (entry: N
     if (recorded === undefined) throw new DaybookError('failed', 'SQLite said nothing of the entry that it inserted');
     return recorded;
   };
+}
+
+/** Puts the names of the directory into entries; each is looked up once, since the open transaction keeps them. */
+function naming(connection: Connection): (entry: NewEntry, given: RecordRequest['given']) => NewEntry {
+  let statement: Statement<[string], string> | undefined;
+  const known = new Map<string, string | null>();
+  const nameOf = (actor: string): string | null => {
+    let name = known.get(actor);
+    if (name === undefined) {
+      statement ??= connection.prepare<[string], string>('SELECT name FROM daybook_actors WHERE actor = ?').pluck();
+      name = statement.get(actor) ?? null;
+      known.set(actor, name);
+    }
+    return name;
+  };
+  return (entry, given) => {
+    if (entry.actor_name !== null || !isOfNow(entry) || given.includes('actor_name')) return entry;
+    const name = nameOf(entry.actor);
+    return name === null ? entry : { ...entry, actor_name: name };
+  };
+}
+
+/** What an actor was called at another time, or in another trail, is not for the directory of today to say. */
+function isOfNow({ ts, recorded_at: recordedAt, source }: NewEntry): boolean {
+  return ts === null && recordedAt === null && source === null;
 }
 
 interface Recorded {
@@ -67,18 +105,19 @@ export function recordEntries(
 ): RecordOutcome[] {
   const outcomes: RecordOutcome[] = [];
   const there = idsThere(connection, requests);
+  const named = naming(connection);
   let fresh: NewEntry[] = [];
   const flush = (): void => {
     const insert = fresh.length < MANY ? undefined : insertMany(connection, fresh, clock);
-    const recorded = insert ?? fresh.map(inserter(connection, clock));
+    const recorded = insert ?? fresh.map(plainInserter(connection, clock));
     for (const { seq, id } of recorded) outcomes.push({ outcome: 'recorded', seq, id });
     fresh = [];
   };
   for (const request of requests) {
-    const { entry } = request;
+    const { entry, given } = request;
     if (entry.id === null || !there.has(entry.id)) {
       if (fresh.length > 0 && (fresh[0]?.id === null) !== (entry.id === null)) flush();
-      fresh.push(entry);
+      fresh.push(named(entry, given));
       // It may stand twice among these.
       if (entry.id !== null) there.add(entry.id);
       continue;

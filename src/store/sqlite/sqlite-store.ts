@@ -62,6 +62,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
   const pruning = () => import('./pruning.js');
+  const naming = () => import('./naming.js');
 
   return {
     record: (requests, recording) =>
@@ -86,6 +87,27 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
 
     policies: () => read(() => readPolicies(connection)),
     changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
+
+    actors: async (query) => {
+      const { readActors } = await naming();
+      return read(() => readActors(connection, query));
+    },
+    actorNames: async (actors) => {
+      const { readNames } = await naming();
+      return read(() => reading(connection, () => readNames(connection, actors)));
+    },
+    actorsMeant: async (texts) => {
+      const { readMeant } = await naming();
+      return read(() => reading(connection, () => readMeant(connection, texts)));
+    },
+    changeActor: async (actor, change) => {
+      const { changeActor } = await naming();
+      return write(() => changeActor(connection, actor, change, clock));
+    },
+    importNames: async (list, importing) => {
+      const { importNames } = await naming();
+      return importNames(connection, list, importing, { clock, read, write });
+    },
 
     captureHistory: async (type) => {
       const { readCaptureHistory } = await capturing();
