@@ -2,6 +2,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Filter } from '../core/filter.js';
 import type { FilterInput } from '../core/filter-text.js';
+import type { Clock } from '../core/period.js';
+import { withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -18,7 +20,7 @@ export function addFilterOptions(command: Command): Command {
   repeatable('--category <category>', 'any of these categories (repeat it, or separate by commas)');
   repeatable('--action <action>', 'any of these actions (repeat it, or separate by commas)');
   repeatable('--severity <severity>', 'any of info, warning, error (repeat it, or separate by commas)');
-  repeatable('--actor <actor>', 'whose entries (repeatable)');
+  repeatable('--actor <actor>', 'whose entries, by id or exact name (repeatable)');
   repeatable('--actor-type <type>', 'any of these kinds of actor (repeat it, or separate by commas)');
   repeatable('--scope <kind:id>', 'in this scope (repeatable)');
   repeatable('--entity <entity>', 'about type, type:id or :id (repeatable)');
@@ -57,8 +59,8 @@ export async function readFilter(
   context: Context,
   entity?: string,
 ): Promise<AskedFilter> {
-  const { parseFilter, filterQuestion } = await import('../core/filter-text.js');
-  const input: FilterInput = {
+  const { actorTexts, parseFilter, filterQuestion, withActorIds } = await import('../core/filter-text.js');
+  const typed: FilterInput = {
     category: options.category,
     action: options.action,
     severity: options.severity,
@@ -77,7 +79,17 @@ export async function readFilter(
     meta: options.meta,
     reverted: options.reverted === true ? true : options.notReverted === true ? false : undefined,
   };
-  const filter = await parseFilter(input, () => ({ now: context.now(), zone: globals.zone }));
+  const clock = (): Clock => ({ now: context.now(), zone: globals.zone });
+  let filter = await parseFilter(typed, clock);
+  let input = typed;
+  const actors = actorTexts(typed);
+  if (actors.length > 0) {
+    // Cursors, checkpoints and policies keep ids: what the directory says later does not change what they mean.
+    const { actorIds } = await import('../operations/names.js');
+    const ids = await withStore(context, globals, 'read', (store) => actorIds(store, actors));
+    input = withActorIds(typed, ids);
+    filter = await parseFilter(input, clock);
+  }
   return {
     filter,
     question: filterQuestion(input, globals.zone),

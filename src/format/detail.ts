@@ -14,14 +14,20 @@ const NARROWEST = 40;
 export async function detailText(
   entry: HistoryEntry,
   differences: readonly FieldDifference[],
-  options: { readonly width: number; readonly zone: string; readonly palette: Palette },
+  options: {
+    readonly width: number;
+    readonly zone: string;
+    readonly palette: Palette;
+    /** What the actor is called now, where the entry does not say what it was called then. */
+    readonly nameNow?: string | null;
+  },
 ): Promise<string> {
-  const { palette } = options;
+  const { palette, nameNow = null } = options;
   const width = Math.max(NARROWEST, options.width);
   const clock = await clockFor(options.zone);
-  const ruler = await rulerFor(textsOf(entry, differences));
+  const ruler = await rulerFor([...textsOf(entry, differences), nameNow ?? '']);
 
-  const parts = [fieldLines(fieldsOf(entry, clock, palette), width, ruler, palette)];
+  const parts = [fieldLines(fieldsOf(entry, nameNow, clock, palette), width, ruler, palette)];
   const section = (heading: string, lines: readonly string[]): void => {
     parts.push(['', palette.heading(heading), ...lines]);
   };
@@ -52,7 +58,7 @@ interface Field {
   readonly colour?: ((text: string) => string) | undefined;
 }
 
-function fieldsOf(entry: HistoryEntry, clock: Clock, palette: Palette): Field[] {
+function fieldsOf(entry: HistoryEntry, nameNow: string | null, clock: Clock, palette: Palette): Field[] {
   const severities: Record<string, Field['colour']> = { error: palette.error, warning: palette.warning };
   const fields: [string, string | null, Field['colour']?][] = [
     ['seq', String(entry.seq)],
@@ -64,6 +70,7 @@ function fieldsOf(entry: HistoryEntry, clock: Clock, palette: Palette): Field[] 
     ['severity', entry.severity, severities[entry.severity]],
     ['actor', entry.actor, palette.accent],
     ['actor_name', entry.actor_name],
+    ['name now', nameNow],
     ['actor_type', entry.actor_type],
     ['recorded_by', entry.recorded_by],
     ['scope', entry.scope],

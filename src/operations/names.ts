@@ -94,14 +94,9 @@ function importEntry(by: Actor, from: string, counts: NameCounts): NewEntry {
 
 /**
  * The id that each text stands for: itself where an entry or the directory has it as an id, or nobody is called so, else
- * that of the actor with exactly this name. Throws kind `usage`, naming the ids, where several have it; `command` is how
- * the directory is asked for them.
+ * that of the actor with exactly this name. Throws kind `usage`, naming the ids, where several have it.
  */
-export async function actorIds(
-  store: AuditStore,
-  texts: readonly string[],
-  command = 'daybook',
-): Promise<ReadonlyMap<string, string>> {
+export async function actorIds(store: AuditStore, texts: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ids = new Map<string, string>();
   for (const [text, meant] of await store.actorsMeant(texts)) {
     if (meant.length > 1) {
@@ -111,7 +106,7 @@ export async function actorIds(
         'usage',
         `${quoted(text)} is the name of ${meant.length} actors: say which by id (${some}${more})`,
         {
-          hint: `${command} actors list --name ${shellWord(text)}`,
+          hint: `daybook actors list --name ${shellWord(text)}`,
         },
       );
     }

@@ -91,7 +91,7 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   let cursor: string | null = null;
   let any = false;
   await withPager(context.streams, context.env, options.pager, async (out) => {
-    const formatter = await formatterFor(view, out);
+    const formatter = named(await formatterFor(view, out), store, view);
     ({ cursor, any } = await writePage(store, request, formatter, out));
   });
   if (!any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
@@ -146,6 +146,16 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
   });
 }
 
+/** Shows names of the directory where an entry has none, but for columns that were asked for as they are recorded. */
+function named(formatter: Formatter, store: AuditStore, { columns }: View): Formatter {
+  if (formatter.reads !== 'entries' || columns !== undefined) return formatter;
+  const page: typeof formatter.page = async (entries) => {
+    const { withNames } = await import('../../operations/names.js');
+    return formatter.page(await withNames(store, entries));
+  };
+  return { ...formatter, page };
+}
+
 function checkFollow(options: Options): void {
   const wrong =
     options.cursor !== undefined
@@ -165,7 +175,7 @@ async function followOn(store: AuditStore, request: HistoryRequest, view: View):
   const { follow } = await import('../../operations/follow.js');
   const { context } = view;
   const out = context.streams.stdout;
-  const formatter = await formatterFor(view, out);
+  const formatter = named(await formatterFor(view, out), store, view);
   await interruptible(context, async (signal) => {
     const asked = { filter: request.filter, limit: request.limit, signal };
     for await (const content of follow(store, asked, readingOf(formatter))) {

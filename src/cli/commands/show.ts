@@ -95,7 +95,7 @@ const REDACTED_TEXT = JSON.stringify(REDACTED);
 async function showText(
   store: AuditStore,
   entry: HistoryEntry,
-  around: number,
+  count: number,
   globals: Globals,
   context: Context,
 ): Promise<void> {
@@ -104,9 +104,14 @@ async function showText(
     import('../../terminal/pager.js'),
   ]);
   const looks = await looksOf(context.streams.stdout, globals);
-  const detail = await detailText(entry, differencesOf(entry), looks);
-  const { before, after } = await surroundings(store, entry, around);
-  const list = await entryList(looks);
-  const text = [await list(before), detail, await list(after)].filter((part) => part !== '').join('\n');
+  const { withNames } = await import('../../operations/names.js');
+  const [{ actor_name: name } = entry] = await withNames(store, [entry]);
+  const nameNow = entry.actor_name === null ? name : null;
+  const detail = await detailText(entry, differencesOf(entry), { ...looks, nameNow });
+  const around = await surroundings(store, entry, count);
+  const short = await entryList(looks);
+  const list = async (some: readonly HistoryEntry[]): Promise<string> =>
+    short(looks.terminal ? await withNames(store, some) : some);
+  const text = [await list(around.before), detail, await list(around.after)].filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import type { ValueCount } from '../../store/audit-store.js';
+import type { AuditStore, ValueCount } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -32,7 +32,7 @@ export function addValues(program: Command, context: Context): void {
     const { filter } = await readFilter(options, globals, context);
     await withStore(context, globals, 'read', async (store) => {
       const values = await store.values(field, filter);
-      const text = await valuesText(field, values, options.format, globals, context);
+      const text = await valuesText(store, field, values, options.format, globals, context);
       const { withPager } = await import('../../terminal/pager.js');
       await withPager(context.streams, context.env, options.format === undefined, (out) => out.write(text));
     });
@@ -40,6 +40,7 @@ export function addValues(program: Command, context: Context): void {
 }
 
 async function valuesText(
+  store: AuditStore,
   field: EntryField,
   values: readonly ValueCount[],
   format: 'json' | undefined,
@@ -60,8 +61,14 @@ async function valuesText(
     import('../../format/table.js'),
     import('../../terminal/colour.js'),
   ]);
-  const rows = values.map(({ value, count }) => [String(count), String(value ?? '-')]);
-  return plainTable(['count', field], rows, {
+  const names =
+    field === 'actor' ? await store.actorNames(values.map(({ value }) => value ?? '')) : new Map<string, string>();
+  const rows = values.map(({ value, count }) => [
+    String(count),
+    String(value ?? '-'),
+    ...(names.size === 0 ? [] : [names.get(value ?? '') ?? '']),
+  ]);
+  return plainTable(['count', field, ...(names.size === 0 ? [] : ['name'])], rows, {
     width: stdout.columns,
     align: ['right', 'left'],
     palette: await palette(globals.colour('stdout')),
