@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import { looksSecret } from '../../src/core/capture.js';
+import { setActor } from '../../src/operations/names.js';
 import { capturedTrail } from './captured.js';
 import type { Captured as Trail } from './captured.js';
 import { ACTOR } from './trail.js';
@@ -1208,5 +1209,52 @@ describe('a context that another connection can see', () => {
     expect(
       connection.prepare(`SELECT severity, message FROM daybook_entries WHERE action = 'context_clear'`).all(),
     ).toMatchObject([{ severity: 'warning', message: expect.stringContaining('the context of mod') }]);
+  });
+});
+
+describe('the name of who changes a row', () => {
+  const NOTES = `CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE, writer TEXT);`;
+
+  test.each(PROGRAMS)('comes from the directory, in %s', async (_name, program) => {
+    const { file, store, connection } = await scene(NOTES, { actorColumn: 'writer' });
+    for (const [actor, name] of [
+      ['u-1', 'Ines'],
+      ['u-2', 'Tomás'],
+    ] as const) {
+      await setActor(store, { actor, name }, ACTOR);
+    }
+    const errors = program(file, [
+      `INSERT INTO notes VALUES (1, 'a', 'u-1')`,
+      `INSERT INTO notes VALUES (2, 'b', 'u-3')`,
+      `INSERT INTO notes VALUES (3, 'c', NULL)`,
+      `BEGIN`,
+      `INSERT INTO daybook_context (actor) VALUES ('u-2')`,
+      `UPDATE notes SET text = 'd' WHERE id = 1`,
+      `UPDATE notes SET id = 5 WHERE id = 2`,
+      `REPLACE INTO notes VALUES (6, 'c', 'u-1')`,
+      `DELETE FROM notes WHERE id = 1`,
+      `DELETE FROM daybook_context`,
+      `COMMIT`,
+      `REPLACE INTO notes VALUES (7, 'c', 'u-1')`,
+    ]);
+    expect(errors.filter((error) => error !== null)).toEqual([]);
+    const entries = connection
+      .prepare(`SELECT action, actor, actor_name FROM daybook_entries WHERE category = 'entity' ORDER BY seq`)
+      .raw()
+      .all();
+    expect(entries).toEqual([
+      ['create', 'u-1', 'Ines'],
+      ['create', 'u-3', null],
+      ['create', 'unknown', null],
+      ['update', 'u-2', 'Tomás'],
+      ['delete', 'u-2', 'Tomás'],
+      ['create', 'u-2', 'Tomás'],
+      // What a REPLACE does away with is said before what it brings.
+      ['delete', 'u-2', 'Tomás'],
+      ['create', 'u-2', 'Tomás'],
+      ['delete', 'u-2', 'Tomás'],
+      ['delete', 'u-1', 'Ines'],
+      ['create', 'u-1', 'Ines'],
+    ]);
   });
 });
