@@ -63,6 +63,8 @@ export interface ImportSettings {
   /** `field=key`, `field="constant"`. */
   readonly map: readonly string[];
   readonly entityType: string | undefined;
+  /** The table that the command line names. */
+  readonly table: string | undefined;
   /** The columns of the key and of the text, for formats that read any table. */
   readonly key: string | undefined;
   readonly column: string | undefined;

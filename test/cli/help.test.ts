@@ -1,11 +1,13 @@
 import Database from 'better-sqlite3';
-import { mkdirSync, writeFileSync } from 'node:fs';
+
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
 import { capturedChange } from '../support/captured.js';
 import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
+import { settlements } from '../support/sources.js';
 import { run } from '../support/program.js';
 
 interface Place {
@@ -124,6 +126,7 @@ describe('each example in the help runs', () => {
       accounts.exec('CREATE TABLE accounts (id, username, email)');
       accounts.close();
     }
+    if (example.startsWith('daybook import notes')) renameSync(settlements(folder).extension, `${folder}/app.db`);
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')

@@ -1,0 +1,181 @@
+import { createContext, Script } from 'node:vm';
+import { DaybookError } from '../core/errors.js';
+import type { ImportSettings } from '../core/import.js';
+import { quoted } from '../core/json.js';
+import { memoForm } from './memos.js';
+import { moderationPieces } from './moderations.js';
+import { EMPTY_LINES, LINE_END, piecesOf, spansOf } from './note-pieces.js';
+import type { Note, NoteForm, Piece } from './note-pieces.js';
+import { journalForm, stampedForm, stampOf } from './stamped.js';
+
+type Order = NonNullable<ImportSettings['order']>;
+
+/** How the notes in a text are found. */
+export interface NotePattern {
+  /** How notes of this kind stand in their text; undefined where the pattern does not say. */
+  readonly order: Order | undefined;
+  /** The zone of its times without an offset, where the command line names none. */
+  readonly zone: string | undefined;
+  /** In the order of the text. Throws kind `data` for a text on which the pattern takes too long. */
+  readonly pieces: (text: string) => readonly Piece[];
+}
+
+interface Preset {
+  readonly order: Order;
+  readonly zone?: string;
+  /** What can stand in one column with others. */
+  readonly form?: NoteForm;
+  readonly pieces: NotePattern['pieces'];
+}
+
+function lineForms(forms: readonly NoteForm[]): NotePattern['pieces'] {
+  return (text) => piecesOf(text, { apart: LINE_END, forms, stampOf });
+}
+
+const PRESETS: ReadonlyMap<string, Preset> = new Map(
+  Object.entries<Preset>({
+    memo: { order: 'newest-first', zone: 'UTC', form: memoForm, pieces: lineForms([memoForm]) },
+    stamped: { order: 'newest-first', zone: 'UTC', form: stampedForm, pieces: lineForms([stampedForm]) },
+    moderation: { order: 'oldest-first', zone: 'UTC', pieces: moderationPieces },
+    journal: {
+      order: 'newest-first',
+      pieces: (text) => piecesOf(text, { apart: EMPTY_LINES, forms: [journalForm], stampOf }),
+    },
+  }),
+);
+
+const GROUPS = ['ts', 'actor', 'message'] as const;
+const HINT = "… --pattern '(?<ts>\\S+) (?<actor>\\S+): (?<message>.*)'";
+
+/**
+ * A pattern as the command line says it: a preset, several that share a column, or a regular expression with the named
+ * groups ts, actor and message, which has to match a whole line. Throws kind `usage`.
+ */
+export function notePattern(pattern: string | undefined): NotePattern {
+  const presets = [...PRESETS.keys()].join(', ');
+  if (pattern === undefined || pattern === '') {
+    throw new DaybookError(
+      'usage',
+      `--pattern is missing: one of ${presets}, or a regular expression with the named groups ${GROUPS.join(', ')}`,
+      { hint: '… --pattern memo,stamped' },
+    );
+  }
+  if (!/^[\w-]+(?:,[\w-]+)*$/.test(pattern)) return ownPattern(pattern);
+  const chosen = pattern.split(',').map((name) => {
+    const preset = PRESETS.get(name);
+    if (preset !== undefined) return { name, preset };
+    throw new DaybookError(
+      'usage',
+      `--pattern ${quoted(name)} is neither a preset (${presets}) nor has it named groups`,
+      {
+        hint: HINT,
+      },
+    );
+  });
+  const [first] = chosen;
+  if (first !== undefined && chosen.length === 1) return { zone: undefined, ...first.preset };
+  const forms = chosen.map(({ name, preset: { form } }) => {
+    if (form !== undefined) return form;
+    throw new DaybookError('usage', `--pattern ${quoted(pattern)}: ${name} shares its column with no other`, {
+      hint: '… --pattern memo,stamped',
+    });
+  });
+  return { order: first?.preset.order, zone: first?.preset.zone, pieces: lineForms(forms) };
+}
+
+function ownPattern(source: string): NotePattern {
+  const expression = compiled(source);
+  const missing = GROUPS.filter((group) => !groupsOf(source).includes(group));
+  if (missing.length > 0) {
+    throw new DaybookError('usage', `--pattern ${quoted(source)} has no group named ${missing.join(', ')}`, {
+      hint: HINT,
+    });
+  }
+  const match = guarded(expression);
+  return {
+    order: undefined,
+    zone: undefined,
+    pieces: (text) => {
+      const lines = spansOf(text, LINE_END).map(({ start, end }) => text.slice(start, end));
+      return match(lines).map((groups, index) => {
+        const raw = lines[index] ?? '';
+        return { raw, note: groups === null ? null : ownNote(raw, groups), continued: 0 };
+      });
+    },
+  };
+}
+
+/** `/…/i` ignores the case of letters. */
+function parts(source: string): { readonly body: string; readonly flags: string } {
+  const [, body = source, flags = ''] = /^\/(.*)\/(i?)$/s.exec(source) ?? [];
+  return { body, flags: `u${flags}` };
+}
+
+function compiled(source: string): RegExp {
+  const { body, flags } = parts(source);
+  try {
+    // Alone first: a parenthesis that closes too much must not find one of ours.
+    void new RegExp(body, flags);
+    return new RegExp(`^(?:${body})$`, flags);
+  } catch (error) {
+    const reason = (error as Error).message.replace(/^Invalid regular expression: /, '');
+    throw new DaybookError('usage', `--pattern ${quoted(source)} is not a regular expression: ${quoted(reason)}`, {
+      hint: HINT,
+      cause: error,
+    });
+  }
+}
+
+/** What matches nothing has all groups all the same. */
+function groupsOf(source: string): string[] {
+  const { body, flags } = parts(source);
+  return Object.keys(new RegExp(`(?:${body})|`, flags).exec('')?.groups ?? {});
+}
+
+type Groups = Readonly<Record<string, string | undefined>>;
+
+/** Far beyond what any expression needs that does not try for ever. */
+const PATIENCE_MS = 1000;
+
+/**
+ * Matches lines, and gives up where the expression tries too long: nobody can see of an expression whether there is a
+ * text on which it would never end.
+ */
+function guarded(expression: RegExp): (lines: readonly string[]) => readonly (Groups | null)[] {
+  const context = createContext({ expression, lines: [] });
+  const script = new Script('lines.map((line) => expression.exec(line)?.groups ?? null)');
+  return (lines) => {
+    context['lines'] = lines;
+    try {
+      return script.runInContext(context, { timeout: PATIENCE_MS }) as (Groups | null)[];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+      throw new DaybookError('data', `the pattern finds no end on this text within ${PATIENCE_MS} ms`, {
+        cause: error,
+      });
+    }
+  };
+}
+
+function ownNote(line: string, groups: Groups): Note {
+  const { ts, actor, message = '', ...others } = groups;
+  const metadata = Object.entries(others).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+  return {
+    ts: ts || null,
+    actor: actor || null,
+    actorType: actor ? 'user' : 'unknown',
+    action: 'note',
+    message,
+    // Nothing is dropped: what stands outside of the groups is kept with the whole line, if it says anything.
+    metadata: saysMore(line, Object.values(groups)) ? [...metadata, ['line', line]] : metadata,
+    changes: [],
+  };
+}
+
+/** Whether a line has letters or digits beyond those of its groups. */
+function saysMore(line: string, groups: readonly (string | undefined)[]): boolean {
+  const count = (text: string): number => text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
+  return count(line) > groups.reduce((sum, group) => sum + count(group ?? ''), 0);
+}
