@@ -69,7 +69,6 @@ function tried(table: string, words: string, work: () => string | null, connecti
       actorType: 'system',
       correlationId: 'daybook check',
       reason: null,
-      reverts: null,
     });
     const reason = work();
     return { table, case: words, outcome: reason === null ? 'holds' : 'fails', reason };

@@ -1,7 +1,7 @@
 import { looksSecret } from '../../core/capture.js';
 import type { CaptureSettings } from '../../core/capture.js';
 import { REDACTED } from '../../core/redact.js';
-import { HELD } from './context.js';
+import { contextHolds } from './context-life.js';
 import { changedPathsSql } from './document-changes.js';
 import { literal, quoted } from './table-description.js';
 import type { TableColumn, TableDescription } from './table-description.js';
@@ -11,14 +11,8 @@ export interface Trigger {
   readonly sql: string;
 }
 
-/** So long after its last use, a context that nobody cleared holds no more. In days, as `used` is. */
-const CONTEXT_LIFE = '5.0 / 86400';
-
 /** SQLite takes 127 arguments, older releases 100. */
 const FIELDS_PER_OBJECT = 40;
-
-/** Whether a context holds, by when it was last used: lately, or until it is cleared (see `holdContext`). */
-const isLive = (used: string): string => `(abs(julianday('now') - ${used}) < ${CONTEXT_LIFE} OR ${used} = ${HELD})`;
 
 /**
  * The triggers that record every change of a table's rows. They run within other programs, from SQLite 3.38 on, and use
@@ -236,7 +230,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     const metadata = source.link ?? plainMetadata;
     return `INSERT INTO daybook_entries (action, actor, actor_type, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
   SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
-  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON ${isLive('c.used')}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
+  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON (${contextHolds('c.used')})${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
   const refuse = `RAISE(ABORT, ${literal(`daybook: the entry of this change of ${table.name} cannot be recorded, so the change is refused`)})`;
@@ -313,7 +307,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
         ? [
-            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${isLive('used')})`,
+            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE (${contextHolds('used')}))`,
           ]
         : [],
     /** SQLite has such a row follow before any trigger sees its change, and so no entry of it could be right. */
@@ -383,6 +377,6 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       }),
       recorded('1'),
     ],
-    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${isLive('used')}`,
+    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND (${contextHolds('used')})`,
   };
 }

@@ -105,7 +105,6 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
     actorType: actor.actor_type,
     correlationId,
     reason,
-    reverts: null,
   });
   holdContext(connection);
 }

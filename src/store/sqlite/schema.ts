@@ -1,3 +1,5 @@
+import { contextHolds } from './context-life.js';
+
 /**
  * The schema, as migrations that are only ever added to. Everything here runs in other programs too: defaults, CHECKs
  * and triggers use nothing that SQLite 3.38 does not know, and no function of ours.
@@ -225,7 +227,7 @@ BEGIN
     NEW.entity_type || ' ' || NEW.entity_id || ' replaced',
     CASE WHEN c.reason IS NULL THEN json_object('table', NEW.table_name) ELSE json_object('table', NEW.table_name, 'reason', c.reason) END,
     NEW.old_values, NULL, NULL, c.correlation_id, c.reverts
-  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < 5.0 / 86400 OR c.used = 1e9;
+  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON ${contextHolds('c.used')};
   SELECT RAISE(ABORT, 'daybook: the entry of a row that is replaced cannot be recorded, so the change is refused') WHERE changes() <> 1;
 END;
 `;

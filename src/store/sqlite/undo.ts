@@ -14,7 +14,8 @@ import type { SqlValue } from './captured-values.js';
 import { filterCondition } from './compile.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
-import { HELD } from './context.js';
+import { contextValues, SET_CONTEXT } from './context.js';
+import { HELD } from './context-life.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { findEntry, lastSeq } from './pages.js';
 import { refuseTakenBack } from './recording.js';
@@ -137,13 +138,6 @@ function refuseBrokenReferences({ connection }: Run): void {
   );
 }
 
-/**
- * As any program may set the context, but for the time of its last use: it holds until it is cleared, which happens in
- * the same transaction.
- */
-const SET_CONTEXT =
-  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, used) VALUES (';
-
 function outcomeOf(run: Run, applied: boolean): UndoOutcome {
   const { undone, conflicts, leftOut, script } = run;
   const changes = undone.some((change) => change.done !== 'nothing');
@@ -219,13 +213,16 @@ function undoEntry(run: Run, seq: number): void {
   const step = stepOf(run, change);
   if (step !== null) {
     const { actor, reason, correlationId } = run.request;
-    execute(run, [
-      SET_CONTEXT,
-      ...separated(
-        [actor.actor, actor.actor_type, correlationId, reason, change.id, change.createdId].map((value) => ({ value })),
-      ),
-      `, ${HELD})`,
-    ]);
+    const context = contextValues({
+      actor: actor.actor,
+      actorType: actor.actor_type,
+      correlationId,
+      reason,
+      reverts: change.id,
+      revertsCreated: change.createdId,
+    });
+    // It holds until it is cleared, which happens in the same transaction.
+    execute(run, [`${SET_CONTEXT} (`, ...separated(context.map((value) => ({ value }))), `, ${HELD})`]);
     if (execute(run, step.statement) !== 1) {
       throw new DaybookError('refused', `the database passed over undoing entry ${seq}: nothing was undone`);
     }
