@@ -1,6 +1,6 @@
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
-import type { ReachedState } from '../operations/states.js';
+import type { ReachedState } from '../core/state.js';
 import { visibleJson } from '../terminal/sanitize.js';
 import { note, withStore } from './command.js';
 import type { Context } from './context.js';

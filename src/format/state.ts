@@ -1,18 +1,11 @@
 import type { JsonText } from '../core/entry.js';
 import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import type { ReachedState, RowState } from '../core/state.js';
 import { clockFor } from '../terminal/time.js';
 import { oneLine } from './words.js';
 
-interface ShownState {
-  readonly entity: string;
-  readonly at: string;
-  readonly exists: boolean | null;
-  readonly values: JsonText | null;
-  readonly seq: number | null;
-}
-
 /** A state for people: what it is and when, and below it each column with its value. */
-export async function stateText(state: ShownState, zone: string): Promise<string> {
+export async function stateText(state: RowState, zone: string): Promise<string> {
   const clock = await clockFor(zone);
   const what = state.exists === null ? ': not known' : state.exists ? '' : ' did not exist';
   const since = state.seq === null || state.exists !== true ? '' : `, as entry ${state.seq} left it`;
@@ -20,17 +13,10 @@ export async function stateText(state: ShownState, zone: string): Promise<string
   return head + valuesText(state.values);
 }
 
-interface ShownChangeState extends ShownState {
-  readonly exists: boolean;
-  readonly action: string | null;
-  readonly actor: string | null;
-  readonly correlation_id: string | null;
-}
-
 interface StatesFormat {
   readonly begin: string;
   readonly end: string;
-  page(states: readonly ShownChangeState[]): string;
+  page(states: readonly ReachedState[]): string;
 }
 
 /** The states of one entity one after the other, for people or for programs. */
@@ -44,7 +30,7 @@ export async function statesFormat(
   }
   if (name === 'json') {
     let separator = '\n';
-    const one = (state: ShownChangeState): string => {
+    const one = (state: ReachedState): string => {
       const text = separator + reachedJson(state);
       separator = ',\n';
       return text;
@@ -53,7 +39,7 @@ export async function statesFormat(
     return { begin, end: '\n]}\n', page: (states) => states.map(one).join('') };
   }
   const clock = await clockFor(zone);
-  const one = (state: ShownChangeState): string => {
+  const one = (state: ReachedState): string => {
     const how =
       state.seq === null ? 'before' : `#${state.seq} ${oneLine(state.actor ?? '-')} ${oneLine(state.action ?? '')}`;
     return `${clock.iso(state.at)} ${how} ${oneLine(state.entity)}\n${valuesText(state.values)}`;
@@ -61,7 +47,7 @@ export async function statesFormat(
   return { begin: '', end: '', page: (states) => states.map(one).join('') };
 }
 
-function reachedJson(state: ShownChangeState): string {
+function reachedJson(state: ReachedState): string {
   const { entity, at, exists, values, seq, ...rest } = state;
   const { action, actor, correlation_id } = rest;
   return `{"entity":${JSON.stringify(entity)},"at":"${at}","exists":${exists},"values":${values ?? 'null'},"seq":${seq},${JSON.stringify({ action, actor, correlation_id }).slice(1)}`;

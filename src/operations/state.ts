@@ -4,22 +4,9 @@ import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { documentText, isJsonObject, parseDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
+import type { EntityState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
-
-/** What an entity was at a moment, in the shape of the contract. */
-export interface EntityState {
-  /** `type:id`, or the type alone where something is not known of all its rows. */
-  readonly entity: string;
-  readonly at: string;
-  /** Null where the trail cannot know. */
-  readonly exists: boolean | null;
-  readonly values: JsonText | null;
-  /** Of the last captured change until then; null where there was none, or it is gone. */
-  readonly seq: number | null;
-  /** From when on the trail knows. */
-  readonly known_since: string | null;
-}
 
 /** A moment as it is asked for: by time, behind an entry, or now. Times are UTC text. */
 export type Moment =

@@ -1,21 +1,9 @@
-import type { HistoryEntry, JsonText } from '../core/entry.js';
+import type { HistoryEntry } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
+import type { ReachedState } from '../core/state.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
 import { historyOf, normalId, stateOf } from './state.js';
 import type { Tell } from './state.js';
-
-/** What an entity was after one captured change of it; the first may be what it was before all of them. */
-export interface ReachedState {
-  readonly entity: string;
-  readonly at: string;
-  readonly exists: boolean;
-  readonly values: JsonText | null;
-  /** Null for what it was when its capture began, as are the rest then. */
-  readonly seq: number | null;
-  readonly action: string | null;
-  readonly actor: string | null;
-  readonly correlation_id: string | null;
-}
 
 export interface StatesRequest {
   readonly type: string;

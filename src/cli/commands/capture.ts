@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
@@ -130,15 +131,7 @@ function addList(group: Command, context: Context): void {
 function listed({ table, settings, columns: all, spans, problem }: Capture): object {
   return {
     table,
-    entity_type: settings.entityType,
-    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
-    actor_column: settings.actorColumn,
-    name_column: settings.nameColumn,
-    ignore: settings.ignore,
-    redact: settings.redact,
-    keep: settings.keep,
-    json: settings.json,
-    require_actor: settings.requireActor,
+    ...shownSettings(settings),
     columns: all,
     since: spans[0]?.sinceTs ?? null,
     gaps: gapsOf(spans),

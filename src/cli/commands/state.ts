@@ -1,7 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
-import type { ColumnValue, EntityState, Moment } from '../../operations/state.js';
+import type { EntityState } from '../../core/state.js';
+import type { ColumnValue, Moment } from '../../operations/state.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
 import type { Output } from '../../terminal/streams.js';

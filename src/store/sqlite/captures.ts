@@ -1,4 +1,4 @@
-import { looksSecret, losesChanges } from '../../core/capture.js';
+import { looksSecret, losesChanges, shownSettings } from '../../core/capture.js';
 import type {
   Capture,
   CaptureChange,
@@ -8,7 +8,7 @@ import type {
   CaptureSpan,
 } from '../../core/capture.js';
 import { newEntry } from '../../core/entry.js';
-import type { Actor, JsonText } from '../../core/entry.js';
+import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { captureTriggerNames, captureTriggers } from './capture-triggers.js';
 import type { Trigger } from './capture-triggers.js';
@@ -429,31 +429,18 @@ function record(
       entity_type: 'capture',
       entity_id: table,
       message: `table ${table} ${words}`,
-      old_values: before && settingsJson(before),
-      new_values: after && settingsJson(after),
+      old_values: before && JSON.stringify(shownSettings(before)),
+      new_values: after && JSON.stringify(shownSettings(after)),
       changed_fields: before && after && JSON.stringify(changedSettings(before, after)),
     }),
   ).seq;
 }
 
-/** Settings as JSON, in the shape of `capture list`. */
-function settingsJson(settings: CaptureSettings): JsonText {
-  return JSON.stringify({
-    entity_type: settings.entityType,
-    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
-    actor_column: settings.actorColumn,
-    name_column: settings.nameColumn,
-    ignore: settings.ignore,
-    redact: settings.redact,
-    keep: settings.keep,
-    json: settings.json,
-    require_actor: settings.requireActor,
-  });
-}
-
 function changedSettings(before: CaptureSettings, after: CaptureSettings): string[] {
-  const [old, now] = [before, after].map((settings) => JSON.parse(settingsJson(settings)) as Record<string, unknown>);
-  return Object.keys(now ?? {}).filter((key) => JSON.stringify(old?.[key]) !== JSON.stringify(now?.[key]));
+  const old = shownSettings(before);
+  return Object.entries(shownSettings(after)).flatMap(([key, now]) =>
+    JSON.stringify(old[key]) === JSON.stringify(now) ? [] : [key],
+  );
 }
 
 /** A span begins with the entry that tells of it, unless one goes on. */

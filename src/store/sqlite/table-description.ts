@@ -1,5 +1,6 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Connection } from './connection.js';
+import { foreignKeysOf } from './foreign-key-list.js';
 
 export interface TableColumn {
   readonly name: string;
@@ -77,7 +78,7 @@ export function describeTable(connection: Connection, asked: string): TableDescr
   return {
     name,
     withoutRowid: found.wr === 1,
-    hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(rows.map((row) => row.name)),
+    hiddenRowid: found.wr === 1 || rowid !== null ? null : rowidName(rows.map((row) => row.name)),
     columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
     primaryKey: key.map((row) => row.name),
     followsItself: followsItself(
@@ -93,21 +94,14 @@ function followsItself(
   connection: Connection,
   table: string,
   primaryKey: readonly string[],
-): { from: string[]; to: string[] }[] {
-  const rows = connection
-    .prepare<[string, string], { id: number; from: string; to: string | null; seq: number }>(
-      `SELECT id, seq, "from", "to" FROM pragma_foreign_key_list(?)
-       WHERE "table" = ? COLLATE NOCASE AND on_update NOT IN ('NO ACTION', 'RESTRICT') ORDER BY id, seq`,
-    )
-    .all(table, table);
-  return [...new Set(rows.map((row) => row.id))].map((id) => {
-    const columns = rows.filter((row) => row.id === id);
-    return { from: columns.map((row) => row.from), to: columns.map((row) => row.to ?? primaryKey[row.seq] ?? '') };
-  });
+): { from: readonly string[]; to: readonly string[] }[] {
+  return foreignKeysOf(connection, table)
+    .filter((key) => key.parent.toLowerCase() === table.toLowerCase() && !/^(?:NO ACTION|RESTRICT)$/.test(key.onUpdate))
+    .map((key) => ({ from: key.columns, to: key.to ?? primaryKey }));
 }
 
-/** The rowid has three names, of which a column may take any. */
-function hiddenRowid(columns: readonly string[]): string | null {
+/** The rowid has three names, of which columns may take any: the first that is free, or null. */
+export function rowidName(columns: readonly string[]): string | null {
   const taken = new Set(columns.map((name) => name.toLowerCase()));
   return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null;
 }
