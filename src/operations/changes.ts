@@ -1,6 +1,6 @@
 import type { HistoryEntry, JsonText } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
-import { documentText, isJsonObject, parseDocument, sameValue } from '../core/json.js';
+import { documentIn, documentText, isJsonObject, parseDocument, sameValue } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
 
@@ -80,7 +80,7 @@ function entityOf({ entity_type: type, entity_id: id }: HistoryEntry): string | 
 /** The value at a path; keys may hold dots themselves, and a text may hold a document. */
 function valueAt(value: JsonDocument | undefined, path: readonly string[]): JsonDocument | undefined {
   if (path.length === 0 || value === undefined) return value;
-  const place = typeof value === 'string' ? documentIn(value) : value;
+  const place = typeof value === 'string' ? documentWithin(value) : value;
   if (Array.isArray(place)) {
     const [index = '', ...rest] = path;
     return /^\d+$/.test(index) ? valueAt(place[Number(index)], rest) : undefined;
@@ -94,11 +94,6 @@ function valueAt(value: JsonDocument | undefined, path: readonly string[]): Json
   return undefined;
 }
 
-function documentIn(text: string): JsonDocument | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined;
-  try {
-    return parseDocument(text);
-  } catch {
-    return undefined;
-  }
+function documentWithin(text: string): JsonDocument | undefined {
+  return /^\s*[[{]/.test(text) ? documentIn(text) : undefined;
 }

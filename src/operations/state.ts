@@ -2,7 +2,7 @@ import { losesChanges } from '../core/capture.js';
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
-import { documentText, isJsonObject, parseDocument } from '../core/json.js';
+import { documentIn, documentText, isJsonObject, parseDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
@@ -141,11 +141,8 @@ export async function historyOf(store: AuditStore, type: string): Promise<Captur
 /** An id as entries have it: the JSON array of a composite key may have been written with spaces. */
 export function normalId(id: string, { capture }: CaptureHistory): string {
   if (capture === null || capture.primaryKey.length < 2) return id;
-  try {
-    return documentText(parseDocument(id));
-  } catch {
-    return id;
-  }
+  const key = documentIn(id);
+  return key === undefined ? id : documentText(key);
 }
 
 function momentIn(entityType: string, span: CaptureSpan, moment: Moment): CapturedMoment {
