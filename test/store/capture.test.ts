@@ -888,6 +888,19 @@ describe('add, refresh and remove', () => {
     expect(captured(connection)).toMatchObject([{ id: '1' }]);
   });
 
+  test('adding again is a gap where changes went unseen, and none where a trigger only runs too early', async () => {
+    const { store, connection } = await scene(USERS);
+    const endings = async (): Promise<unknown> => (await store.captures())[0]?.spans.map(({ ended }) => ended);
+    connection.exec('CREATE TRIGGER later AFTER UPDATE ON users BEGIN SELECT 1; END');
+    expect((await store.captures())[0]?.problem).toMatch(/run before it \(later\)/);
+    expect(await store.addCaptures(['users'], PLAIN, ACTOR)).toMatchObject([{ changed: true }]);
+    expect((await store.captures())[0]?.problem).toBeNull();
+    expect(await endings()).toEqual([null]);
+    connection.exec('DROP TRIGGER daybook_capture_users_after_delete');
+    expect(await store.addCaptures(['users'], PLAIN, ACTOR)).toMatchObject([{ changed: true }]);
+    expect(await endings()).toEqual(['gap', null]);
+  });
+
   test('a note from before a removal says nothing after it', async () => {
     const { store, connection } = await scene(USERS);
     connection.exec(

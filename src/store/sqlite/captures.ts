@@ -215,7 +215,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
   );
   install(connection, table, settings);
-  if (known !== undefined && (known.problem !== null || known.settings.entityType !== settings.entityType)) {
+  if (known !== undefined && (losesChanges(known.problem) || known.settings.entityType !== settings.entityType)) {
     endSpan(connection, known.settings.entityType, 'gap', null);
   }
   beginSpan(connection, table.name, settings.entityType, seq);
