@@ -1017,6 +1017,18 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(connection.pragma('data_version', { simple: true })).toBe(version);
   });
 
+  test('lets others write between its cases, and is not misled by what they write', async () => {
+    const { store, connection } = await scene(tables, {}, names);
+    connection.pragma('busy_timeout = 0');
+    let going = true;
+    const checking = store.checkCaptures([]).finally(() => (going = false));
+    for (let turn = 0; going; turn += 1) {
+      connection.exec(`DELETE FROM settings; INSERT INTO settings VALUES ('g${turn}', 'log', ${turn}, 'ben')`);
+      await new Promise(setImmediate);
+    }
+    expect((await checking).filter(({ outcome }) => outcome === 'fails')).toEqual([]);
+  });
+
   test('finds triggers that do not what they should, whatever their text', async () => {
     const { store, connection } = await scene(USERS);
     const found: string[] = [];

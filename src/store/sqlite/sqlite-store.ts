@@ -3,7 +3,6 @@ import { backupTo } from './backup.js';
 import { checkCaptures } from './capture-check.js';
 import {
   addCaptures,
-  captureOf,
   namedOrAll,
   readCaptureHistory,
   readCaptures,
@@ -73,6 +72,16 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
         return work(connection);
       }),
     );
+  /** What goes on for longer than one statement. */
+  const slowly = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      return attempt(path, () => {
+        throw error;
+      });
+    }
+  };
 
   return {
     record: (requests, recording) =>
@@ -106,13 +115,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
     removeCaptures: (tables, actor) =>
       write(() => tables.map((table) => removeCapture(connection, table, { actor, clock }))),
-    checkCaptures: (tables) =>
-      read(() =>
-        checkCaptures(
-          connection,
-          namedOrAll(connection, tables).map((table) => captureOf(connection, table)),
-        ),
-      ),
+    checkCaptures: (tables) => slowly(() => checkCaptures(connection, namedOrAll(connection, tables))),
     leakedContext: () => read(() => leakedContext(connection)),
 
     plan: (rules, reserved, planning) =>
@@ -135,15 +138,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     moveCheckpoint: (name, from, to) => read(() => moveCheckpoint(connection, name, from, to, clock)),
 
     facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
-    backup: async (target) => {
-      try {
-        await backupTo(connection, target);
-      } catch (error) {
-        attempt(path, () => {
-          throw error;
-        });
-      }
-    },
+    backup: (target) => slowly(() => backupTo(connection, target)),
     close: async () => {
       attempt(path, () => connection.close());
     },
