@@ -198,7 +198,7 @@ describe('the state of a row', () => {
     const trail = await life();
     // As `exec` does it: within the transaction, so that the span goes on.
     trail.app.exec('ALTER TABLE users ADD COLUMN age INTEGER DEFAULT 7');
-    reinstallCaptures(trail.app, () => BASE, ACTOR);
+    reinstallCaptures(trail.app, ['users'], () => BASE, ACTOR);
     const { values } = await stateOf(trail.store, { type: 'users', id: '3' }, behind(6));
     expect(values).toBe('{"id":3,"name":"C","role":"y"}');
     expect((await stateOf(trail.store, { type: 'users', id: '4' }, NOW)).values).toContain('"age":7');

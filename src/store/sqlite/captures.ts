@@ -39,13 +39,17 @@ function toInstalled(row: CaptureRow): Installed {
   };
 }
 
+const INSTALLED = 'SELECT table_name, settings, columns, primary_key FROM daybook_captures';
+
 /** How the table of an entity type is captured, without a look at whether all is well. */
 export function readInstalled(connection: Connection, entityType: string): Installed | undefined {
-  const row = connection
-    .prepare<[string], CaptureRow>(
-      'SELECT table_name, settings, columns, primary_key FROM daybook_captures WHERE entity_type = ?',
-    )
-    .get(entityType);
+  const row = connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE entity_type = ?`).get(entityType);
+  return row && toInstalled(row);
+}
+
+/** The same by the table's name. */
+function installedOn(connection: Connection, table: string): Installed | undefined {
+  const row = connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE table_name = ?`).get(table);
   return row && toInstalled(row);
 }
 
@@ -69,15 +73,20 @@ export function readCaptureHistory(connection: Connection, entityType: string): 
 /** Every capture by its table's name, with what is wrong with it. */
 export function readCaptures(connection: Connection): Capture[] {
   return connection
-    .prepare<[], CaptureRow>(
-      'SELECT table_name, settings, columns, primary_key FROM daybook_captures ORDER BY table_name',
-    )
+    .prepare<[], CaptureRow>(`${INSTALLED} ORDER BY table_name`)
     .all()
-    .map((row) => {
-      const capture = toInstalled(row);
-      const spans = spansOf(connection, capture.settings.entityType);
-      return Object.assign(capture, { spans, problem: problemOf(connection, capture) });
-    });
+    .map((row) => examined(connection, toInstalled(row)));
+}
+
+function examined(connection: Connection, capture: Installed): Capture {
+  const spans = spansOf(connection, capture.settings.entityType);
+  return { ...capture, spans, problem: problemOf(connection, capture) };
+}
+
+/** The capture of a table by its name, with what is wrong with it, or undefined. */
+export function findCapture(connection: Connection, table: string): Capture | undefined {
+  const capture = installedOn(connection, table);
+  return capture && examined(connection, capture);
 }
 
 /** The spans of an entity type, earliest first, those of captures that were removed among them. */
@@ -143,7 +152,11 @@ function laterTriggers(connection: Connection, table: string): string[] {
 
 /** The tables that are named, else all that are captured. */
 export function namedOrAll(connection: Connection, tables: readonly string[]): readonly string[] {
-  return tables.length > 0 ? tables : readCaptures(connection).map(({ table }) => table);
+  return tables.length > 0 ? tables : capturedTables(connection);
+}
+
+function capturedTables(connection: Connection): string[] {
+  return connection.prepare<[], string>('SELECT table_name FROM daybook_captures ORDER BY table_name').pluck().all();
 }
 
 /** addCapture for several tables: a column counts for those that have it, and one of them must. */
@@ -193,16 +206,15 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
   const table = describeTable(connection, asked);
   const settings = settled(table, request);
   checkSecrets(table, settings);
-  const known = readCaptures(connection).find((capture) => capture.table === table.name);
-  const rival = readCaptures(connection).find(
-    (capture) => capture.settings.entityType === settings.entityType && capture.table !== table.name,
-  );
-  if (rival !== undefined) {
+  const known = installedOn(connection, table.name);
+  const rival = readInstalled(connection, settings.entityType);
+  if (rival !== undefined && rival.table !== table.name) {
     throw new DaybookError('refused', `table ${rival.table} is captured as ${settings.entityType} already`, {
       hint: `… --entity-type ${settings.entityType}_2`,
     });
   }
-  if (known !== undefined && known.problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
+  const problem = known === undefined ? null : problemOf(connection, known);
+  if (known !== undefined && problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
     return { table: table.name, changed: false, entry: null, redacted: [] };
   }
   const seq = record(
@@ -215,7 +227,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
   );
   install(connection, table, settings);
-  if (known !== undefined && (losesChanges(known.problem) || known.settings.entityType !== settings.entityType)) {
+  if (known !== undefined && (losesChanges(problem) || known.settings.entityType !== settings.entityType)) {
     endSpan(connection, known.settings.entityType, 'gap', null);
   }
   beginSpan(connection, table.name, settings.entityType, seq);
@@ -227,7 +239,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  * `missing` where there is neither such a capture nor such a table.
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
-  const known = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
+  const known = installedOn(connection, asked);
   if (known === undefined)
     return { table: describeTable(connection, asked).name, changed: false, entry: null, redacted: [] };
   const { table, settings } = known;
@@ -277,11 +289,17 @@ export function liftCapture(connection: Connection, table: string): void {
 }
 
 /**
- * Makes the triggers again wherever a captured table is there and lacks them, or has other columns: within the
- * transaction that changed the table, so that nothing was missed. Other columns are an entry.
+ * Makes the triggers again on those of these captured tables that are there and lack them, or have other columns: within
+ * the transaction that changed the table, so that nothing was missed. Other columns are an entry.
  */
-export function reinstallCaptures(connection: Connection, clock: () => number, actor: Actor): void {
-  for (const capture of readCaptures(connection)) {
+export function reinstallCaptures(
+  connection: Connection,
+  tables: readonly string[],
+  clock: () => number,
+  actor: Actor,
+): void {
+  for (const name of tables) {
+    const capture = captureOf(connection, name);
     const table = capture.problem === null ? undefined : tableOf(connection, capture.table);
     if (table === undefined) continue;
     const { settings } = fittedSettings(table, capture);
@@ -303,7 +321,7 @@ export function reinstallCaptures(connection: Connection, clock: () => number, a
 
 /** The capture of a table by its name. Throws kind `missing`. */
 export function captureOf(connection: Connection, asked: string): Capture {
-  const capture = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
+  const capture = findCapture(connection, asked);
   if (capture === undefined) {
     throw new DaybookError('missing', `table ${asked} is not captured`, { hint: 'daybook capture list' });
   }

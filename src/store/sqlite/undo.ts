@@ -8,7 +8,7 @@ import type { HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { REDACTED } from '../../core/redact.js';
 import type { UndoConflict, UndoneChange, UndoObstacle, UndoOutcome, UndoRequest } from '../../core/undo.js';
-import { readCaptures } from './captures.js';
+import { findCapture } from './captures.js';
 import { readRecorded, sameSqlValue, valueLiteral } from './captured-values.js';
 import type { SqlValue } from './captured-values.js';
 import { filterCondition } from './compile.js';
@@ -84,7 +84,6 @@ interface Run {
   /** The last entry before the undo. */
   readonly upTo: number;
   readonly encoding: string;
-  readonly captures: readonly Capture[];
   readonly tables: Map<string, CapturedTable>;
   readonly statements: Map<string, Statement<unknown[]>>;
   /** Entries that were undone with their other half. */
@@ -101,7 +100,6 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
     request,
     upTo: lastSeq(connection),
     encoding: connection.pragma('encoding', { simple: true }) as string,
-    captures: readCaptures(connection),
     tables: new Map(),
     statements: new Map(),
     halves: new Set(),
@@ -295,7 +293,7 @@ function areHalves(gone: HistoryEntry, come: HistoryEntry): boolean {
 function tableOf(run: Run, seq: number, name: string): CapturedTable {
   const known = run.tables.get(name);
   if (known !== undefined) return known;
-  const capture = run.captures.find((one) => one.table.toLowerCase() === name.toLowerCase());
+  const capture = findCapture(run.connection, name);
   if (capture === undefined) {
     throw new DaybookError(
       'refused',
