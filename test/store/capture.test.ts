@@ -376,6 +376,60 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    what: 'a key without a type: a text that looks like another value has quotes',
+    schema: `CREATE TABLE things (key PRIMARY KEY, v); INSERT INTO things VALUES (1, 'a'), ('1', 'b'), ('x', 'c'), ('{}', 'd');`,
+    recursive: [
+      'delete 1',
+      'create 1',
+      'delete "1"',
+      'create "1"',
+      'delete 1',
+      'create "null"',
+      'update x',
+      'delete "{}"',
+    ],
+    run: [
+      `REPLACE INTO things VALUES (1, 'A')`,
+      `REPLACE INTO things VALUES ('1', 'B')`,
+      'DELETE FROM things WHERE key = 1',
+      `INSERT INTO things VALUES ('null', NULL)`,
+      `UPDATE things SET v = 'C' WHERE key = 'x'`,
+      `DELETE FROM things WHERE key = '{}'`,
+    ],
+    entries: [
+      { action: 'update', id: '1', old: { key: 1, v: 'a' }, new: { key: 1, v: 'A' } },
+      { action: 'update', id: '"1"', old: { key: '1', v: 'b' }, new: { key: '1', v: 'B' } },
+      { action: 'delete', id: '1' },
+      { action: 'create', id: '"null"' },
+      { action: 'update', id: 'x' },
+      { action: 'delete', id: '"{}"' },
+    ],
+  },
+  {
+    what: 'a key with NUL in it',
+    schema: `CREATE TABLE names (name TEXT PRIMARY KEY, v); INSERT INTO names VALUES ('a' || char(0) || 'b', 1);`,
+    run: ['UPDATE names SET v = 2', `UPDATE names SET name = 'a'`, `UPDATE names SET name = 'a' || char(0)`],
+    entries: [
+      { action: 'update', id: '"a\\u0000b"', old: { name: 'a\0b', v: 1 } },
+      { action: 'delete', id: '"a\\u0000b"', metadata: { table: 'names', key_changed_to: 'a' } },
+      { action: 'create', id: 'a' },
+      { action: 'delete', id: 'a' },
+      { action: 'create', id: '"a\\u0000"', message: 'names "a\\u0000" was a' },
+    ],
+  },
+  {
+    what: 'a key of reals, whatever the release',
+    schema: `CREATE TABLE rates (rate REAL PRIMARY KEY, v); INSERT INTO rates VALUES (0.1, 1), (12345.678, 1), (3, 1);`,
+    recursive: ['update 0.1', 'update 12345.678', 'update 3.0', 'delete 0.1', 'create 0.1'],
+    run: ['UPDATE rates SET v = 2', 'REPLACE INTO rates VALUES (0.1, 3)'],
+    entries: [
+      { id: '0.1' },
+      { id: '12345.678' },
+      { id: '3.0' },
+      { action: 'update', id: '0.1', new: { rate: 0.1, v: 3 } },
+    ],
+  },
+  {
     what: 'a key whose collation folds case',
     schema: `CREATE TABLE tags (name TEXT COLLATE NOCASE NOT NULL PRIMARY KEY, n); INSERT INTO tags VALUES ('a', 1);`,
     run: [`REPLACE INTO tags VALUES ('A', 2)`, `UPDATE tags SET name = 'a'`],
@@ -749,7 +803,10 @@ function copyOf(connection: Database.Database): { restore: () => void } {
     .all();
   const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
   const rows = tables.map((table) =>
-    connection.prepare<[], Record<string, unknown>>(`SELECT * FROM ${quoted(table)}`).all(),
+    connection
+      .prepare<[], Record<string, unknown>>(`SELECT * FROM ${quoted(table)}`)
+      .safeIntegers()
+      .all(),
   );
   return {
     restore: () => {

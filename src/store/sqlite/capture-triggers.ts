@@ -119,14 +119,19 @@ function isLeftOut(column: string, settings: CaptureSettings): boolean {
   return settings.ignore.includes(column) && looksSecret(column);
 }
 
-/** What an entity's id is: the key as text, or where there are several columns, their JSON array in the key's order. */
+/**
+ * What an entity's id is: the key as text, or where there are several columns, their JSON array in the key's order. A text
+ * that could be taken for a value of another kind stands in the quotes of JSON, and so does one with NUL.
+ */
 export function identityOf(table: TableDescription, prefix: string): string {
   const at = (name: string): [TableColumn, string] => [columnOf(table, name), `${prefix}.${quoted(name)}`];
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
   const [column, value] = at(first);
-  if (column.holds === 'integer' || column.holds === 'text') return `CAST(${value} AS TEXT)`;
-  return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN printf('%!.17g', ${value}) WHEN 'null' THEN 'null' ELSE CAST(${value} AS TEXT) END`;
+  if (column.holds === 'integer') return `CAST(${value} AS TEXT)`;
+  const number = ` OR (${value} GLOB '[-0-9]*' AND ${value} NOT GLOB '*[^-0-9.e+]*')`;
+  const unclear = `${value} GLOB '["{]*' OR ${value} = 'null' OR instr(${value}, char(0))${column.untyped ? number : ''}`;
+  return `CASE typeof(${value}) WHEN 'text' THEN iif(${unclear}, json_quote(${value}), ${value}) WHEN 'null' THEN 'null' ELSE CAST(${encoded(column, value)} AS TEXT) END`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Statement } from 'better-sqlite3';
-import { documentIn, isJsonObject, parseDocument } from '../../core/json.js';
+import { documentIn, isJsonObject, madeDocumentIn, parseDocument } from '../../core/json.js';
 import type { JsonDocument } from '../../core/json.js';
 import type {
   CapturedChange,
@@ -133,10 +133,10 @@ function keysFor(table: TableDescription, id: string): KeyValue[][] {
     const values = documentIn(id);
     return Array.isArray(values) && values.length === table.primaryKey.length ? [values.map(keyValue)] : [];
   }
+  if (/^[{"]/.test(id)) return [[keyValue(madeDocumentIn(id) ?? null)]];
   const values: KeyValue[] = [id];
   if (/^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id)) values.push(BigInt(id));
   if (id.trim() !== '' && !Number.isNaN(Number(id))) values.push(Number(id));
-  if (id.startsWith('{"$blob"')) values.push(keyValue(documentIn(id) ?? null));
   if (id === 'null') values.push(null);
   return values.map((value) => [value]);
 }
