@@ -1,9 +1,10 @@
 import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import type { SqlStatement } from '../../core/sql-statements.js';
-import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
+import { captureOf, liftCapture, readCaptures, refreshCapture, reinstallCaptures, tableOf } from './captures.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
+import { rebuiltTables } from './rebuilt-tables.js';
 
 /** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
 export const ROWS_ONLY: ReadonlySet<string> = new Set([
@@ -20,11 +21,14 @@ export const ROWS_ONLY: ReadonlySet<string> = new Set([
 interface CaptureKeeper {
   before(statement: SqlStatement): void;
   after(statement: SqlStatement): void;
+  /** Behind the last one. */
+  end(): void;
 }
 
 /**
  * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
- * puts it back on whatever lacks it as soon as the schema has changed.
+ * puts it back on whatever lacks it as soon as the schema has changed. A table that was dropped or renamed and made anew
+ * has it back as soon as its rows are what they were; where they never are, that is a gap.
  */
 export function captureKeeper(connection: Connection, clock: () => number, actor: Actor): CaptureKeeper {
   const schemaVersion = connection.prepare<[], number>('PRAGMA schema_version').pluck();
@@ -32,26 +36,52 @@ export function captureKeeper(connection: Connection, clock: () => number, actor
   // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
   let broken: string[] | undefined;
   let looks: ReadonlyMap<string, string> = new Map();
+  const rebuilt = rebuiltTables(connection);
+  const change: Change = { clock, actor };
+  /** Whether a table that came in place of a captured one is not, or not yet, what that was. */
+  const isOther = (name: string): boolean => {
+    if (!rebuilt.isAwaited(name)) return false;
+    const table = tableOf(connection, name);
+    if (table === undefined || !rebuilt.isSame(table, captureOf(connection, name).settings)) return true;
+    rebuilt.forget(name);
+    return false;
+  };
   return {
-    before({ words, table, explained: isExplained }) {
+    before({ text, words, table, explained: isExplained }) {
       if (ROWS_ONLY.has(words[0] ?? '') || isExplained) return;
       if (broken === undefined) {
         broken = readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
         looks = looksOf(connection);
       }
-      if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
+      if (table === null || (table.schema ?? 'main').toLowerCase() !== 'main') return;
+      const captured = liftCapture(connection, table.name);
+      const isWhole = captured !== undefined && looks.has(captured) && !broken.includes(captured);
+      if (isWhole && (words[0] === 'DROP' || RENAMES.test(text)) && tableOf(connection, captured) !== undefined) {
+        rebuilt.keep(captured);
+      }
     },
     after({ words }) {
       if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
       const now = looksOf(connection);
-      const changed = [...now.keys()].filter((table) => now.get(table) !== looks.get(table));
-      broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
+      const changed = [...now.keys()].filter((table) => now.get(table) !== looks.get(table) && !isOther(table));
+      broken = broken?.filter((table) => !refreshed(connection, table, change));
       if (changed.length > 0) reinstallCaptures(connection, changed, clock, actor);
       looks = looksOf(connection);
       seen = schemaVersion.get();
     },
+    end() {
+      for (const table of looks.keys()) {
+        if (!rebuilt.isAwaited(table)) continue;
+        if (isOther(table)) refreshed(connection, table, change, 'was rebuilt, and its rows are not what they were');
+        else reinstallCaptures(connection, [table], clock, actor);
+        rebuilt.forget(table);
+      }
+    },
   };
 }
+
+/** ALTER TABLE ... RENAME TO, and what looks like it: to keep a copy in vain only takes time. */
+const RENAMES = /\brename\b(?!\s+column\b)/i;
 
 /**
  * All that a captured table is in the schema, by its name, to tell whether a statement changed it: to see what is wrong
@@ -71,9 +101,9 @@ function looksOf(connection: Connection): ReadonlyMap<string, string> {
 }
 
 /** Refreshes a capture, where its table is there and can be captured. */
-function refreshed(connection: Connection, table: string, change: Change): boolean {
+function refreshed(connection: Connection, table: string, change: Change, why?: string): boolean {
   try {
-    refreshCapture(connection, table, change);
+    refreshCapture(connection, table, change, why);
     return true;
   } catch (error) {
     if (error instanceof DaybookError && (error.kind === 'missing' || error.kind === 'refused')) return false;

@@ -99,7 +99,11 @@ export function captureTriggerNames(table: string): string[] {
 }
 
 /** The row of a table as the JSON that entries hold, for a row that SQL knows by this prefix. */
-export function rowJson(table: TableDescription, settings: CaptureSettings, prefix: string): string {
+export function rowJson(
+  table: Pick<TableDescription, 'columns'>,
+  settings: Pick<CaptureSettings, 'ignore' | 'redact'>,
+  prefix: string,
+): string {
   const redacted = new Set(settings.redact);
   const stored = table.columns.filter(({ name }) => !isLeftOut(name, settings));
   const value = (column: TableColumn): string => {
@@ -115,7 +119,7 @@ export function rowJson(table: TableDescription, settings: CaptureSettings, pref
 }
 
 /** A secret that is ignored is not kept either. */
-function isLeftOut(column: string, settings: CaptureSettings): boolean {
+function isLeftOut(column: string, settings: Pick<CaptureSettings, 'ignore'>): boolean {
   return settings.ignore.includes(column) && looksSecret(column);
 }
 

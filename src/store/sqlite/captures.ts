@@ -121,7 +121,8 @@ function problemOf(connection: Connection, capture: Installed): string | null {
 
 const MOMENT_COUNT = captureTriggerNames('').length;
 
-function tableOf(connection: Connection, name: string): TableDescription | undefined {
+/** A table as it is, or undefined where it is gone or cannot be captured. */
+export function tableOf(connection: Connection, name: string): TableDescription | undefined {
   try {
     return describeTable(connection, name);
   } catch (error) {
@@ -252,9 +253,9 @@ export function removeCapture(connection: Connection, asked: string, change: Cha
 
 /**
  * Fits the capture of a table to what the table is now; where it fits already, nothing changes. What was changed
- * meanwhile is a gap. Runs in the open transaction.
+ * meanwhile is a gap. Runs in the open transaction. `why` says what is wrong, where that is more than can be seen.
  */
-export function refreshCapture(connection: Connection, asked: string, change: Change): CaptureChange {
+export function refreshCapture(connection: Connection, asked: string, change: Change, why?: string): CaptureChange {
   const capture = captureOf(connection, asked);
   const { table, settings } = capture;
   if (capture.problem === null) return { table, changed: false, entry: null, redacted: [] };
@@ -268,7 +269,7 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     settings,
     fitted.settings,
     change,
-    `${capture.problem}: its capture is as it should be again`,
+    `${why ?? capture.problem}: its capture is as it should be again`,
   );
   install(connection, description, fitted.settings);
   if (gap) {
@@ -278,14 +279,16 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
   return { table, changed: true, entry: seq, redacted: fitted.redacted };
 }
 
-/** Drops the triggers of a captured table, for a change of the table itself; does nothing for another. */
-export function liftCapture(connection: Connection, table: string): void {
+/** Drops the triggers of a captured table, for a change of the table itself, and gives its name; undefined for another. */
+export function liftCapture(connection: Connection, table: string): string | undefined {
   const name = connection
     .prepare<[string], string>('SELECT table_name FROM daybook_captures WHERE table_name = ?')
     .pluck()
     .get(table);
-  if (name === undefined) return;
-  for (const trigger of captureTriggerNames(name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+  for (const trigger of name === undefined ? [] : captureTriggerNames(name)) {
+    connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+  }
+  return name;
 }
 
 /**

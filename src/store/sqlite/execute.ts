@@ -77,6 +77,7 @@ function runAll(
       throw explained(statement, error);
     }
   }
+  captures.end();
   clearContext(connection);
   const wrong = newFaults(faults, foreignKeyFaults(connection));
   if (wrong !== undefined) {
