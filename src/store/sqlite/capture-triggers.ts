@@ -319,11 +319,15 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
             `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE (${contextHolds('used')}))`,
           ]
         : [],
-    /** SQLite has such a row follow before any trigger sees its change, and so no entry of it could be right. */
+    /**
+     * SQLite has such a row follow before any trigger sees its change, and so no entry of it could be right. Where foreign
+     * keys are off, or the statement sets both columns, the row is as NEW says, and all is well.
+     */
     refuseToFollowItself: table.followsItself.map(({ from, to }) => {
       const same = from.map((column, at) => `OLD.${quoted(column)} IS OLD.${quoted(to[at] ?? '')}`);
       const moved = to.map((column) => `OLD.${quoted(column)} IS NOT NEW.${quoted(column)}`);
-      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')})`;
+      const asSet = from.map((column) => `t.${quoted(column)} IS NEW.${quoted(column)}`);
+      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')}) AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${isNew} AND ${asSet.join(' AND ')})`;
     }),
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
     settleGone: (write: string, newId: string, noted = 'TRUE'): string =>
