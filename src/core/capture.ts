@@ -76,6 +76,8 @@ export interface CaptureChange {
   readonly entry: number | null;
   /** New columns that look like secrets and are redacted from now on. */
   readonly redacted: readonly string[];
+  /** Triggers of the application because of which a REPLACE is refused while they write into the table. */
+  readonly nesting: readonly string[];
 }
 
 /** What `capture check` found of one kind of statement on one table. */

@@ -97,6 +97,20 @@ const TREE = `CREATE TABLE tree (id INTEGER PRIMARY KEY, next INTEGER UNIQUE REF
 INSERT INTO tree VALUES (1, NULL, 'a'), (2, 1, 'b');`;
 const SELF = `CREATE TABLE self (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES self (id) ON UPDATE CASCADE, text);
 INSERT INTO self VALUES (1, 1, 'a'), (2, NULL, 'b');`;
+const NESTED_ROWS = ['a', 'b', 'c', 'd', 'e'].map((u, index) => ({ id: index + 1, u, a: 'x' }));
+/** Triggers that write into their own table in the middle of a write of it; made before capture, they run after it. */
+const NESTED = `CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, a TEXT);
+INSERT INTO t VALUES ${NESTED_ROWS.map(({ id, u, a }) => `(${id}, '${u}', '${a}')`).join(', ')};
+${['INSERT', 'UPDATE']
+  .map(
+    (
+      event,
+    ) => `CREATE TRIGGER nest_other_${event} BEFORE ${event} ON t WHEN NEW.a = 'other' BEGIN INSERT OR REPLACE INTO t VALUES (100, 'z', 'inner'); END;
+CREATE TRIGGER nest_rival_${event} BEFORE ${event} ON t WHEN NEW.a = 'rival' BEGIN UPDATE t SET u = NULL WHERE u = NEW.u; INSERT INTO t VALUES (NULL, NEW.u, 'inner'); END;
+CREATE TRIGGER nest_change_${event} BEFORE ${event} ON t WHEN NEW.a = 'change' BEGIN UPDATE t SET a = a || '!' WHERE id IN (1, 2); END;
+CREATE TRIGGER nest_ignored_${event} BEFORE ${event} ON t WHEN NEW.a = 'ignored' BEGIN INSERT INTO t VALUES (5, 'q', 'inner') ON CONFLICT DO NOTHING; END;`,
+  )
+  .join('\n')}`;
 const BYTES = `CREATE TABLE bytes (key BLOB NOT NULL PRIMARY KEY, code TEXT UNIQUE, value);
 INSERT INTO bytes VALUES (x'00ff', 'a', 1), (x'01', 'b', 1);`;
 const DOCUMENTS = `CREATE TABLE guilds (id TEXT NOT NULL PRIMARY KEY, data TEXT);
@@ -804,6 +818,30 @@ describe.each(PROGRAMS)('%s', (_name, execute) => {
     },
   );
 
+  test.each(['other', 'rival', 'change', 'ignored', 'nothing'])(
+    'a write within a write of the same table is captured, or the REPLACE is refused: %s',
+    async (kind) => {
+      const { file, connection } = await scene(NESTED);
+      const rows = (): unknown => connection.prepare('SELECT * FROM t ORDER BY id').all();
+      const run = (statement: string, recursive = 'OFF'): string => {
+        const error = execute(file, [`PRAGMA recursive_triggers = ${recursive}`, statement])[1] ?? 'done';
+        expect(rebuiltFrom(connection)).toEqual(rows());
+        return /daybook: a trigger of the application writes into t while a REPLACE/.test(error) ? 'refused' : error;
+      };
+      expect(run(`INSERT INTO t VALUES (20, 'n', '${kind}')`)).toMatch(kind === 'rival' ? /UNIQUE/ : /^done$/);
+      expect(run(`INSERT OR IGNORE INTO t VALUES (21, 'a', '${kind}'), (22, 'o', '${kind}')`)).toBe('done');
+      expect(run(`UPDATE t SET u = 'p', a = '${kind}' WHERE id = 3`)).toMatch(kind === 'rival' ? /UNIQUE/ : /^done$/);
+      const before = rows();
+      const expected = kind === 'nothing' ? 'done' : 'refused';
+      expect(run(`REPLACE INTO t VALUES (1, 'b', '${kind}')`)).toBe(expected);
+      expect(run(`UPDATE OR REPLACE t SET u = 'b', a = '${kind}' WHERE id = 4`)).toBe(expected);
+      if (kind !== 'nothing') expect(rows()).toEqual(before);
+      expect(run(`REPLACE INTO t VALUES (1, 'b', '${kind}')`, 'ON')).toBe('done');
+      expect(run(`UPDATE OR REPLACE t SET u = 'e', a = '${kind}' WHERE id = 4`, 'ON')).toBe('done');
+      expect(rows()).not.toEqual(before);
+    },
+  );
+
   test('keeps every digit of an integer, and every bit of a real', async () => {
     const { file, connection } = await scene('CREATE TABLE things (id INTEGER PRIMARY KEY, v);');
     const values = [
@@ -835,6 +873,17 @@ describe.each(PROGRAMS)('%s', (_name, execute) => {
     }
   });
 });
+
+/** What the entries make of the rows that NESTED begins with. */
+function rebuiltFrom(connection: Database.Database): unknown[] {
+  const rows = new Map<string | null, unknown>(NESTED_ROWS.map((row) => [String(row.id), row]));
+  for (const { id, action, old, new: now } of captured(connection)) {
+    expect([action, id, rows.get(id) ?? null]).toEqual([action, id, old]);
+    if (now === null) rows.delete(id);
+    else rows.set(id, now);
+  }
+  return [...rows.values()].toSorted((one, other) => (one as { id: number }).id - (other as { id: number }).id);
+}
 
 /** The rows of every table but ours, to put back. */
 function copyOf(connection: Database.Database): { restore: () => void } {
@@ -1067,6 +1116,41 @@ describe('what happens to a captured table', () => {
     expect(told(connection).at(-1)).toEqual(['capture_refresh', 'users', 'anna']);
   });
 
+  test('triggers that may write into it within a REPLACE are reckoned with, or a problem', async () => {
+    const { store, connection } = await scene(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (5, 5);
+       CREATE TABLE child (id INTEGER PRIMARY KEY, t INTEGER REFERENCES t (id) ON DELETE CASCADE);
+       CREATE TRIGGER only_looks BEFORE INSERT ON t WHEN NEW.n = 0 BEGIN SELECT RAISE(ABORT, 'no'); END;
+       CREATE TRIGGER is_late AFTER INSERT ON t BEGIN INSERT INTO child VALUES (NULL, NEW.id); END;`,
+    );
+    const problem = async (): Promise<unknown> => (await store.captures())[0]?.problem;
+    const refresh = async (): Promise<unknown> => (await store.refreshCaptures(['t'], ACTOR))[0]?.nesting;
+    expect(await problem()).toBeNull();
+    expect(
+      connection.prepare(`SELECT 1 FROM sqlite_schema WHERE sql GLOB 'CREATE TRIGGER*daybook_writes*'`).all(),
+    ).toEqual([]);
+
+    connection.exec('CREATE TRIGGER own BEFORE INSERT ON t WHEN NEW.n = 1 BEGIN UPDATE t SET n = 2; END');
+    expect(await problem()).toMatch(/run before it \(own\)/);
+    expect(await refresh()).toEqual(['own']);
+    expect(await problem()).toBeNull();
+    const reasons = (await store.checkCaptures(['t'])).filter((one) => one.case.startsWith('a REPLACE within'));
+    expect(reasons).toMatchObject([
+      { outcome: 'not tried', reason: expect.stringContaining('refused where own does so') },
+    ]);
+    connection.exec('DROP TRIGGER own');
+    expect(await problem()).toBeNull();
+    expect(await store.addCaptures(['t'], { ...PLAIN, ignore: ['n'] }, ACTOR)).toMatchObject([{ nesting: [] }]);
+
+    connection.exec('CREATE TRIGGER of_child AFTER DELETE ON child BEGIN INSERT INTO t (n) VALUES (3); END');
+    expect(await problem()).toMatch(/made after capture and may write into it within a REPLACE \(of_child\)/);
+    expect(await refresh()).toEqual(['of_child']);
+    expect((await store.captures())[0]).toMatchObject({ problem: null, spans: [{ ended: null }] });
+    connection.exec('PRAGMA foreign_keys = ON; INSERT INTO child (t) VALUES (1)');
+    expect(() => connection.exec('REPLACE INTO t VALUES (1, 7)')).toThrow(/while a REPLACE of it is under way/);
+    connection.exec('PRAGMA foreign_keys = OFF; REPLACE INTO t VALUES (1, 7)');
+  });
+
   test('a new column that looks like a secret is redacted by refresh', async () => {
     const { store, connection } = await scene(USERS);
     connection.exec('ALTER TABLE users ADD COLUMN reset_token TEXT');
@@ -1101,6 +1185,7 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     const ofUsers = cases.filter(({ table }) => table === 'users');
     expect(ofUsers.filter(({ outcome }) => outcome !== 'holds').map((one) => one.case)).toEqual([
       'an update of ignored columns alone',
+      'a REPLACE within which a trigger of the application writes into the table',
     ]);
     expect(cases.find((one) => one.table === 'keys' && one.case !== 'triggers')?.reason).toBe(
       'the table has no row to copy',

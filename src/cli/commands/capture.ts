@@ -76,6 +76,13 @@ function addAdd(group: Command, context: Context): void {
             globals,
             change.changed ? `${change.table} is captured` : `${change.table} is captured like that already`,
           );
+          if (change.nesting.length > 0) {
+            await note(
+              context,
+              globals,
+              `a REPLACE of ${change.table} is refused while a trigger of the application writes into it (${change.nesting.join(', ')}): see docs/capture.md`,
+            );
+          }
         }
       });
     });

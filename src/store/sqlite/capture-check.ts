@@ -6,6 +6,7 @@ import { captureOf } from './captures.js';
 import { setContext } from './context.js';
 import type { Connection } from './connection.js';
 import { identityOf, rowJson } from './capture-triggers.js';
+import { nestingTriggers } from './nesting-triggers.js';
 import { describeTable, quoted } from './table-description.js';
 import type { TableColumn, TableDescription } from './table-description.js';
 
@@ -185,6 +186,14 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'INSERT OR REPLACE that changes nothing': (bench) =>
     expectNone(bench, () => insert(bench, 'INSERT OR REPLACE', bench.row)),
+  'a REPLACE within which a trigger of the application writes into the table': (bench) => {
+    const names = nestingTriggers(bench.connection, bench.table.name).map(({ name }) => name);
+    throw new NotTried(
+      names.length === 0
+        ? 'because no trigger may do so'
+        : `because it is refused where ${names.join(' or ')} does so, unless recursive_triggers is on`,
+    );
+  },
   'INSERT OR IGNORE of a row that is there': (bench) =>
     expectNone(bench, () => insert(bench, 'INSERT OR IGNORE', bench.row)),
   'INSERT ... ON CONFLICT DO UPDATE': (bench) => {

@@ -84,16 +84,18 @@ export function captureKeeper(connection: Connection, clock: () => number, actor
 const RENAMES = /\brename\b(?!\s+column\b)/i;
 
 /**
- * All that a captured table is in the schema, by its name, to tell whether a statement changed it: to see what is wrong
- * takes longer. Nothing alters the text of a trigger of capture but what alters that of its table.
+ * All that a captured table is in the schema, by its name, and whatever else speaks of it, to tell whether a statement
+ * changed that: to see what is wrong takes longer. Nothing alters the text of a trigger of capture but what alters that of its table.
  */
 function looksOf(connection: Connection): ReadonlyMap<string, string> {
   const rows = connection
     .prepare<[], [table: string, look: string | null]>(
       `SELECT c.table_name, group_concat(s.look, char(0)) FROM daybook_captures AS c LEFT JOIN (
-         SELECT tbl_name, rowid || ' ' || name || ' ' || iif(name GLOB 'daybook_capture_*', length(sql), sql) AS look
+         SELECT name, tbl_name, sql, rowid || ' ' || name || ' ' || iif(name GLOB 'daybook_capture_*', length(sql), sql) AS look
          FROM sqlite_schema ORDER BY rowid
-       ) AS s ON s.tbl_name = c.table_name COLLATE NOCASE GROUP BY c.table_name`,
+       ) AS s ON s.tbl_name = c.table_name COLLATE NOCASE
+         OR (s.name NOT GLOB 'daybook_*' AND instr(lower(s.sql), lower(c.table_name)))
+       GROUP BY c.table_name`,
     )
     .raw()
     .all();

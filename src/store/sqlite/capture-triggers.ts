@@ -25,8 +25,11 @@ const FIELDS_PER_OBJECT = 40;
  *
  * The conflict clause of a statement overrules those within its triggers: OR IGNORE would skip an entry that breaks a
  * rule. So each INSERT of an entry is followed by a look at whether it was made; RAISE is not overruled.
+ *
+ * Where triggers of the application may write into the table between the two moments (`nests`), the notes say too little:
+ * of rows that were changed or came since, and of those that another write has cleared. Then a REPLACE is refused.
  */
-export function captureTriggers(table: TableDescription, settings: CaptureSettings): Trigger[] {
+export function captureTriggers(table: TableDescription, settings: CaptureSettings, nests: boolean): Trigger[] {
   const parts = partsOf(table, settings);
   const on = quoted(table.name);
   const trigger = (when: string, condition: string | null, body: readonly string[]): Trigger => {
@@ -48,8 +51,13 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   const inserted = `''`;
   const updated = `'of ' || ${parts.identity('OLD')}`;
   return [
-    trigger('BEFORE INSERT', null, [parts.clearNotes(inserted), parts.noteRivals(inserted, 'TRUE')]),
+    trigger('BEFORE INSERT', null, [
+      parts.clearNotes(inserted),
+      parts.noteRivals(inserted, 'TRUE'),
+      ...(nests ? parts.markWrite(parts.insertMark) : []),
+    ]),
     trigger('AFTER INSERT', null, [
+      ...(nests ? parts.refuseNested(parts.insertMarks) : []),
       ...parts.actorRequired('NEW'),
       parts.settleGone(inserted, parts.identity('NEW')),
       parts.settleReplaced,
@@ -63,6 +71,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
         updated,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
+      ...(nests ? parts.markWrite(updated) : []),
     ]),
     // Nearly every update leaves the keys alone, and needs no more than this.
     trigger('AFTER UPDATE', `(${differs}) AND NOT (${uniqueDiffers})`, [
@@ -71,6 +80,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
       parts.renewContext,
     ]),
     trigger('AFTER UPDATE key', uniqueDiffers, [
+      ...(nests ? parts.refuseNested([updated]) : []),
       ...parts.actorRequired('NEW'),
       ...parts.refuseToFollowItself,
       parts.settleGone(updated, 'NULL', uniqueDiffers),
@@ -251,6 +261,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actor: actorOf(prefix),
   });
 
+  const rowidKey = table.uniqueKeys.find((key) => key.isRowid)?.columns[0]?.name;
+  const markOf = (rowid: string): string =>
+    `'in '${[rowid, ...[...keyColumns].filter((key) => key !== rowidKey).map((key) => `quote(NEW.${quoted(key)})`)].map((part) => (part === '' ? '' : ` || ',' || ${part}`)).join('')}`;
   const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
   // Without its plus, NEW would have the affinity of the column and not the value that will be stored. A binary index on
   // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
@@ -309,6 +322,22 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     /** Null where one of them is computed from others. */
     keyColumns: [...keyColumns].some((key) => columnOf(table, key).generated) ? null : [...keyColumns],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
+    insertMark: markOf(rowidKey === undefined ? '' : `NEW.${quoted(rowidKey)}`),
+    // A rowid that is still to be chosen is -1.
+    insertMarks: rowidKey === undefined ? [markOf('')] : [markOf(`NEW.${quoted(rowidKey)}`), markOf('-1')],
+    markWrite: (mark: string): string[] => [
+      `DELETE FROM daybook_writes WHERE table_name = ${name}`,
+      `INSERT INTO daybook_writes (table_name, written, seq) SELECT ${name}, ${mark}, coalesce(max(seq), 0) FROM daybook_entries`,
+    ],
+    /**
+     * Where another write has left its mark since, or its entry, and this one is a REPLACE: the conflict clause of a
+     * statement holds within its triggers too, so that only then does an INSERT of what is there already change anything.
+     * With recursive_triggers on, SQLite tells of every row that goes.
+     */
+    refuseNested: (marks: readonly string[]): string[] => [
+      `INSERT OR IGNORE INTO daybook_writes (table_name, written, seq) SELECT ${name}, '', 0 WHERE NOT EXISTS (SELECT 1 FROM daybook_writes AS w WHERE w.table_name = ${name} AND w.written IN (${marks.join(', ')}) AND NOT EXISTS (SELECT 1 FROM daybook_entries AS e WHERE e.seq > w.seq AND +e.entity_type = ${type} AND e.action <> 'delete' AND e.metadata ->> '$.table' = ${name}))`,
+      `SELECT RAISE(ABORT, ${literal(`daybook: a trigger of the application writes into ${table.name} while a REPLACE of it is under way, so rows could go unseen: use ON CONFLICT DO UPDATE, or PRAGMA recursive_triggers = ON`)}) WHERE changes() = 1 AND NOT (SELECT recursive_triggers FROM pragma_recursive_triggers)`,
+    ],
     noteRivals: (write: string, others: string): string =>
       `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
   SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}

@@ -13,6 +13,7 @@ import { DaybookError } from '../../core/errors.js';
 import { captureTriggerNames, captureTriggers } from './capture-triggers.js';
 import type { Trigger } from './capture-triggers.js';
 import type { Connection } from './connection.js';
+import { nestingTriggers } from './nesting-triggers.js';
 import { inserter } from './recording.js';
 import { describeTable, quoted } from './table-description.js';
 import type { TableDescription } from './table-description.js';
@@ -112,9 +113,18 @@ function problemOf(connection: Connection, capture: Installed): string | null {
     return `has other columns than when it was captured (${[...come.map((name) => `+${name}`), ...gone.map((name) => `-${name}`)].join(', ')})`;
   }
   const there = triggersOf(connection, capture.table);
-  const missing = captureTriggers(table, capture.settings).filter(({ name, sql }) => there.get(name) !== sql);
-  if (missing.length > 0)
-    return `lacks ${missing.length} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
+  const missing = (nests: boolean): number =>
+    captureTriggers(table, capture.settings, nests).filter(({ name, sql }) => there.get(name) !== sql).length;
+  const lacks = missing(false);
+  if (lacks > 0) {
+    // Those that reckon with writes within a write do no harm where there are none any more.
+    if (missing(true) > 0) return `lacks ${lacks} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
+  } else {
+    const nesting = nestingTriggers(connection, table.name).flatMap(({ name, later }) => (later ? [] : [name]));
+    if (nesting.length > 0) {
+      return `has triggers that were made after capture and may write into it within a REPLACE (${nesting.join(', ')})`;
+    }
+  }
   const later = laterTriggers(connection, table.name);
   return later.length > 0 ? `has triggers that were made after capture and run before it (${later.join(', ')})` : null;
 }
@@ -216,7 +226,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
   }
   const problem = known === undefined ? null : problemOf(connection, known);
   if (known !== undefined && problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
-    return { table: table.name, changed: false, entry: null, redacted: [] };
+    return unchanged(table.name);
   }
   const seq = record(
     connection,
@@ -227,12 +237,12 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     change,
     known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
   );
-  install(connection, table, settings);
+  const nesting = install(connection, table, settings);
   if (known !== undefined && (losesChanges(problem) || known.settings.entityType !== settings.entityType)) {
     endSpan(connection, known.settings.entityType, 'gap', null);
   }
   beginSpan(connection, table.name, settings.entityType, seq);
-  return { table: table.name, changed: true, entry: seq, redacted: [] };
+  return { table: table.name, changed: true, entry: seq, redacted: [], nesting };
 }
 
 /**
@@ -241,14 +251,13 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
   const known = installedOn(connection, asked);
-  if (known === undefined)
-    return { table: describeTable(connection, asked).name, changed: false, entry: null, redacted: [] };
+  if (known === undefined) return unchanged(describeTable(connection, asked).name);
   const { table, settings } = known;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);
   connection.prepare('DELETE FROM daybook_captures WHERE table_name = ?').run(table);
   endSpan(connection, settings.entityType, 'removed', seq);
-  return { table, changed: true, entry: seq, redacted: [] };
+  return { table, changed: true, entry: seq, redacted: [], nesting: [] };
 }
 
 /**
@@ -258,7 +267,7 @@ export function removeCapture(connection: Connection, asked: string, change: Cha
 export function refreshCapture(connection: Connection, asked: string, change: Change, why?: string): CaptureChange {
   const capture = captureOf(connection, asked);
   const { table, settings } = capture;
-  if (capture.problem === null) return { table, changed: false, entry: null, redacted: [] };
+  if (capture.problem === null) return unchanged(table);
   const description = describeTable(connection, table);
   const fitted = fittedSettings(description, capture);
   const gap = losesChanges(capture.problem);
@@ -271,12 +280,12 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     change,
     `${why ?? capture.problem}: its capture is as it should be again`,
   );
-  install(connection, description, fitted.settings);
+  const nesting = install(connection, description, fitted.settings);
   if (gap) {
     endSpan(connection, settings.entityType, 'gap', null);
     beginSpan(connection, table, settings.entityType, seq);
   }
-  return { table, changed: true, entry: seq, redacted: fitted.redacted };
+  return { table, changed: true, entry: seq, redacted: fitted.redacted, nesting };
 }
 
 /** Drops the triggers of a captured table, for a change of the table itself, and gives its name; undefined for another. */
@@ -412,9 +421,15 @@ function fittedSettings(
   };
 }
 
-function install(connection: Connection, table: TableDescription, settings: CaptureSettings): void {
+function unchanged(table: string): CaptureChange {
+  return { table, changed: false, entry: null, redacted: [], nesting: [] };
+}
+
+/** Makes the triggers, and gives the names of those of the application that may write into the table within a write. */
+function install(connection: Connection, table: TableDescription, settings: CaptureSettings): string[] {
   for (const name of captureTriggerNames(table.name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);
-  for (const { sql } of captureTriggers(table, settings)) connection.exec(sql);
+  const nesting = nestingTriggers(connection, table.name).map(({ name }) => name);
+  for (const { sql } of captureTriggers(table, settings, nesting.length > 0)) connection.exec(sql);
   connection
     .prepare(
       `INSERT INTO daybook_captures (table_name, entity_type, settings, columns, primary_key) VALUES (?, ?, ?, ?, ?)
@@ -428,6 +443,7 @@ function install(connection: Connection, table: TableDescription, settings: Capt
       JSON.stringify(table.columns.map((column) => column.name)),
       JSON.stringify(table.primaryKey),
     );
+  return nesting;
 }
 
 function record(

@@ -157,7 +157,8 @@ END;
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
  * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
  * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
- * entries, of which the second takes back `reverts_created`, where that is given.
+ * entries, of which the second takes back `reverts_created`, where that is given. `daybook_writes` tells a write of a table from one
+ * within it, and up to which entry the trail was when it began.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
@@ -208,6 +209,11 @@ CREATE TABLE daybook_replaced (
 ) STRICT;
 CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
 CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
+CREATE TABLE daybook_writes (
+  table_name TEXT NOT NULL PRIMARY KEY,
+  written TEXT NOT NULL,
+  seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE daybook_powers_of_two (
   exponent INTEGER PRIMARY KEY,
   value REAL NOT NULL
