@@ -1151,6 +1151,20 @@ describe('what happens to a captured table', () => {
     connection.exec('PRAGMA foreign_keys = OFF; REPLACE INTO t VALUES (1, 7)');
   });
 
+  test.each([
+    ['AFTER UPDATE ON tree BEGIN UPDATE tree SET text = 1 WHERE id = NEW.id; END', []],
+    ['BEFORE UPDATE ON tree BEGIN SELECT RAISE(IGNORE); END', []],
+    ['UPDATE ON tree BEGIN DELETE FROM other; END', ['it']],
+    ['AFTER DELETE ON tree BEGIN INSERT INTO tree (text) VALUES (OLD.text); END', ['it']],
+    ['AFTER DELETE ON other BEGIN UPDATE tree SET text = 1; END', ['it']],
+    ['AFTER DELETE ON other BEGIN DELETE FROM tree; END', []],
+  ])('a trigger %s may write into tree within a write of it: %j', async (trigger, names) => {
+    const { store, connection } = await scene(`${TREE} CREATE TABLE other (a);`, {}, []);
+    connection.exec(`CREATE TRIGGER it ${trigger}`);
+    expect(await store.addCaptures(['tree'], PLAIN, ACTOR)).toMatchObject([{ nesting: names }]);
+    expect((await store.captures())[0]?.problem).toBeNull();
+  });
+
   test('a new column that looks like a secret is redacted by refresh', async () => {
     const { store, connection } = await scene(USERS);
     connection.exec('ALTER TABLE users ADD COLUMN reset_token TEXT');

@@ -15,8 +15,9 @@ interface TriggerRow {
 }
 
 /**
- * The triggers that may write into a table while a write of it is under way: BEFORE triggers of its own that write, and
- * triggers of other tables that name it, where a foreign key may set them off. That one is told too many does no harm.
+ * The triggers that may write into a table while a write of it is under way: BEFORE triggers of its own that change
+ * anything, those that a foreign key of the table to itself may set off, and triggers of other tables that name it, where
+ * their foreign keys may. That one is told too many does no harm. Temporary triggers are not seen.
  */
 export function nestingTriggers(connection: Connection, table: string): NestingTrigger[] {
   const triggers = connection
@@ -27,17 +28,21 @@ export function nestingTriggers(connection: Connection, table: string): NestingT
        FROM sqlite_schema WHERE type = 'trigger' AND name NOT GLOB 'daybook_*'`,
     )
     .all({ table });
+  if (triggers.length === 0) return [];
+  const followers = followersOf(connection, table);
   const own = table.toLowerCase();
-  const nesting = triggers.filter(({ table: on, sql }) => {
-    const [head, body] = headAndBody(sql);
-    if (!/\b(?:INSERT|REPLACE|UPDATE)\b/i.test(body)) return false;
-    // Without a word for when, BEFORE is meant.
-    if (on.toLowerCase() === own) return !/\b(?:AFTER\s+(?:INSERT|UPDATE|DELETE)|DELETE\s+ON)\b/i.test(head);
-    return body.toLowerCase().includes(own);
-  });
-  const isSetOff = nesting.some(({ table: on }) => on.toLowerCase() !== own) && hasFollowers(connection, table);
-  return nesting
-    .filter(({ table: on }) => on.toLowerCase() === own || isSetOff)
+  return triggers
+    .filter(({ table: on, sql }) => {
+      const [head, body] = headAndBody(sql);
+      if (on.toLowerCase() !== own) {
+        return followers.size > 0 && /\b(?:INSERT|REPLACE|UPDATE)\b/i.test(body) && body.toLowerCase().includes(own);
+      }
+      // Without a word for when, BEFORE is meant.
+      const isBefore = !/\b(?:AFTER\s+(?:INSERT|UPDATE|DELETE)|DELETE\s+ON)\b/i.test(head);
+      return isBefore
+        ? /\b(?:INSERT|REPLACE|UPDATE|DELETE)\b/i.test(body)
+        : followers.has(own) && /\b(?:INSERT|REPLACE)\b/i.test(body);
+    })
     .map(({ name, table: on, later }) => ({ name, later: later === 1 && on.toLowerCase() === own }));
 }
 
@@ -46,15 +51,14 @@ function headAndBody(sql: string): [head: string, body: string] {
   return [sql.slice(0, begin), sql.slice(begin)];
 }
 
-/** Whether rows of other tables change or go when one of this does. */
-function hasFollowers(connection: Connection, table: string): boolean {
-  return (
-    connection
-      .prepare<[string], number>(
-        `SELECT 1 FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f
-         WHERE s.type = 'table' AND f."table" = ? COLLATE NOCASE
-           AND (f.on_delete NOT IN ('NO ACTION', 'RESTRICT') OR f.on_update NOT IN ('NO ACTION', 'RESTRICT')) LIMIT 1`,
-      )
-      .get(table) !== undefined
-  );
+/** The tables, in lower case, of which rows change or go when one of this does. */
+function followersOf(connection: Connection, table: string): ReadonlySet<string> {
+  const names = connection
+    .prepare<[string], string>(
+      `SELECT DISTINCT lower(s.name) FROM sqlite_schema AS s, pragma_foreign_key_list(s.name) AS f
+       WHERE s.type = 'table' AND f."table" = ? COLLATE NOCASE
+         AND (f.on_delete NOT IN ('NO ACTION', 'RESTRICT') OR f.on_update NOT IN ('NO ACTION', 'RESTRICT'))`,
+    )
+    .pluck();
+  return new Set(names.all(table));
 }
