@@ -138,9 +138,7 @@ export function attach<Application extends OpenConnection>(database: Application
       });
       const { actor, actor_type: actorType, correlation_id: correlationId } = entry;
       const reason = context.reason ?? null;
-      return withContext(connection, { actor, actorType, correlationId, reason, reverts: null }, Date.now, () =>
-        work(database),
-      );
+      return withContext(connection, { actor, actorType, correlationId, reason }, Date.now, () => work(database));
     },
   };
 }

@@ -16,6 +16,21 @@ export interface CaptureSettings {
   readonly requireActor: boolean;
 }
 
+/** Settings in the shape that `capture list` and the entries about captures have. */
+export function shownSettings(settings: CaptureSettings): Readonly<Record<string, unknown>> {
+  return {
+    entity_type: settings.entityType,
+    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
+    actor_column: settings.actorColumn,
+    name_column: settings.nameColumn,
+    ignore: settings.ignore,
+    redact: settings.redact,
+    keep: settings.keep,
+    json: settings.json,
+    require_actor: settings.requireActor,
+  };
+}
+
 /** The settings as they are asked for: without a type, the table's name is it. */
 export type CaptureRequest = Omit<CaptureSettings, 'entityType'> & { readonly entityType: string | null };
 
@@ -61,6 +76,8 @@ export interface CaptureChange {
   readonly entry: number | null;
   /** New columns that look like secrets and are redacted from now on. */
   readonly redacted: readonly string[];
+  /** Triggers of the application because of which a REPLACE is refused while they write into the table. */
+  readonly nesting: readonly string[];
 }
 
 /** What `capture check` found of one kind of statement on one table. */

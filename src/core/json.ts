@@ -28,11 +28,29 @@ export function isJsonObject(value: unknown): value is JsonObject {
  */
 export function parseDocument(text: JsonText, depth: number = MAXIMUM_DEPTH): JsonDocument {
   scanDocument(text, depth);
+  return parsed(text);
+}
+
+/** A text as a document, exactly, or undefined where it is none that `parseDocument` takes. */
+export function documentIn(text: string): JsonDocument | undefined {
+  return unlessData(() => parseDocument(text));
+}
+
+/**
+ * JSON that an engine made of a row, exactly, or undefined where it is none: the values of other programs may hold what
+ * no entry of ours may.
+ */
+export function madeDocumentIn(text: string): JsonDocument | undefined {
+  return unlessData(() => parseMade(text));
+}
+
+function parsed(text: JsonText, ofTwo?: (twice: { newValue: unknown }) => unknown): JsonDocument {
   try {
-    return parse(text) as JsonDocument;
+    return parse(text, null, ofTwo && { onDuplicateKey: ofTwo }) as JsonDocument;
   } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     // A reason quotes what it does not understand, however long that is.
-    const reason = (error as Error).message.slice(0, 200).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+    const reason = error.message.slice(0, 200).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
     throw new DaybookError('data', `not valid JSON: ${visible(reason)}`);
   }
 }
@@ -42,7 +60,17 @@ export function parseDocument(text: JsonText, depth: number = MAXIMUM_DEPTH): Js
  * NUL, and a key twice, of which the last one counts.
  */
 export function parseMade(text: JsonText): JsonDocument {
-  return parse(text, null, { onDuplicateKey: ({ newValue }) => newValue }) as JsonDocument;
+  return parsed(text, ({ newValue }) => newValue);
+}
+
+/** What is wrong with a text says only that there is no document in it; any other error is none of the text's. */
+function unlessData(parsing: () => JsonDocument): JsonDocument | undefined {
+  try {
+    return parsing();
+  } catch (error) {
+    if (error instanceof DaybookError && error.kind === 'data') return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { FieldChange } from '../core/field-change.js';
 import type { Filter } from '../core/filter.js';
-import { documentText, isJsonObject, parseDocument, parseMade, sameValue } from '../core/json.js';
+import { documentIn, documentText, isJsonObject, parseMade, sameValue } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
 
@@ -64,7 +64,7 @@ function changeIn(entry: HistoryEntry, field: string): FieldChange | undefined {
 /** The value at a path; keys may hold dots themselves, and a text may hold a document. */
 function valueAt(value: JsonDocument | undefined, path: readonly string[]): JsonDocument | undefined {
   if (path.length === 0 || value === undefined) return value;
-  const place = typeof value === 'string' ? documentIn(value) : value;
+  const place = typeof value === 'string' ? documentWithin(value) : value;
   if (Array.isArray(place)) {
     const [index = '', ...rest] = path;
     return /^\d+$/.test(index) ? valueAt(place[Number(index)], rest) : undefined;
@@ -78,11 +78,6 @@ function valueAt(value: JsonDocument | undefined, path: readonly string[]): Json
   return undefined;
 }
 
-function documentIn(text: string): JsonDocument | undefined {
-  if (!/^\s*[[{]/.test(text)) return undefined;
-  try {
-    return parseDocument(text);
-  } catch {
-    return undefined;
-  }
+function documentWithin(text: string): JsonDocument | undefined {
+  return /^\s*[[{]/.test(text) ? documentIn(text) : undefined;
 }

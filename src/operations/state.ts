@@ -4,7 +4,7 @@ import { entityText } from '../core/entity.js';
 import type { Entity } from '../core/entity.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
-import { documentText, isJsonObject, parseDocument, parseMade } from '../core/json.js';
+import { documentIn, documentText, isJsonObject, parseMade } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
@@ -148,11 +148,8 @@ export async function historyOf(store: AuditStore, type: string): Promise<Captur
 /** An id as entries have it: the JSON array of a composite key may have been written with spaces. */
 export function normalId(id: string, { capture }: CaptureHistory): string {
   if (capture === null || capture.primaryKey.length < 2) return id;
-  try {
-    return documentText(parseDocument(id));
-  } catch {
-    return id;
-  }
+  const key = documentIn(id);
+  return key === undefined ? id : documentText(key);
 }
 
 function momentIn(entityType: string, span: CaptureSpan, moment: Moment): CapturedMoment {

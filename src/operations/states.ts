@@ -1,7 +1,9 @@
+import type { CaptureSpan } from '../core/capture.js';
 import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
 import type { ReachedState } from '../core/state.js';
+import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
 import { historyOf, normalId, stateOf } from './state.js';
 import type { Tell } from './state.js';
@@ -28,9 +30,9 @@ export async function* statesThrough(
   const history = await historyOf(store, type);
   const { spans, table } = history;
   const id = normalId(request.id, history);
-  for (const span of spans.filter(({ ended }) => ended !== null)) {
+  for (const { untilTs, ended, resumed } of gapsIn(spans, request.filter)) {
     tell(
-      `the capture of ${table} ${span.ended === 'gap' ? 'broke off after' : 'ended at'} ${span.untilTs ?? '?'}: what changed until it went on is missing`,
+      `the capture of ${table} ${ended === 'gap' ? 'broke off after' : 'ended at'} ${untilTs ?? '?'}: what changed until ${resumed === undefined ? 'now' : 'it went on'} is missing`,
     );
   }
   const entity = entityText(type, id);
@@ -65,6 +67,21 @@ export async function* statesThrough(
   if (any || !all) return;
   const { exists, values, known_since: since } = await stateOf(store, { type, id }, { kind: 'now', at: request.now });
   if (exists === true) yield [{ ...before, at: since ?? request.now, exists, values }];
+}
+
+/** The ends of spans whose gap reaches into the time that is asked about; `resumed` is the span that ended the gap. */
+function gapsIn(
+  spans: readonly CaptureSpan[],
+  { since = -Infinity, until = Infinity }: Filter,
+): (CaptureSpan & { readonly resumed: CaptureSpan | undefined })[] {
+  return spans
+    .map((span, at) => ({ ...span, resumed: spans[at + 1] }))
+    .filter(
+      ({ ended, untilTs, resumed }) =>
+        ended !== null &&
+        (untilTs === null || parseTimestamp(untilTs) <= until) &&
+        (resumed === undefined || parseTimestamp(resumed.sinceTs) >= since),
+    );
 }
 
 /** Not what an application recorded or imported about the same entity. */

@@ -1,8 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  documentIn,
   documentText,
   fromValue,
+  madeDocumentIn,
   normalizeDocument,
   parseDocument,
   quoted,
@@ -208,5 +210,20 @@ describe('quoted', () => {
     [{}, 'an object'],
   ])('%j', (value, expected) => {
     expect(quoted(value)).toBe(expected);
+  });
+});
+
+describe('a text that may be a document', () => {
+  test.each([documentIn, madeDocumentIn])('%o gives nothing for what is none, and swallows no other error', (read) => {
+    expect(read('[1]')).toHaveLength(1);
+    for (const none of ['', 'a', '{"a":']) expect(read(none)).toBeUndefined();
+    expect(() => read(undefined as never)).toThrow(TypeError);
+  });
+
+  test('an engine may make of a row what no entry of ours may hold', () => {
+    expect(documentIn('"a\\u0000b"')).toBeUndefined();
+    expect(madeDocumentIn('"a\\u0000b"')).toBe('a\0b');
+    expect(documentIn('{"a":1,"a":"2"}')).toBeUndefined();
+    expect(madeDocumentIn('{"a":1,"a":"2"}')).toEqual({ a: '2' });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Filter } from '../../src/core/filter.js';
 import { momentOf } from '../../src/operations/as-of.js';
 import { changesOf } from '../../src/operations/changes.js';
 import { stateOf, statesOf } from '../../src/operations/state.js';
@@ -197,7 +198,7 @@ describe('the state of a row', () => {
     const trail = await life();
     // As `exec` does it: within the transaction, so that the span goes on.
     trail.app.exec('ALTER TABLE users ADD COLUMN age INTEGER DEFAULT 7');
-    reinstallCaptures(trail.app, () => BASE, ACTOR);
+    reinstallCaptures(trail.app, ['users'], () => BASE, ACTOR);
     const { values } = await stateOf(trail.store, { type: 'users', id: '3' }, behind(6));
     expect(values).toBe('{"id":3,"name":"C","role":"y"}');
     expect((await stateOf(trail.store, { type: 'users', id: '4' }, NOW)).values).toContain('"age":7');
@@ -335,5 +336,30 @@ describe('each state of an entity', () => {
       [timeOf(5), true, 5, 'create'],
     ]);
     expect(await states('9')).toEqual([]);
+  });
+
+  test('tells of the gaps that reach into the time that is asked about, and of no other', async () => {
+    const trail = await life();
+    trail.app.exec('DROP TRIGGER daybook_capture_users_after_update');
+    await trail.store.refreshCaptures(['users'], ACTOR);
+    trail.app.exec(`UPDATE users SET name = 'B' WHERE id = 2`);
+    await trail.store.removeCaptures(['users'], ACTOR);
+    trail.retime(timeOf);
+    const last = trail.lastSeq();
+    const told = async (filter: Filter): Promise<string[]> => {
+      const notes: string[] = [];
+      const request = { type: 'users', id: '2', filter, all: false, now: timeOf(99) };
+      for await (const page of statesThrough(trail.store, request, (text) => notes.push(text)))
+        expect(page).toHaveLength(1);
+      return notes;
+    };
+    const broke = `the capture of users broke off after ${timeOf(last - 3)}: what changed until it went on is missing`;
+    const ended = `the capture of users ended at ${timeOf(last)}: what changed until now is missing`;
+    const ms = (seq: number): number => Date.parse(timeOf(seq));
+    expect(await told({})).toEqual([broke, ended]);
+    expect(await told({ until: ms(last - 4) })).toEqual([]);
+    expect(await told({ until: ms(last - 1) })).toEqual([broke]);
+    expect(await told({ since: ms(last - 2), until: ms(last - 1) })).toEqual([broke]);
+    expect(await told({ since: ms(last - 1) })).toEqual([ended]);
   });
 });

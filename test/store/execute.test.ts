@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { DaybookError } from '../../src/core/errors.js';
+import { stateOf } from '../../src/operations/state.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { capturedTrail } from './captured.js';
 import type { Captured } from './captured.js';
@@ -424,6 +425,75 @@ describe('capture', () => {
     expect(posts?.problem).toBe('is no longer there, or cannot be captured any more');
     await run('DROP TABLE posts; CREATE TABLE posts (id INTEGER PRIMARY KEY, author, title)');
     expect((await store.captures()).map(({ problem }) => problem)).toEqual([null, null]);
+  });
+
+  test.each([
+    ['the usual order', REBUILD],
+    [
+      'a copy that goes back',
+      `CREATE TEMP TABLE kept AS SELECT * FROM users; DROP TABLE users;
+       CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL); INSERT INTO users SELECT * FROM kept; DROP TABLE kept`,
+    ],
+    [
+      'a copy that goes back last',
+      `CREATE TEMP TABLE kept AS SELECT * FROM users; DROP TABLE users;
+       CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL); INSERT INTO users SELECT * FROM kept`,
+    ],
+    [
+      'the old one is renamed first',
+      `PRAGMA legacy_alter_table = ON; ALTER TABLE users RENAME TO users_old; CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE NOT NULL, "rename" TEXT);
+       INSERT INTO users (id, email) SELECT * FROM users_old ORDER BY id DESC; DROP TABLE users_old`,
+    ],
+    [
+      'a rebuild that is taken back, and done again',
+      `SAVEPOINT s; DROP TABLE users; CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT); ROLLBACK TO s; RELEASE s; ${REBUILD}`,
+    ],
+  ])('a rebuild that leaves the rows as they were is neither a gap nor an entry of a row: %s', async (_order, sql) => {
+    const { store, run, plain } = await captured();
+    await run(sql);
+    expect(await store.captures()).toMatchObject([
+      { table: 'posts', problem: null, spans: [{ ended: null }] },
+      { table: 'users', problem: null, spans: [{ ended: null }] },
+    ]);
+    expect((await readAll(store, {})).filter(({ category }) => category === 'entity')).toEqual([]);
+    plain.exec("UPDATE users SET email = 'c@x' WHERE id = 2");
+    expect((await lastEntries(store, 1))[0]).toMatchObject({ action: 'update', entity_id: '2' });
+    expect(await run('SELECT 1 FROM temp.sqlite_schema')).toMatchObject({ statements: 1 });
+  });
+
+  test.each([
+    ['a value', 'SELECT id, upper(email) FROM users'],
+    ['a type', 'SELECT id, CAST(email AS BLOB) FROM users'],
+    ['a row less', 'SELECT * FROM users WHERE id = 1'],
+    ['a row more', `SELECT * FROM users UNION ALL SELECT 3, 'c@x'`],
+    ['another key', 'SELECT id + 1, email FROM users'],
+  ])('a rebuild that changes rows is a gap: %s', async (_what, rows) => {
+    const { store, run, plain } = await captured();
+    plain.exec("UPDATE users SET email = 'A@x' WHERE id = 1");
+    await run(`DELETE FROM posts; CREATE TABLE new (id INTEGER PRIMARY KEY, email); INSERT INTO new ${rows}; DROP TABLE users;
+      ALTER TABLE new RENAME TO users; UPDATE users SET email = 'unseen' WHERE id = 1`);
+    const [posts, users] = await store.captures();
+    expect(posts).toMatchObject({ problem: null, spans: [{ ended: null }] });
+    expect(users).toMatchObject({ problem: null, spans: [{ ended: 'gap' }, { ended: null }] });
+    expect((await lastEntries(store, 1))[0]).toMatchObject({
+      action: 'capture_refresh',
+      actor: 'ana',
+      message: 'table users was rebuilt, and its rows are not what they were: its capture is as it should be again',
+    });
+    // What did not change while it was captured is nobody's to guess.
+    const moment = { kind: 'entry', at: '', seq: users?.spans[0]?.untilSeq ?? 0 } as const;
+    expect((await stateOf(store, { type: 'users', id: '1' }, moment)).values).toBe('{"id":1,"email":"A@x"}');
+    expect((await stateOf(store, { type: 'users', id: '2' }, moment)).exists).toBeNull();
+    plain.exec("UPDATE users SET email = 'c@x' WHERE id IN (1, 3)");
+    expect((await lastEntries(store, 1))[0]).toMatchObject({ action: 'update', changed_fields: '["email"]' });
+  });
+
+  test('a rebuild that changes ignored columns alone is no gap', async () => {
+    const { store, capture, run } = await captured();
+    await capture('users', { ignore: ['email'] });
+    await run(REBUILD.replace('SELECT id, email', 'SELECT id, upper(email)'));
+    const users = (await store.captures()).find(({ table }) => table === 'users');
+    expect(users).toMatchObject({ problem: null, spans: [{ ended: null }] });
   });
 
   test('EXPLAIN of a drop drops nothing', async () => {

@@ -84,9 +84,30 @@ describe('what tells of one row', () => {
 
   test.each([
     ['k INTEGER PRIMARY KEY', [1n, -5n, 9223372036854775807n]],
-    ['k TEXT PRIMARY KEY', ['1', '01', ' 1', '', '{"$blob":"00"}', 'null', 'Ü:x']],
-    ['k PRIMARY KEY', ['1', 2n, 1.5, '2.5', Buffer.from([0, 255]), 1e300, '{"$blob":"00"}']],
-    ['k REAL PRIMARY KEY', [1, 0.1, 1e300, 5e-324]],
+    [
+      'k TEXT PRIMARY KEY',
+      ['1', '01', ' 1', '', '{"$blob":"00"}', Buffer.from([0]), 'null', null, 'Ü:x', '"', '"a"', 'a\0b'],
+    ],
+    [
+      'k PRIMARY KEY',
+      [
+        '1',
+        1n,
+        1.5,
+        '1.5',
+        '-7',
+        -7n,
+        '2025-01-02',
+        '1e5',
+        Buffer.from([0, 255]),
+        1e300,
+        '{"$real":"inf"}',
+        Infinity,
+        null,
+        'null',
+      ],
+    ],
+    ['k REAL PRIMARY KEY', [1, 0.1, -2.5, 123456.789, 1e300, 5e-324, Infinity]],
     ['k NUMERIC PRIMARY KEY', [1n, 0.1, 'x']],
     ['k TEXT PRIMARY KEY COLLATE NOCASE', ['Ann', 'bob']],
     ['k TEXT, PRIMARY KEY (k COLLATE NOCASE)', ['Ann', 'bob']],
@@ -95,6 +116,7 @@ describe('what tells of one row', () => {
     await trail.capture('t');
     for (const key of keys) trail.app.prepare('INSERT INTO t VALUES (?)').run(key);
     const ids = trail.app.prepare<[], string>(`SELECT entity_id FROM daybook_entries WHERE entity_type = 't'`).pluck();
+    expect(new Set(ids.all()).size).toBe(keys.length);
     for (const id of ids.all()) {
       const { last, live } = await evidenceOf(trail, 't', id, { seq: 99 });
       expect(live, id).toBe(last?.after);

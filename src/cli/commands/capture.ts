@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
@@ -75,6 +76,13 @@ function addAdd(group: Command, context: Context): void {
             globals,
             change.changed ? `${change.table} is captured` : `${change.table} is captured like that already`,
           );
+          if (change.nesting.length > 0) {
+            await note(
+              context,
+              globals,
+              `a REPLACE of ${change.table} is refused while a trigger of the application writes into it (${change.nesting.join(', ')}): see docs/capture.md`,
+            );
+          }
         }
       });
     });
@@ -130,15 +138,7 @@ function addList(group: Command, context: Context): void {
 function listed({ table, settings, columns: all, spans, problem }: Capture): object {
   return {
     table,
-    entity_type: settings.entityType,
-    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
-    actor_column: settings.actorColumn,
-    name_column: settings.nameColumn,
-    ignore: settings.ignore,
-    redact: settings.redact,
-    keep: settings.keep,
-    json: settings.json,
-    require_actor: settings.requireActor,
+    ...shownSettings(settings),
     columns: all,
     since: spans[0]?.sinceTs ?? null,
     gaps: gapsOf(spans),

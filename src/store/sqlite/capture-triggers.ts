@@ -1,7 +1,7 @@
 import { looksSecret } from '../../core/capture.js';
 import type { CaptureSettings } from '../../core/capture.js';
 import { REDACTED } from '../../core/redact.js';
-import { HELD } from './context.js';
+import { contextHolds } from './context-life.js';
 import { changedPathsSql } from './document-changes.js';
 import { literal, quoted } from './table-description.js';
 import type { TableColumn, TableDescription } from './table-description.js';
@@ -11,14 +11,8 @@ export interface Trigger {
   readonly sql: string;
 }
 
-/** So long after its last use, a context that nobody cleared holds no more. In days, as `used` is. */
-const CONTEXT_LIFE = '5.0 / 86400';
-
 /** SQLite takes 127 arguments, older releases 100. */
 const FIELDS_PER_OBJECT = 40;
-
-/** Whether a context holds, by when it was last used: lately, or until it is cleared (see `holdContext`). */
-const isLive = (used: string): string => `(abs(julianday('now') - ${used}) < ${CONTEXT_LIFE} OR ${used} = ${HELD})`;
 
 /**
  * The triggers that record every change of a table's rows. They run within other programs, from SQLite 3.38 on, and use
@@ -31,8 +25,11 @@ const isLive = (used: string): string => `(abs(julianday('now') - ${used}) < ${C
  *
  * The conflict clause of a statement overrules those within its triggers: OR IGNORE would skip an entry that breaks a
  * rule. So each INSERT of an entry is followed by a look at whether it was made; RAISE is not overruled.
+ *
+ * Where triggers of the application may write into the table between the two moments (`nests`), the notes say too little:
+ * of rows that were changed or came since, and of those that another write has cleared. Then a REPLACE is refused.
  */
-export function captureTriggers(table: TableDescription, settings: CaptureSettings): Trigger[] {
+export function captureTriggers(table: TableDescription, settings: CaptureSettings, nests: boolean): Trigger[] {
   const parts = partsOf(table, settings);
   const on = quoted(table.name);
   const trigger = (when: string, condition: string | null, body: readonly string[]): Trigger => {
@@ -54,8 +51,13 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   const inserted = `''`;
   const updated = `'of ' || ${parts.identity('OLD')}`;
   return [
-    trigger('BEFORE INSERT', null, [parts.clearNotes(inserted), parts.noteRivals(inserted, 'TRUE')]),
+    trigger('BEFORE INSERT', null, [
+      parts.clearNotes(inserted),
+      parts.noteRivals(inserted, 'TRUE'),
+      ...(nests ? parts.markWrite(parts.insertMark) : []),
+    ]),
     trigger('AFTER INSERT', null, [
+      ...(nests ? parts.refuseNested(parts.insertMarks) : []),
       ...parts.actorRequired('NEW'),
       parts.settleGone(inserted, parts.identity('NEW')),
       parts.settleReplaced,
@@ -69,6 +71,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
         updated,
         `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
       ),
+      ...(nests ? parts.markWrite(updated) : []),
     ]),
     // Nearly every update leaves the keys alone, and needs no more than this.
     trigger('AFTER UPDATE', `(${differs}) AND NOT (${uniqueDiffers})`, [
@@ -77,6 +80,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
       parts.renewContext,
     ]),
     trigger('AFTER UPDATE key', uniqueDiffers, [
+      ...(nests ? parts.refuseNested([updated]) : []),
       ...parts.actorRequired('NEW'),
       ...parts.refuseToFollowItself,
       parts.settleGone(updated, 'NULL', uniqueDiffers),
@@ -105,7 +109,11 @@ export function captureTriggerNames(table: string): string[] {
 }
 
 /** The row of a table as the JSON that entries hold, for a row that SQL knows by this prefix. */
-export function rowJson(table: TableDescription, settings: CaptureSettings, prefix: string): string {
+export function rowJson(
+  table: Pick<TableDescription, 'columns'>,
+  settings: Pick<CaptureSettings, 'ignore' | 'redact'>,
+  prefix: string,
+): string {
   const redacted = new Set(settings.redact);
   const stored = table.columns.filter(({ name }) => !isLeftOut(name, settings));
   const value = (column: TableColumn): string => {
@@ -121,18 +129,23 @@ export function rowJson(table: TableDescription, settings: CaptureSettings, pref
 }
 
 /** A secret that is ignored is not kept either. */
-function isLeftOut(column: string, settings: CaptureSettings): boolean {
+function isLeftOut(column: string, settings: Pick<CaptureSettings, 'ignore'>): boolean {
   return settings.ignore.includes(column) && looksSecret(column);
 }
 
-/** What an entity's id is: the key as text, or where there are several columns, their JSON array in the key's order. */
+/**
+ * What an entity's id is: the key as text, or where there are several columns, their JSON array in the key's order. A text
+ * that could be taken for a value of another kind stands in the quotes of JSON, and so does one with NUL.
+ */
 export function identityOf(table: TableDescription, prefix: string): string {
   const at = (name: string): [TableColumn, string] => [columnOf(table, name), `${prefix}.${quoted(name)}`];
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
   const [column, value] = at(first);
-  if (column.holds === 'integer' || column.holds === 'text') return `CAST(${value} AS TEXT)`;
-  return `CASE typeof(${value}) WHEN 'blob' THEN json_object('$blob', lower(hex(${value}))) WHEN 'real' THEN printf('%!.17g', ${value}) WHEN 'null' THEN 'null' ELSE CAST(${value} AS TEXT) END`;
+  if (column.holds === 'integer') return `CAST(${value} AS TEXT)`;
+  const number = ` OR (${value} GLOB '[-0-9]*' AND ${value} NOT GLOB '*[^-0-9.e+]*')`;
+  const unclear = `${value} GLOB '["{]*' OR ${value} = 'null' OR instr(${value}, char(0))${column.untyped ? number : ''}`;
+  return `CASE typeof(${value}) WHEN 'text' THEN iif(${unclear}, json_quote(${value}), ${value}) WHEN 'null' THEN 'null' ELSE CAST(${encoded(column, value)} AS TEXT) END`;
 }
 
 /**
@@ -237,7 +250,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     const actor = source.actor === 'NULL' ? 'c.actor' : `coalesce(c.actor, ${source.actor})`;
     return `INSERT INTO daybook_entries (action, actor, actor_type, actor_name, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
   SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = ${actor}), ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
-  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON ${isLive('c.used')}${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
+  FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON (${contextHolds('c.used')})${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
   const refuse = `RAISE(ABORT, ${literal(`daybook: the entry of this change of ${table.name} cannot be recorded, so the change is refused`)})`;
@@ -249,6 +262,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actor: actorOf(prefix),
   });
 
+  const rowidKey = table.uniqueKeys.find((key) => key.isRowid)?.columns[0]?.name;
+  const markOf = (rowid: string): string =>
+    `'in '${[rowid, ...[...keyColumns].filter((key) => key !== rowidKey).map((key) => `quote(NEW.${quoted(key)})`)].map((part) => (part === '' ? '' : ` || ',' || ${part}`)).join('')}`;
   const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
   // Without its plus, NEW would have the affinity of the column and not the value that will be stored. A binary index on
   // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
@@ -307,6 +323,22 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     /** Null where one of them is computed from others. */
     keyColumns: [...keyColumns].some((key) => columnOf(table, key).generated) ? null : [...keyColumns],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
+    insertMark: markOf(rowidKey === undefined ? '' : `NEW.${quoted(rowidKey)}`),
+    // A rowid that is still to be chosen is -1.
+    insertMarks: rowidKey === undefined ? [markOf('')] : [markOf(`NEW.${quoted(rowidKey)}`), markOf('-1')],
+    markWrite: (mark: string): string[] => [
+      `DELETE FROM daybook_writes WHERE table_name = ${name}`,
+      `INSERT INTO daybook_writes (table_name, written, seq) SELECT ${name}, ${mark}, coalesce(max(seq), 0) FROM daybook_entries`,
+    ],
+    /**
+     * Where another write has left its mark since, or its entry, and this one is a REPLACE: the conflict clause of a
+     * statement holds within its triggers too, so that only then does an INSERT of what is there already change anything.
+     * With recursive_triggers on, SQLite tells of every row that goes.
+     */
+    refuseNested: (marks: readonly string[]): string[] => [
+      `INSERT OR IGNORE INTO daybook_writes (table_name, written, seq) SELECT ${name}, '', 0 WHERE NOT EXISTS (SELECT 1 FROM daybook_writes AS w WHERE w.table_name = ${name} AND w.written IN (${marks.join(', ')}) AND NOT EXISTS (SELECT 1 FROM daybook_entries AS e WHERE e.seq > w.seq AND +e.entity_type = ${type} AND e.action <> 'delete' AND e.metadata ->> '$.table' = ${name}))`,
+      `SELECT RAISE(ABORT, ${literal(`daybook: a trigger of the application writes into ${table.name} while a REPLACE of it is under way, so rows could go unseen: use ON CONFLICT DO UPDATE, or PRAGMA recursive_triggers = ON`)}) WHERE changes() = 1 AND NOT (SELECT recursive_triggers FROM pragma_recursive_triggers)`,
+    ],
     noteRivals: (write: string, others: string): string =>
       `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
   SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
@@ -314,14 +346,18 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
         ? [
-            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE ${isLive('used')})`,
+            `SELECT RAISE(ABORT, ${literal(`daybook: a change of ${table.name} must say who makes it: first INSERT OR REPLACE INTO daybook_context (actor) VALUES (...), afterwards DELETE FROM daybook_context`)}) WHERE ${actorOf(prefix)} IS NULL AND NOT EXISTS (SELECT 1 FROM daybook_context WHERE (${contextHolds('used')}))`,
           ]
         : [],
-    /** SQLite has such a row follow before any trigger sees its change, and so no entry of it could be right. */
+    /**
+     * SQLite has such a row follow before any trigger sees its change, and so no entry of it could be right. Where foreign
+     * keys are off, or the statement sets both columns, the row is as NEW says, and all is well.
+     */
     refuseToFollowItself: table.followsItself.map(({ from, to }) => {
       const same = from.map((column, at) => `OLD.${quoted(column)} IS OLD.${quoted(to[at] ?? '')}`);
       const moved = to.map((column) => `OLD.${quoted(column)} IS NOT NEW.${quoted(column)}`);
-      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')})`;
+      const asSet = from.map((column) => `t.${quoted(column)} IS NEW.${quoted(column)}`);
+      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')}) AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${isNew} AND ${asSet.join(' AND ')})`;
     }),
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
     settleGone: (write: string, newId: string, noted = 'TRUE'): string =>
@@ -384,6 +420,6 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       }),
       recorded('1'),
     ],
-    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND ${isLive('used')}`,
+    renewContext: `UPDATE daybook_context SET used = julianday('now') WHERE used < julianday('now') - 1.0 / 86400 AND (${contextHolds('used')})`,
   };
 }

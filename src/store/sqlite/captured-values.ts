@@ -1,5 +1,5 @@
 import { isLosslessNumber } from 'lossless-json';
-import { isJsonObject, parseMade } from '../../core/json.js';
+import { isJsonObject, madeDocumentIn } from '../../core/json.js';
 import type { JsonText } from '../../core/entry.js';
 import type { JsonDocument } from '../../core/json.js';
 
@@ -11,7 +11,7 @@ const GREATEST_INTEGER = 2n ** 63n - 1n;
 
 /** The values of a row as capture recorded it, exactly, by column; undefined for what capture does not make. */
 export function readRecorded(text: JsonText): ReadonlyMap<string, SqlValue> | undefined {
-  const document = parsed(text);
+  const document = madeDocumentIn(text);
   if (!isJsonObject(document)) return undefined;
   const values = new Map<string, SqlValue>();
   for (const [column, recorded] of Object.entries(document)) {
@@ -20,14 +20,6 @@ export function readRecorded(text: JsonText): ReadonlyMap<string, SqlValue> | un
     values.set(column, value);
   }
   return values;
-}
-
-function parsed(text: JsonText): JsonDocument | undefined {
-  try {
-    return parseMade(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A value of an entry as SQLite had it, or undefined for what capture does not write. */

@@ -1,4 +1,4 @@
-import { looksSecret, losesChanges } from '../../core/capture.js';
+import { looksSecret, losesChanges, shownSettings } from '../../core/capture.js';
 import type {
   Capture,
   CaptureChange,
@@ -8,11 +8,12 @@ import type {
   CaptureSpan,
 } from '../../core/capture.js';
 import { newEntry } from '../../core/entry.js';
-import type { Actor, JsonText } from '../../core/entry.js';
+import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { captureTriggerNames, captureTriggers } from './capture-triggers.js';
 import type { Trigger } from './capture-triggers.js';
 import type { Connection } from './connection.js';
+import { nestingTriggers } from './nesting-triggers.js';
 import { inserter } from './recording.js';
 import { describeTable, quoted } from './table-description.js';
 import type { TableDescription } from './table-description.js';
@@ -39,13 +40,17 @@ function toInstalled(row: CaptureRow): Installed {
   };
 }
 
+const INSTALLED = 'SELECT table_name, settings, columns, primary_key FROM daybook_captures';
+
 /** How the table of an entity type is captured, without a look at whether all is well. */
 export function readInstalled(connection: Connection, entityType: string): Installed | undefined {
-  const row = connection
-    .prepare<[string], CaptureRow>(
-      'SELECT table_name, settings, columns, primary_key FROM daybook_captures WHERE entity_type = ?',
-    )
-    .get(entityType);
+  const row = connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE entity_type = ?`).get(entityType);
+  return row && toInstalled(row);
+}
+
+/** The same by the table's name. */
+function installedOn(connection: Connection, table: string): Installed | undefined {
+  const row = connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE table_name = ?`).get(table);
   return row && toInstalled(row);
 }
 
@@ -69,15 +74,20 @@ export function readCaptureHistory(connection: Connection, entityType: string): 
 /** Every capture by its table's name, with what is wrong with it. */
 export function readCaptures(connection: Connection): Capture[] {
   return connection
-    .prepare<[], CaptureRow>(
-      'SELECT table_name, settings, columns, primary_key FROM daybook_captures ORDER BY table_name',
-    )
+    .prepare<[], CaptureRow>(`${INSTALLED} ORDER BY table_name`)
     .all()
-    .map((row) => {
-      const capture = toInstalled(row);
-      const spans = spansOf(connection, capture.settings.entityType);
-      return Object.assign(capture, { spans, problem: problemOf(connection, capture) });
-    });
+    .map((row) => examined(connection, toInstalled(row)));
+}
+
+function examined(connection: Connection, capture: Installed): Capture {
+  const spans = spansOf(connection, capture.settings.entityType);
+  return { ...capture, spans, problem: problemOf(connection, capture) };
+}
+
+/** The capture of a table by its name, with what is wrong with it, or undefined. */
+export function findCapture(connection: Connection, table: string): Capture | undefined {
+  const capture = installedOn(connection, table);
+  return capture && examined(connection, capture);
 }
 
 /** The spans of an entity type, earliest first, those of captures that were removed among them. */
@@ -103,16 +113,26 @@ function problemOf(connection: Connection, capture: Installed): string | null {
     return `has other columns than when it was captured (${[...come.map((name) => `+${name}`), ...gone.map((name) => `-${name}`)].join(', ')})`;
   }
   const there = triggersOf(connection, capture.table);
-  const missing = captureTriggers(table, capture.settings).filter(({ name, sql }) => there.get(name) !== sql);
-  if (missing.length > 0)
-    return `lacks ${missing.length} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
+  const missing = (nests: boolean): number =>
+    captureTriggers(table, capture.settings, nests).filter(({ name, sql }) => there.get(name) !== sql).length;
+  const lacks = missing(false);
+  if (lacks > 0) {
+    // Those that reckon with writes within a write do no harm where there are none any more.
+    if (missing(true) > 0) return `lacks ${lacks} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
+  } else {
+    const nesting = nestingTriggers(connection, table.name).flatMap(({ name, later }) => (later ? [] : [name]));
+    if (nesting.length > 0) {
+      return `has triggers that were made after capture and may write into it within a REPLACE (${nesting.join(', ')})`;
+    }
+  }
   const later = laterTriggers(connection, table.name);
   return later.length > 0 ? `has triggers that were made after capture and run before it (${later.join(', ')})` : null;
 }
 
 const MOMENT_COUNT = captureTriggerNames('').length;
 
-function tableOf(connection: Connection, name: string): TableDescription | undefined {
+/** A table as it is, or undefined where it is gone or cannot be captured. */
+export function tableOf(connection: Connection, name: string): TableDescription | undefined {
   try {
     return describeTable(connection, name);
   } catch (error) {
@@ -143,7 +163,11 @@ function laterTriggers(connection: Connection, table: string): string[] {
 
 /** The tables that are named, else all that are captured. */
 export function namedOrAll(connection: Connection, tables: readonly string[]): readonly string[] {
-  return tables.length > 0 ? tables : readCaptures(connection).map(({ table }) => table);
+  return tables.length > 0 ? tables : capturedTables(connection);
+}
+
+function capturedTables(connection: Connection): string[] {
+  return connection.prepare<[], string>('SELECT table_name FROM daybook_captures ORDER BY table_name').pluck().all();
 }
 
 /** addCapture for several tables: a column counts for those that have it, and one of them must. */
@@ -193,17 +217,16 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
   const table = describeTable(connection, asked);
   const settings = settled(table, request);
   checkSecrets(table, settings);
-  const known = readCaptures(connection).find((capture) => capture.table === table.name);
-  const rival = readCaptures(connection).find(
-    (capture) => capture.settings.entityType === settings.entityType && capture.table !== table.name,
-  );
-  if (rival !== undefined) {
+  const known = installedOn(connection, table.name);
+  const rival = readInstalled(connection, settings.entityType);
+  if (rival !== undefined && rival.table !== table.name) {
     throw new DaybookError('refused', `table ${rival.table} is captured as ${settings.entityType} already`, {
       hint: `… --entity-type ${settings.entityType}_2`,
     });
   }
-  if (known !== undefined && known.problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
-    return { table: table.name, changed: false, entry: null, redacted: [] };
+  const problem = known === undefined ? null : problemOf(connection, known);
+  if (known !== undefined && problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
+    return unchanged(table.name);
   }
   const seq = record(
     connection,
@@ -214,12 +237,12 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     change,
     known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
   );
-  install(connection, table, settings);
-  if (known !== undefined && (known.problem !== null || known.settings.entityType !== settings.entityType)) {
+  const nesting = install(connection, table, settings);
+  if (known !== undefined && (losesChanges(problem) || known.settings.entityType !== settings.entityType)) {
     endSpan(connection, known.settings.entityType, 'gap', null);
   }
   beginSpan(connection, table.name, settings.entityType, seq);
-  return { table: table.name, changed: true, entry: seq, redacted: [] };
+  return { table: table.name, changed: true, entry: seq, redacted: [], nesting };
 }
 
 /**
@@ -227,25 +250,24 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  * `missing` where there is neither such a capture nor such a table.
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
-  const known = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
-  if (known === undefined)
-    return { table: describeTable(connection, asked).name, changed: false, entry: null, redacted: [] };
+  const known = installedOn(connection, asked);
+  if (known === undefined) return unchanged(describeTable(connection, asked).name);
   const { table, settings } = known;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);
   connection.prepare('DELETE FROM daybook_captures WHERE table_name = ?').run(table);
   endSpan(connection, settings.entityType, 'removed', seq);
-  return { table, changed: true, entry: seq, redacted: [] };
+  return { table, changed: true, entry: seq, redacted: [], nesting: [] };
 }
 
 /**
  * Fits the capture of a table to what the table is now; where it fits already, nothing changes. What was changed
- * meanwhile is a gap. Runs in the open transaction.
+ * meanwhile is a gap. Runs in the open transaction. `why` says what is wrong, where that is more than can be seen.
  */
-export function refreshCapture(connection: Connection, asked: string, change: Change): CaptureChange {
+export function refreshCapture(connection: Connection, asked: string, change: Change, why?: string): CaptureChange {
   const capture = captureOf(connection, asked);
   const { table, settings } = capture;
-  if (capture.problem === null) return { table, changed: false, entry: null, redacted: [] };
+  if (capture.problem === null) return unchanged(table);
   const description = describeTable(connection, table);
   const fitted = fittedSettings(description, capture);
   const gap = losesChanges(capture.problem);
@@ -256,32 +278,40 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     settings,
     fitted.settings,
     change,
-    `${capture.problem}: its capture is as it should be again`,
+    `${why ?? capture.problem}: its capture is as it should be again`,
   );
-  install(connection, description, fitted.settings);
+  const nesting = install(connection, description, fitted.settings);
   if (gap) {
     endSpan(connection, settings.entityType, 'gap', null);
     beginSpan(connection, table, settings.entityType, seq);
   }
-  return { table, changed: true, entry: seq, redacted: fitted.redacted };
+  return { table, changed: true, entry: seq, redacted: fitted.redacted, nesting };
 }
 
-/** Drops the triggers of a captured table, for a change of the table itself; does nothing for another. */
-export function liftCapture(connection: Connection, table: string): void {
+/** Drops the triggers of a captured table, for a change of the table itself, and gives its name; undefined for another. */
+export function liftCapture(connection: Connection, table: string): string | undefined {
   const name = connection
     .prepare<[string], string>('SELECT table_name FROM daybook_captures WHERE table_name = ?')
     .pluck()
     .get(table);
-  if (name === undefined) return;
-  for (const trigger of captureTriggerNames(name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+  for (const trigger of name === undefined ? [] : captureTriggerNames(name)) {
+    connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+  }
+  return name;
 }
 
 /**
- * Makes the triggers again wherever a captured table is there and lacks them, or has other columns: within the
- * transaction that changed the table, so that nothing was missed. Other columns are an entry.
+ * Makes the triggers again on those of these captured tables that are there and lack them, or have other columns: within
+ * the transaction that changed the table, so that nothing was missed. Other columns are an entry.
  */
-export function reinstallCaptures(connection: Connection, clock: () => number, actor: Actor): void {
-  for (const capture of readCaptures(connection)) {
+export function reinstallCaptures(
+  connection: Connection,
+  tables: readonly string[],
+  clock: () => number,
+  actor: Actor,
+): void {
+  for (const name of tables) {
+    const capture = captureOf(connection, name);
     const table = capture.problem === null ? undefined : tableOf(connection, capture.table);
     if (table === undefined) continue;
     const { settings } = fittedSettings(table, capture);
@@ -303,7 +333,7 @@ export function reinstallCaptures(connection: Connection, clock: () => number, a
 
 /** The capture of a table by its name. Throws kind `missing`. */
 export function captureOf(connection: Connection, asked: string): Capture {
-  const capture = readCaptures(connection).find((one) => one.table.toLowerCase() === asked.toLowerCase());
+  const capture = findCapture(connection, asked);
   if (capture === undefined) {
     throw new DaybookError('missing', `table ${asked} is not captured`, { hint: 'daybook capture list' });
   }
@@ -391,9 +421,15 @@ function fittedSettings(
   };
 }
 
-function install(connection: Connection, table: TableDescription, settings: CaptureSettings): void {
+function unchanged(table: string): CaptureChange {
+  return { table, changed: false, entry: null, redacted: [], nesting: [] };
+}
+
+/** Makes the triggers, and gives the names of those of the application that may write into the table within a write. */
+function install(connection: Connection, table: TableDescription, settings: CaptureSettings): string[] {
   for (const name of captureTriggerNames(table.name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);
-  for (const { sql } of captureTriggers(table, settings)) connection.exec(sql);
+  const nesting = nestingTriggers(connection, table.name).map(({ name }) => name);
+  for (const { sql } of captureTriggers(table, settings, nesting.length > 0)) connection.exec(sql);
   connection
     .prepare(
       `INSERT INTO daybook_captures (table_name, entity_type, settings, columns, primary_key) VALUES (?, ?, ?, ?, ?)
@@ -407,6 +443,7 @@ function install(connection: Connection, table: TableDescription, settings: Capt
       JSON.stringify(table.columns.map((column) => column.name)),
       JSON.stringify(table.primaryKey),
     );
+  return nesting;
 }
 
 function record(
@@ -429,31 +466,18 @@ function record(
       entity_type: 'capture',
       entity_id: table,
       message: `table ${table} ${words}`,
-      old_values: before && settingsJson(before),
-      new_values: after && settingsJson(after),
+      old_values: before && JSON.stringify(shownSettings(before)),
+      new_values: after && JSON.stringify(shownSettings(after)),
       changed_fields: before && after && JSON.stringify(changedSettings(before, after)),
     }),
   ).seq;
 }
 
-/** Settings as JSON, in the shape of `capture list`. */
-function settingsJson(settings: CaptureSettings): JsonText {
-  return JSON.stringify({
-    entity_type: settings.entityType,
-    scope: settings.scope && `${settings.scope.kind}=${settings.scope.column}`,
-    actor_column: settings.actorColumn,
-    name_column: settings.nameColumn,
-    ignore: settings.ignore,
-    redact: settings.redact,
-    keep: settings.keep,
-    json: settings.json,
-    require_actor: settings.requireActor,
-  });
-}
-
 function changedSettings(before: CaptureSettings, after: CaptureSettings): string[] {
-  const [old, now] = [before, after].map((settings) => JSON.parse(settingsJson(settings)) as Record<string, unknown>);
-  return Object.keys(now ?? {}).filter((key) => JSON.stringify(old?.[key]) !== JSON.stringify(now?.[key]));
+  const old = shownSettings(before);
+  return Object.entries(shownSettings(after)).flatMap(([key, now]) =>
+    JSON.stringify(old[key]) === JSON.stringify(now) ? [] : [key],
+  );
 }
 
 /** A span begins with the entry that tells of it, unless one goes on. */

@@ -2,6 +2,7 @@ import { DaybookError } from '../../core/errors.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { clearContext, holdContext, leakedContext, setContext, settleContext } from './context.js';
+import { usedLately } from './context-life.js';
 import type { ChangeContext } from './context.js';
 
 interface OuterContext extends ChangeContext {
@@ -51,8 +52,8 @@ function attempted<Result>(connection: Connection, work: () => Result): Result {
 function contextAround(connection: Connection): OuterContext | undefined {
   return connection
     .prepare<[], OuterContext>(
-      `SELECT actor, actor_type AS actorType, correlation_id AS correlationId, reason, reverts, used,
-         abs(julianday('now') - used) < 5.0 / 86400 AS recent
+      `SELECT actor, actor_type AS actorType, correlation_id AS correlationId, reason, reverts,
+         reverts_created AS revertsCreated, used, ${usedLately('used')} AS recent
        FROM daybook_context`,
     )
     .get();

@@ -1,5 +1,6 @@
 import { newEntry } from '../../core/entry.js';
 import type { Connection } from './connection.js';
+import { HELD } from './context-life.js';
 import { inserter } from './recording.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
@@ -8,21 +9,26 @@ export interface ChangeContext {
   readonly actorType: string;
   readonly correlationId: string | null;
   readonly reason: string | null;
-  /** The id of the entry that the changes take back. */
-  readonly reverts: string | null;
+  /** The id of the entry that the changes take back, */
+  readonly reverts?: string | null;
+  /** and of a change of the key the entry that its second one takes back. */
+  readonly revertsCreated?: string | null;
 }
 
-/** Sets the context of the open transaction, in the same SQL that any program may use (docs/capture.md). */
+/** As any program may set the context (docs/capture.md): the values, and when it was last used, come in brackets behind it. */
+export const SET_CONTEXT =
+  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, used) VALUES';
+
+/** The values of a context in the order of SET_CONTEXT, but for its last use. */
+export function contextValues(context: ChangeContext): (string | null)[] {
+  const { actor, actorType, correlationId, reason, reverts, revertsCreated } = context;
+  return [actor, actorType, correlationId, reason, reverts ?? null, revertsCreated ?? null];
+}
+
+/** Sets the context of the open transaction. */
 export function setContext(connection: Connection, context: ChangeContext): void {
-  connection
-    .prepare(
-      `INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts) VALUES (?, ?, ?, ?, ?)`,
-    )
-    .run(context.actor, context.actorType, context.correlationId, context.reason, context.reverts);
+  connection.prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?, ?, julianday('now'))`).run(...contextValues(context));
 }
-
-/** When a context was last used that holds until it is cleared: a day that no clock shows. */
-export const HELD = '1e9';
 
 /**
  * Makes the context hold for as long as it is there. Only for whom clears it in the same transaction whatever happens:

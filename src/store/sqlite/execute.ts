@@ -1,11 +1,10 @@
 import Database from 'better-sqlite3';
-import type { Actor, HistoryEntry } from '../../core/entry.js';
+import type { HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from '../../core/sql-statements.js';
 import type { SqlStatement } from '../../core/sql-statements.js';
 import type { Executed, ExecuteRequest } from '../audit-store.js';
-import { liftCapture, readCaptures, refreshCapture, reinstallCaptures } from './captures.js';
-import type { Change } from './captures.js';
+import { captureKeeper, isOfRows } from './capture-keeper.js';
 import type { Connection } from './connection.js';
 import { clearContext, holdContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
@@ -78,6 +77,7 @@ function runAll(
       throw explained(statement, error);
     }
   }
+  captures.end();
   clearContext(connection);
   const wrong = newFaults(faults, foreignKeyFaults(connection));
   if (wrong !== undefined) {
@@ -103,56 +103,8 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
     actorType: actor.actor_type,
     correlationId,
     reason,
-    reverts: null,
   });
   holdContext(connection);
-}
-
-/** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
-const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
-
-function isOfRows({ words }: SqlStatement): boolean {
-  return ROWS_ONLY.has(words[0] ?? '');
-}
-
-/**
- * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
- * puts it back on whatever lacks it as soon as the schema has changed.
- */
-function captureKeeper(
-  connection: Connection,
-  clock: () => number,
-  actor: Actor,
-): { before(statement: SqlStatement): void; after(statement: SqlStatement): void } {
-  const schemaVersion = connection.prepare<[], number>('PRAGMA schema_version').pluck();
-  let seen = schemaVersion.get();
-  // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
-  let broken: string[] | undefined;
-  return {
-    before(statement) {
-      if (isOfRows(statement) || statement.explained) return;
-      broken ??= readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
-      const { table } = statement;
-      if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
-    },
-    after(statement) {
-      if (isOfRows(statement) || schemaVersion.get() === seen) return;
-      broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
-      reinstallCaptures(connection, clock, actor);
-      seen = schemaVersion.get();
-    },
-  };
-}
-
-/** Refreshes a capture, where its table is there and can be captured. */
-function refreshed(connection: Connection, table: string, change: Change): boolean {
-  try {
-    refreshCapture(connection, table, change);
-    return true;
-  } catch (error) {
-    if (error instanceof DaybookError && (error.kind === 'missing' || error.kind === 'refused')) return false;
-    throw error;
-  }
 }
 
 /**

@@ -1,6 +1,8 @@
 import Database from 'better-sqlite3';
 import type { Connection } from './connection.js';
-import { quoted } from './table-description.js';
+import { foreignKeysOf } from './foreign-key-list.js';
+import type { ForeignKey } from './foreign-key-list.js';
+import { quoted, rowidName } from './table-description.js';
 
 /** Rows that refer to a row that is not there: all with the same values in the same table. */
 interface Violation {
@@ -28,7 +30,7 @@ export function foreignKeyFaults(connection: Connection): ForeignKeyFaults {
   const unchecked = new Map<string, string>();
   for (const table of tablesWithForeignKeys(connection)) {
     try {
-      for (const key of keysOf(connection, table)) {
+      for (const key of foreignKeysOf(connection, table)) {
         for (const violation of violationsOf(connection, table, key)) {
           const { parent, columns, values } = violation;
           const about = JSON.stringify([table.toLowerCase(), parent.toLowerCase(), columns.toLowerCase(), values]);
@@ -50,27 +52,6 @@ function tablesWithForeignKeys(connection: Connection): string[] {
     )
     .pluck()
     .all();
-}
-
-interface ForeignKey {
-  readonly id: number;
-  readonly parent: string;
-  readonly columns: readonly string[];
-}
-
-function keysOf(connection: Connection, table: string): ForeignKey[] {
-  const rows = connection
-    .prepare<[string], { id: number; parent: string; column: string }>(
-      `SELECT id, "table" AS parent, "from" AS column FROM pragma_foreign_key_list(?) ORDER BY id, seq`,
-    )
-    .all(table);
-  const keys = new Map<number, { id: number; parent: string; columns: string[] }>();
-  for (const { id, parent, column } of rows) {
-    const key = keys.get(id) ?? { id, parent, columns: [] };
-    key.columns.push(column);
-    keys.set(id, key);
-  }
-  return [...keys.values()];
 }
 
 function violationsOf(connection: Connection, table: string, key: ForeignKey): Violation[] {
@@ -97,9 +78,8 @@ function rowidOf(connection: Connection, table: string): string | undefined {
     .pluck()
     .get(table);
   if (has !== 0) return undefined;
-  const columns = connection.prepare<[string], string>('SELECT lower(name) FROM pragma_table_xinfo(?)').pluck();
-  const taken = new Set(columns.all(table));
-  return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name));
+  const columns = connection.prepare<[string], string>('SELECT name FROM pragma_table_xinfo(?)').pluck();
+  return rowidName(columns.all(table)) ?? undefined;
 }
 
 /** How many faults are told: the first ones show what went wrong. */

@@ -1,3 +1,5 @@
+import { contextHolds } from './context-life.js';
+
 /**
  * The schema, as migrations that are only ever added to. Everything here runs in other programs too: defaults, CHECKs
  * and triggers use nothing that SQLite 3.38 does not know, and no function of ours.
@@ -155,7 +157,8 @@ END;
  * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
  * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
  * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
- * entries, of which the second takes back `reverts_created`, where that is given.
+ * entries, of which the second takes back `reverts_created`, where that is given. `daybook_writes` tells a write of a table from one
+ * within it, and up to which entry the trail was when it began.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
@@ -206,6 +209,11 @@ CREATE TABLE daybook_replaced (
 ) STRICT;
 CREATE INDEX daybook_replaced_by_write ON daybook_replaced (table_name, written);
 CREATE INDEX daybook_replaced_by_entity ON daybook_replaced (table_name, entity_id);
+CREATE TABLE daybook_writes (
+  table_name TEXT NOT NULL PRIMARY KEY,
+  written TEXT NOT NULL,
+  seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE daybook_powers_of_two (
   exponent INTEGER PRIMARY KEY,
   value REAL NOT NULL
@@ -225,7 +233,7 @@ BEGIN
     NEW.entity_type || ' ' || NEW.entity_id || ' replaced',
     CASE WHEN c.reason IS NULL THEN json_object('table', NEW.table_name) ELSE json_object('table', NEW.table_name, 'reason', c.reason) END,
     NEW.old_values, NULL, NULL, c.correlation_id, c.reverts
-  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON abs(julianday('now') - c.used) < 5.0 / 86400 OR c.used = 1e9;
+  FROM (SELECT 1) LEFT JOIN daybook_context AS c ON ${contextHolds('c.used')};
   SELECT RAISE(ABORT, 'daybook: the entry of a row that is replaced cannot be recorded, so the change is refused') WHERE changes() <> 1;
 END;
 `;

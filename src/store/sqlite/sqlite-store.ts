@@ -58,6 +58,16 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
         return work(connection);
       }),
     );
+  /** What goes on for longer than one statement. */
+  const slowly = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      return attempt(path, () => {
+        throw error;
+      });
+    }
+  };
 
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
@@ -145,13 +155,8 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       return write(() => tables.map((table) => removeCapture(connection, table, { actor, clock })));
     },
     checkCaptures: async (tables) => {
-      const { captureOf, checkCaptures, namedOrAll } = await capturing();
-      return read(() =>
-        checkCaptures(
-          connection,
-          namedOrAll(connection, tables).map((table) => captureOf(connection, table)),
-        ),
-      );
+      const { checkCaptures, namedOrAll } = await capturing();
+      return slowly(() => checkCaptures(connection, namedOrAll(connection, tables)));
     },
     leakedContext: () => read(() => leakedContext(connection)),
 
@@ -183,15 +188,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     moveCheckpoint: (name, from, to) => read(() => moveCheckpoint(connection, name, from, to, clock)),
 
     facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
-    backup: async (target) => {
-      try {
-        await backupTo(connection, target);
-      } catch (error) {
-        attempt(path, () => {
-          throw error;
-        });
-      }
-    },
+    backup: (target) => slowly(() => backupTo(connection, target)),
     close: async () => {
       attempt(path, () => connection.close());
     },

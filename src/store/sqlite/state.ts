@@ -1,5 +1,5 @@
 import type { Statement } from 'better-sqlite3';
-import { parseMade } from '../../core/json.js';
+import { madeDocumentIn } from '../../core/json.js';
 import type { JsonDocument } from '../../core/json.js';
 import type {
   CapturedChange,
@@ -130,23 +130,15 @@ function keyOf(table: TableDescription): { readonly column: string; readonly col
 /** The keys that an id may stand for: the text of a single value does not say of which type it is. */
 function keysFor(table: TableDescription, id: string): KeyValue[][] {
   if (table.primaryKey.length > 1) {
-    const values = documentOf(id);
+    const values = madeDocumentIn(id);
     return Array.isArray(values) && values.length === table.primaryKey.length ? [values.map(keyValue)] : [];
   }
+  if (/^[{"]/.test(id)) return [[keyValue(madeDocumentIn(id) ?? null)]];
   const values: KeyValue[] = [id];
   if (/^-?\d{1,19}$/.test(id) && BigInt.asIntN(64, BigInt(id)) === BigInt(id)) values.push(BigInt(id));
   if (id.trim() !== '' && !Number.isNaN(Number(id))) values.push(Number(id));
-  if (id.startsWith('{"$blob"')) values.push(keyValue(documentOf(id) ?? null));
   if (id === 'null') values.push(null);
   return values.map((value) => [value]);
-}
-
-function documentOf(text: string): JsonDocument | undefined {
-  try {
-    return parseMade(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function keyValue(value: JsonDocument): KeyValue {

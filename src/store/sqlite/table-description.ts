@@ -1,5 +1,6 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Connection } from './connection.js';
+import { foreignKeysOf } from './foreign-key-list.js';
 
 export interface TableColumn {
   readonly name: string;
@@ -80,7 +81,7 @@ export function describeTable(connection: Connection, asked: string): TableDescr
   return {
     name,
     withoutRowid: found.wr === 1,
-    hiddenRowid: found.wr === 1 || rowid !== null ? null : hiddenRowid(columns),
+    hiddenRowid: found.wr === 1 || rowid !== null ? null : rowidName(columns),
     columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
     primaryKey,
     followsItself: followsItself(connection, name, columns, primaryKey),
@@ -94,24 +95,21 @@ function followsItself(
   table: string,
   columns: readonly string[],
   primaryKey: readonly string[],
-): { from: string[]; to: string[] }[] {
-  const rows = connection
-    .prepare<[string, string], { id: number; from: string; to: string | null; seq: number }>(
-      `SELECT id, seq, "from", "to" FROM pragma_foreign_key_list(?)
-       WHERE "table" = ? COLLATE NOCASE AND on_update NOT IN ('NO ACTION', 'RESTRICT') ORDER BY id, seq`,
-    )
-    .all(table, table);
+): { from: readonly string[]; to: readonly string[] }[] {
   const there = new Set(columns.map((name) => name.toLowerCase()));
-  return [...new Set(rows.map((row) => row.id))].flatMap((id) => {
-    const ofKey = rows.filter((row) => row.id === id);
-    const to = ofKey.map((row) => row.to ?? primaryKey[row.seq]);
-    if (!to.every((name): name is string => name !== undefined && there.has(name.toLowerCase()))) return [];
-    return [{ from: ofKey.map((row) => row.from), to }];
-  });
+  return (
+    foreignKeysOf(connection, table)
+      .filter(
+        (key) => key.parent.toLowerCase() === table.toLowerCase() && !/^(?:NO ACTION|RESTRICT)$/.test(key.onUpdate),
+      )
+      .map((key) => ({ from: key.columns, to: key.to ?? primaryKey }))
+      // A key that fits no columns moves nothing.
+      .filter(({ from, to }) => from.length === to.length && to.every((name) => there.has(name.toLowerCase())))
+  );
 }
 
-/** The rowid has three names, of which a column may take any. */
-function hiddenRowid(columns: readonly string[]): string | null {
+/** The rowid has three names, of which columns may take any: the first that is free, or null. */
+export function rowidName(columns: readonly string[]): string | null {
   const taken = new Set(columns.map((name) => name.toLowerCase()));
   return ['rowid', '_rowid_', 'oid'].find((name) => !taken.has(name)) ?? null;
 }

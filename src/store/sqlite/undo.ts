@@ -8,13 +8,14 @@ import type { HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { REDACTED } from '../../core/redact.js';
 import type { UndoConflict, UndoneChange, UndoObstacle, UndoOutcome, UndoRequest } from '../../core/undo.js';
-import { readCaptures } from './captures.js';
+import { findCapture } from './captures.js';
 import { readRecorded, sameSqlValue, valueLiteral } from './captured-values.js';
 import type { SqlValue } from './captured-values.js';
 import { filterCondition } from './compile.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
-import { HELD } from './context.js';
+import { contextValues, SET_CONTEXT } from './context.js';
+import { HELD } from './context-life.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { findEntry, lastSeq } from './pages.js';
 import { refuseTakenBack } from './recording.js';
@@ -83,7 +84,6 @@ interface Run {
   /** The last entry before the undo. */
   readonly upTo: number;
   readonly encoding: string;
-  readonly captures: readonly Capture[];
   readonly tables: Map<string, CapturedTable>;
   readonly statements: Map<string, Statement<unknown[]>>;
   /** Entries that were undone with their other half. */
@@ -100,7 +100,6 @@ function beginRun(connection: Connection, request: UndoRequest): Run {
     request,
     upTo: lastSeq(connection),
     encoding: connection.pragma('encoding', { simple: true }) as string,
-    captures: readCaptures(connection),
     tables: new Map(),
     statements: new Map(),
     halves: new Set(),
@@ -134,13 +133,6 @@ function refuseBrokenReferences({ connection }: Run): void {
     `the database forbids undoing this (FOREIGN KEY: ${wrong}): nothing would be undone`,
   );
 }
-
-/**
- * As any program may set the context, but for the time of its last use: it holds until it is cleared, which happens in
- * the same transaction.
- */
-const SET_CONTEXT =
-  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, used) VALUES (';
 
 function outcomeOf(run: Run, applied: boolean): UndoOutcome {
   const { undone, conflicts, leftOut, script } = run;
@@ -221,13 +213,16 @@ function undoEntry(run: Run, seq: number): void {
   const step = stepOf(run, change);
   if (step !== null) {
     const { actor, reason, correlationId } = run.request;
-    execute(run, [
-      SET_CONTEXT,
-      ...separated(
-        [actor.actor, actor.actor_type, correlationId, reason, change.id, change.createdId].map((value) => ({ value })),
-      ),
-      `, ${HELD})`,
-    ]);
+    const context = contextValues({
+      actor: actor.actor,
+      actorType: actor.actor_type,
+      correlationId,
+      reason,
+      reverts: change.id,
+      revertsCreated: change.createdId,
+    });
+    // It holds until it is cleared, which happens in the same transaction.
+    execute(run, [`${SET_CONTEXT} (`, ...separated(context.map((value) => ({ value }))), `, ${HELD})`]);
     if (execute(run, step.statement) !== 1) {
       throw new DaybookError('refused', `the database passed over undoing entry ${seq}: nothing was undone`);
     }
@@ -300,7 +295,7 @@ function areHalves(gone: HistoryEntry, come: HistoryEntry): boolean {
 function tableOf(run: Run, seq: number, name: string): CapturedTable {
   const known = run.tables.get(name);
   if (known !== undefined) return known;
-  const capture = run.captures.find((one) => one.table.toLowerCase() === name.toLowerCase());
+  const capture = findCapture(run.connection, name);
   if (capture === undefined) {
     throw new DaybookError(
       'refused',
