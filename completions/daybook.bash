@@ -210,6 +210,16 @@ _daybook_value() {
     'daybook capture add --json') : ;;
     'daybook capture list --format') choices='json' ;;
     'daybook capture check --format') choices='json' ;;
+    'daybook mirror add --entity-type') : ;;
+    'daybook mirror add --key') : ;;
+    'daybook mirror add --latest') : ;;
+    'daybook mirror add --template') : ;;
+    'daybook mirror add --separator') : ;;
+    'daybook mirror add --reverted') choices='omit mark' ;;
+    'daybook mirror add --max-length') : ;;
+    'daybook mirror add --format') choices='json ndjson' ;;
+    'daybook mirror list --format') choices='json' ;;
+    'daybook mirror check --format') choices='json ndjson' ;;
     'daybook exec --file') files=1 ;;
     'daybook exec --reason') : ;;
     'daybook exec --correlation') : ;;
@@ -256,6 +266,7 @@ _daybook() {
       'daybook status') path='daybook status' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
+      'daybook mirror') path='daybook mirror' ;;
       'daybook exec') path='daybook exec' ;;
       'daybook completion') path='daybook completion' ;;
       'daybook retention set') path='daybook retention set' ;;
@@ -266,13 +277,17 @@ _daybook() {
       'daybook capture check') path='daybook capture check' ;;
       'daybook capture refresh') path='daybook capture refresh' ;;
       'daybook capture remove') path='daybook capture remove' ;;
+      'daybook mirror add') path='daybook mirror add' ;;
+      'daybook mirror list') path='daybook mirror list' ;;
+      'daybook mirror check') path='daybook mirror check' ;;
+      'daybook mirror remove') path='daybook mirror remove' ;;
       *) ((position += 1)) ;;
     esac
   done
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture exec completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture mirror exec completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -298,6 +313,11 @@ _daybook() {
     'daybook capture check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
+    'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac

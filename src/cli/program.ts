@@ -83,6 +83,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'record the row changes of tables as entries, by triggers',
     load: async () => (await import('./commands/capture.js')).addCapture,
   },
+  mirror: {
+    description: "show the latest entries in a column of an application's table",
+    load: async () => (await import('./commands/mirror.js')).addMirror,
+  },
   exec: {
     description: 'run SQL in one transaction, known by who runs it and why',
     load: async () => (await import('./commands/exec.js')).addExec,

@@ -114,6 +114,11 @@ describe('each example in the help runs', () => {
         await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
       }
     }
+    if (example.startsWith('daybook mirror')) {
+      await ok(['exec', 'CREATE TABLE settlements (id INTEGER PRIMARY KEY, notes TEXT)']);
+      const add = 'mirror add settlements.notes --entity-type settlement --key id'.split(' ');
+      if (!example.includes('mirror add')) await ok(add);
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')

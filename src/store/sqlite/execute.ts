@@ -9,6 +9,8 @@ import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
 import { clearContext, holdContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
+import { liftMirrors, reinstallMirrors } from './mirroring.js';
+import type { LiftedMirror } from './mirroring.js';
 import { lastSeq, readPage } from './pages.js';
 
 export interface ExecuteOptions {
@@ -114,8 +116,8 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
 const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
 
 /**
- * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
- * puts it back on whatever lacks it as soon as the schema has changed.
+ * Takes capture and mirrors off a table that is to be altered or dropped, since their triggers would forbid that, vanish
+ * silently or keep entries from being recorded, and puts them back on whatever lacks them as soon as the schema has changed.
  */
 function captureKeeper(
   connection: Connection,
@@ -126,16 +128,20 @@ function captureKeeper(
   let seen = schemaVersion.get();
   // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
   let broken: string[] | undefined;
+  let lifted: LiftedMirror[] = [];
   return {
     before({ words, table, explained: isExplained }) {
       if (ROWS_ONLY.has(words[0] ?? '') || isExplained) return;
       broken ??= readCaptures(connection).flatMap((capture) => (capture.problem === null ? [] : [capture.table]));
-      if (table !== null && (table.schema ?? 'main') === 'main') liftCapture(connection, table.name);
+      if (table === null || (table.schema ?? 'main') !== 'main') return;
+      liftCapture(connection, table.name);
+      lifted.push(...liftMirrors(connection, table.name));
     },
     after({ words }) {
       if (ROWS_ONLY.has(words[0] ?? '') || schemaVersion.get() === seen) return;
       broken = broken?.filter((table) => !refreshed(connection, table, { actor, clock }));
       reinstallCaptures(connection, clock, actor);
+      lifted = reinstallMirrors(connection, lifted);
       seen = schemaVersion.get();
     },
   };
