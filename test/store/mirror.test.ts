@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import type Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -192,7 +193,7 @@ describe('keys', () => {
 
   test('rows are found by the index of the application, and entries by ours, whatever statistics say', async () => {
     for (const declaration of ['id INTEGER PRIMARY KEY', 'id TEXT PRIMARY KEY', 'id PRIMARY KEY']) {
-      const { app, add, store } = await scene(
+      const { app, add, store, file } = await scene(
         `CREATE TABLE settlements (${declaration}, notes TEXT);
          WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2000) INSERT INTO settlements SELECT id, NULL FROM n`,
       );
@@ -226,6 +227,13 @@ describe('keys', () => {
           expect(ours).toMatch(/SEARCH r USING (?:COVERING )?INDEX daybook_entries_by_reverts/);
           expect(ours).toMatch(/SEARCH settlements USING/);
         }
+        // The trigger itself, in an older SQLite.
+        const plan = execFileSync('sh', ['-c', 'sqlite3 "$0"', file], {
+          input: `.eqp trigger\nINSERT INTO daybook_entries (action, entity_type, entity_id) VALUES ('a', 'settlement', '3');`,
+          encoding: 'utf8',
+        });
+        expect(plan.match(/SEARCH settlements USING/g)).toHaveLength(2);
+        expect(plan).not.toMatch(/SCAN (?:settlements|daybook_entr|daybook_taken|r\b)/);
       }
     }
   });
