@@ -13,6 +13,7 @@ import { createFiles } from './databases.mjs';
 import { captureInBulk, captureOneByOne } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { csvMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
+import { mirror } from './rows/mirror.mjs';
 import { pages } from './rows/pages.mjs';
 import { pruneTime, pruneWait } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
@@ -38,6 +39,7 @@ const ROWS = [
   ...captureInBulk,
   captureOneByOne,
   rowState,
+  mirror,
 ];
 
 const SIZES = [100_000, 1_000_000];

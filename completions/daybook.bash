@@ -218,6 +218,16 @@ _daybook_value() {
     'daybook actors import --from') : ;;
     'daybook actors import --attach') : ;;
     'daybook actors import --format') choices='json' ;;
+    'daybook mirror add --entity-type') : ;;
+    'daybook mirror add --key') : ;;
+    'daybook mirror add --latest') : ;;
+    'daybook mirror add --template') : ;;
+    'daybook mirror add --separator') : ;;
+    'daybook mirror add --reverted') choices='omit mark' ;;
+    'daybook mirror add --max-length') : ;;
+    'daybook mirror add --format') choices='json ndjson' ;;
+    'daybook mirror list --format') choices='json' ;;
+    'daybook mirror check --format') choices='json ndjson' ;;
     'daybook exec --file') files=1 ;;
     'daybook exec --reason') : ;;
     'daybook exec --correlation') : ;;
@@ -277,6 +287,7 @@ _daybook() {
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
       'daybook actors') path='daybook actors' ;;
+      'daybook mirror') path='daybook mirror' ;;
       'daybook exec') path='daybook exec' ;;
       'daybook import') path='daybook import' ;;
       'daybook completion') path='daybook completion' ;;
@@ -292,13 +303,17 @@ _daybook() {
       'daybook actors list') path='daybook actors list' ;;
       'daybook actors import') path='daybook actors import' ;;
       'daybook actors remove') path='daybook actors remove' ;;
+      'daybook mirror add') path='daybook mirror add' ;;
+      'daybook mirror list') path='daybook mirror list' ;;
+      'daybook mirror check') path='daybook mirror check' ;;
+      'daybook mirror remove') path='daybook mirror remove' ;;
       *) ((position += 1)) ;;
     esac
   done
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture actors exec import completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture actors mirror exec import completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -329,6 +344,11 @@ _daybook() {
     'daybook actors list') options='--name --format --exact --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors import') options='--columns --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
+    'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

@@ -36,6 +36,10 @@ const COMMAND_LINES = [
   ['state', 'machine', '--format', 'ndjson'],
   ['changes', 'machine:7', '--field', 'site'],
   ['revert', '7', '--apply', '--reason', 'a mistake'],
+  ['exec', 'CREATE TABLE box(id INTEGER PRIMARY KEY, notes TEXT)'],
+  ['mirror', 'add', 'box.notes', '--entity-type', 'box', '--key', 'id'],
+  ['mirror', 'list'],
+  ['mirror', 'check'],
   ['clear', '--dry-run'],
 ];
 

@@ -87,6 +87,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'keep the directory of names: who is called what',
     load: async () => (await import('./commands/actors.js')).addActors,
   },
+  mirror: {
+    description: "show the latest entries in a column of an application's table",
+    load: async () => (await import('./commands/mirror.js')).addMirror,
+  },
   exec: {
     description: 'run SQL in one transaction, known by who runs it and why',
     load: async () => (await import('./commands/exec.js')).addExec,

@@ -1,5 +1,5 @@
 import type { JsonText } from './entry.js';
-import type { Conditions, Filter } from './filter.js';
+import type { Conditions, EntityPattern, Filter } from './filter.js';
 import type { RuleCount } from './prune-account.js';
 
 /** What every entry of capture has in common. */
@@ -18,6 +18,19 @@ export function mayHaveTaken(
   const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
   if (!Array.isArray(asked)) return true;
   return asked.some(({ filter = {} }, position) => rules[position]?.deleted !== 0 && mayMatch(filter, entityType, id));
+}
+
+/** Whether a prune may have taken entries of a type, of whatever kind they are. In doubt it may have. */
+export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[], entityType: string): boolean {
+  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
+  if (!Array.isArray(asked)) return true;
+  const of = ({ type }: EntityPattern): boolean => type === undefined || type === entityType;
+  return asked.some(
+    ({ filter = {} }, position) =>
+      rules[position]?.deleted !== 0 &&
+      filter.entity?.some(of) !== false &&
+      filter.not?.entity?.some((one: EntityPattern) => one.id === undefined && of(one)) !== true,
+  );
 }
 
 function mayMatch(filter: Filter, entityType: string, id: string | null): boolean {

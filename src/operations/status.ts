@@ -1,4 +1,5 @@
 import { before as durationBefore } from '../core/duration.js';
+import { mirrorName } from '../core/mirror.js';
 import { shellWord } from '../core/shell.js';
 import type { Duration } from '../core/duration.js';
 import { formatTimestamp } from '../core/timestamp.js';
@@ -14,6 +15,7 @@ export interface Problem {
     | 'future_entries'
     | 'checkpoint_missed'
     | 'capture_gap'
+    | 'mirror_broken'
     | 'context_left';
   readonly message: string;
 }
@@ -96,6 +98,15 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
       problems.push({
         code: 'capture_gap',
         message: `captured table ${table} ${problem}: changes may go unrecorded until daybook capture refresh ${shellWord(table)}`,
+      });
+    }
+  }
+  for (const mirror of await store.mirrors()) {
+    if (mirror.problem !== null) {
+      const name = mirrorName(mirror);
+      problems.push({
+        code: 'mirror_broken',
+        message: `mirror ${name} ${mirror.problem}: daybook mirror add shows the entries again, daybook mirror remove ${shellWord(name)} ends it`,
       });
     }
   }

@@ -9,6 +9,7 @@ import type {
 } from '../core/capture.js';
 import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
+import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorRequest } from '../core/mirror.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
@@ -272,6 +273,15 @@ export interface EvidencePage {
   readonly next: TablePlace | null;
 }
 
+/** Rows of a mirror's table, compared with their entries. */
+export interface MirroredPage {
+  /** Those whose column does not hold what their entries say. */
+  readonly rows: readonly MirroredRow[];
+  readonly compared: number;
+  /** The key behind which the next page begins, or null on the last page. */
+  readonly next: KeyValue;
+}
+
 /** How far prunes reached into the entries of an entity: the last time and the greatest seq that they took. */
 export interface PruneReach {
   readonly ts: string;
@@ -401,6 +411,24 @@ export interface AuditStore {
   undo(request: UndoRequest): Promise<UndoOutcome>;
   /** Tries each kind of statement on rows of these tables (all, where none is named), and leaves no trace. */
   checkCaptures(tables: readonly string[]): Promise<readonly CheckedCase[]>;
+  /** The mirrors, with what is wrong with them. */
+  mirrors(): Promise<readonly Mirror[]>;
+  /**
+   * A mirror as it would be, with names as the table writes them. Throws kind `missing` without the table, kind `usage`
+   * for a column that it does not have, and kind `refused` for one that cannot show entries.
+   */
+  resolveMirror(request: MirrorRequest): Promise<MirrorRequest>;
+  /** Compares rows with their entries, in the order of the key; from the beginning behind null. Throws like that. */
+  compareMirror(request: MirrorRequest, after: KeyValue, limit: number): Promise<MirroredPage>;
+  /** Whether prunes may have taken entries of a type. */
+  mayBePruned(entityType: string): Promise<boolean>;
+  /**
+   * Shows the entries of every row and from then on each new one, in one transaction; as it is already, nothing
+   * changes. Throws like that, and kind `refused` where more rows than `mayReplace` hold another text.
+   */
+  addMirror(request: MirrorRequest, mayReplace: number, actor: Actor): Promise<AddedMirror>;
+  /** The column stays as it is. Where there is no such mirror, nothing changes. Throws kind `missing`. */
+  removeMirror(name: { readonly table: string; readonly column: string }, actor: Actor): Promise<MirrorChange>;
   /** The actor of a context that a transaction left behind, or null. */
   leakedContext(): Promise<string | null>;
 

@@ -127,6 +127,11 @@ describe('each example in the help runs', () => {
       accounts.close();
     }
     if (example.startsWith('daybook import notes')) renameSync(settlements(folder).extension, `${folder}/app.db`);
+    if (example.startsWith('daybook mirror')) {
+      await ok(['exec', 'CREATE TABLE settlements (id INTEGER PRIMARY KEY, notes TEXT)']);
+      const add = 'mirror add settlements.notes --entity-type settlement --key id'.split(' ');
+      if (!example.includes('mirror add')) await ok(add);
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')

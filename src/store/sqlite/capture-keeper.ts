@@ -4,6 +4,8 @@ import type { SqlStatement } from '../../core/sql-statements.js';
 import { captureOf, liftCapture, readCaptures, refreshCapture, reinstallCaptures, tableOf } from './captures.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
+import { liftMirrors, reinstallMirrors } from './mirroring.js';
+import type { LiftedMirror } from './mirroring.js';
 import { rebuiltTables } from './rebuilt-tables.js';
 
 /** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
@@ -22,8 +24,9 @@ interface CaptureKeeper {
 }
 
 /**
- * Takes capture off a table that is to be altered or dropped, since its triggers would forbid that or vanish silently, and
- * puts it back on whatever lacks it as soon as the schema has changed. A table that was dropped or renamed and made anew
+ * Takes capture and mirrors off a table that is to be altered or dropped, since their triggers would forbid that, vanish
+ * silently or keep entries from being recorded, and puts them back on whatever lacks them as soon as the schema has
+ * changed. A table that was dropped or renamed and made anew
  * has it back as soon as its rows are what they were; where they never are, that is a gap.
  */
 export function captureKeeper(connection: Connection, clock: () => number, actor: Actor): CaptureKeeper {
@@ -32,6 +35,7 @@ export function captureKeeper(connection: Connection, clock: () => number, actor
   // Captures that were not whole before this script: what they missed is a gap, which putting them back must not hide.
   let broken: string[] | undefined;
   let looks: ReadonlyMap<string, string> = new Map();
+  let lifted: LiftedMirror[] = [];
   const rebuilt = rebuiltTables(connection);
   const change: Change = { clock, actor };
   /** Whether a table that came in place of a captured one is not, or not yet, what that was. */
@@ -51,6 +55,7 @@ export function captureKeeper(connection: Connection, clock: () => number, actor
         looks = looksOf(connection);
       }
       if (table === null || (table.schema ?? 'main').toLowerCase() !== 'main') return;
+      lifted.push(...liftMirrors(connection, table.name));
       const captured = liftCapture(connection, table.name);
       const isWhole = captured !== undefined && looks.has(captured) && !broken.includes(captured);
       if (isWhole && (words[0] === 'DROP' || RENAMES.test(text)) && tableOf(connection, captured) !== undefined) {
@@ -63,6 +68,7 @@ export function captureKeeper(connection: Connection, clock: () => number, actor
       const changed = [...now.keys()].filter((table) => now.get(table) !== looks.get(table) && !isOther(table));
       broken = broken?.filter((table) => !refreshed(connection, table, change));
       if (changed.length > 0) reinstallCaptures(connection, changed, clock, actor);
+      lifted = reinstallMirrors(connection, lifted);
       looks = looksOf(connection);
       seen = schemaVersion.get();
     },

@@ -217,6 +217,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
   const table = describeTable(connection, asked);
   const settings = settled(table, request);
   checkSecrets(table, settings);
+  checkMirrored(connection, table, settings);
   const known = installedOn(connection, table.name);
   const rival = readInstalled(connection, settings.entityType);
   if (rival !== undefined && rival.table !== table.name) {
@@ -392,6 +393,21 @@ function checkSecrets(table: TableDescription, settings: CaptureSettings): void 
     'refused',
     `${table.name} has columns that look like secrets (${open.join(', ')}): put each under --redact, --ignore or --keep`,
     { hint: `… --redact ${open.join(',')}` },
+  );
+}
+
+/** An entry changes a mirrored column: as a change that is captured, that would be an entry again. */
+function checkMirrored(connection: Connection, table: TableDescription, settings: CaptureSettings): void {
+  const mirrored = connection
+    .prepare<[string], string>('SELECT column_name FROM daybook_mirrors WHERE table_name = ?')
+    .pluck()
+    .all(table.name)
+    .filter((column) => !settings.ignore.includes(column));
+  if (mirrored.length === 0) return;
+  throw new DaybookError(
+    'refused',
+    `${table.name} shows entries in ${mirrored.join(', ')}, so that each entry would make another one: put it under --ignore`,
+    { hint: `… --ignore ${mirrored.join(',')}` },
   );
 }
 

@@ -8,11 +8,12 @@ import type { Sql } from './sql.js';
  * The entry that last took this one back, unless that one was taken back in turn: each revert has at most one that
  * matters, the latest, so the chain is a line and its length decides.
  */
-export function revertedBy(alias: string, upTo?: number): string {
+export function revertedBy(alias: string, upTo?: number, index: 'its index' | 'any index' = 'its index'): string {
   // In a walk over many pages an entry is judged as it stood at the first, like everything else.
   const known = upTo === undefined ? '' : ` AND r.seq <= ${upTo}`;
+  const by = index === 'its index' ? ' INDEXED BY daybook_entries_by_reverts' : '';
   const latest = (id: string): string =>
-    `(SELECT r.id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts = ${id}${known} ORDER BY r.seq DESC LIMIT 1)`;
+    `(SELECT r.id FROM daybook_entries AS r${by} WHERE r.reverts = ${id}${known} ORDER BY r.seq DESC LIMIT 1)`;
   return `(WITH RECURSIVE chain (first, id, depth) AS (
     SELECT ${latest(`${alias}.id`)}, ${latest(`${alias}.id`)}, 1
     UNION ALL SELECT first, ${latest('chain.id')}, depth + 1 FROM chain WHERE chain.id IS NOT NULL AND depth < 1000
@@ -111,7 +112,7 @@ function metadataCondition(match: MetadataMatch, alias: string): Sql {
 }
 
 /** A segment of digits may be a key or a place in an array. Keys are quoted as JSON text is. */
-function jsonPaths(path: string): string[] {
+export function jsonPaths(path: string): string[] {
   return path
     .split('.')
     .reduce<string[]>(

@@ -71,6 +71,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
 
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
+  const mirroring = () => import('./mirroring.js');
   const pruning = () => import('./pruning.js');
   const naming = () => import('./naming.js');
 
@@ -157,6 +158,35 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     checkCaptures: async (tables) => {
       const { checkCaptures, namedOrAll } = await capturing();
       return slowly(() => checkCaptures(connection, namedOrAll(connection, tables)));
+    },
+    mirrors: async () => {
+      const { readMirrors } = await mirroring();
+      return read(() => reading(connection, () => readMirrors(connection)));
+    },
+    resolveMirror: async (request) => {
+      const { resolveMirror } = await mirroring();
+      return read(() => reading(connection, () => resolveMirror(connection, request)));
+    },
+    compareMirror: async (request, after, limit) => {
+      const { comparePage } = await mirroring();
+      return read(() => reading(connection, () => comparePage(connection, request, after, limit)));
+    },
+    mayBePruned: async (entityType) => {
+      const { mayBePruned } = await mirroring();
+      return read(() => mayBePruned(connection, entityType));
+    },
+    addMirror: async (request, mayReplace, actor) => {
+      const { addMirror } = await mirroring();
+      let began = 0;
+      const added = await write(() => {
+        began = performance.now();
+        return addMirror(connection, request, mayReplace, { actor, clock });
+      });
+      return { ...added, lockMs: Math.round(performance.now() - began) };
+    },
+    removeMirror: async (name, actor) => {
+      const { removeMirror } = await mirroring();
+      return read(() => writing(connection, () => removeMirror(connection, name, settle, { actor, clock })));
     },
     leakedContext: () => read(() => leakedContext(connection)),
 

@@ -133,7 +133,7 @@ function describeColumn(row: ColumnRow, strict: boolean, isRowid: boolean): Tabl
 }
 
 /** SQLite's rules for a declared type, in their order (https://www.sqlite.org/datatype3.html, 3.1). */
-function affinityOf(type: string): 'integer' | 'text' | 'blob' | 'other' {
+export function affinityOf(type: string): 'integer' | 'text' | 'blob' | 'other' {
   if (type.includes('INT')) return 'integer';
   if (/CHAR|CLOB|TEXT/.test(type)) return 'text';
   return type === '' || type.includes('BLOB') ? 'blob' : 'other';

@@ -1,0 +1,109 @@
+import { DaybookError } from '../core/errors.js';
+import { holdsMore, mirrorName } from '../core/mirror.js';
+import type { Mirror, MirrorCounts, MirroredRow, MirrorRequest } from '../core/mirror.js';
+import type { AuditStore, KeyValue } from '../store/audit-store.js';
+
+/** So many rows are compared in one transaction. */
+const PAGE = 200;
+
+/** What `mirror add` would do to one row. */
+export interface MirrorPlan {
+  readonly change: 'filled' | 'replaced' | 'kept';
+  readonly row: MirroredRow;
+}
+
+/** Tells of each row that a mirror would change, or would leave alone although it holds a text; returns the counts. */
+export async function* rehearseMirror(
+  store: AuditStore,
+  mirror: MirrorRequest,
+): AsyncGenerator<MirrorPlan, MirrorCounts> {
+  const counts = { same: 0, filled: 0, replaced: 0, kept: 0 };
+  let after: KeyValue = null;
+  do {
+    const page = await store.compareMirror(mirror, after, PAGE);
+    counts.same += page.compared - page.rows.length;
+    for (const row of page.rows) {
+      const change = !row.recorded ? 'kept' : (row.held ?? '') === '' ? 'filled' : 'replaced';
+      counts[change] += 1;
+      yield { change, row };
+    }
+    after = page.next;
+  } while (after !== null);
+  return counts;
+}
+
+/** What `mirror check` finds, in the shape of the contract. */
+export interface MirrorDifference {
+  readonly table: string;
+  readonly column: string;
+  /**
+   * `broken`: the mirror itself is not as it should be. `differs`: the row holds something else than its entries say.
+   * `unrecorded`: it holds a text, and the trail has no entry of it. `pruned`: it holds more than the trail has, and
+   * prunes may have taken the rest: that is no fault.
+   */
+  readonly kind: 'broken' | 'differs' | 'unrecorded' | 'pruned';
+  readonly entity: string | null;
+  readonly held: string | null;
+  readonly expected: string | null;
+  readonly problem: string | null;
+}
+
+/** What came of the check of one mirror. */
+export interface CheckedMirror {
+  readonly table: string;
+  readonly column: string;
+  readonly rows: number;
+  readonly same: number;
+  readonly differs: number;
+  readonly unrecorded: number;
+  readonly pruned: number;
+  readonly problem: string | null;
+}
+
+/** Compares the rows of these mirrors (all, where none is named), page by page. Throws kind `missing`. */
+export async function* checkMirrors(
+  store: AuditStore,
+  names: readonly { readonly table: string; readonly column: string }[],
+): AsyncGenerator<MirrorDifference, CheckedMirror[]> {
+  const checked: CheckedMirror[] = [];
+  for (const mirror of chosen(await store.mirrors(), names)) checked.push(yield* checkMirror(store, mirror));
+  return checked;
+}
+
+function chosen(mirrors: readonly Mirror[], names: readonly { table: string; column: string }[]): readonly Mirror[] {
+  if (names.length === 0) return mirrors;
+  return names.map((name) => {
+    const found = mirrors.find((one) => mirrorName(one).toLowerCase() === mirrorName(name).toLowerCase());
+    if (found !== undefined) return found;
+    throw new DaybookError('missing', `${mirrorName(name)} is not mirrored`, { hint: 'daybook mirror list' });
+  });
+}
+
+async function* checkMirror(store: AuditStore, mirror: Mirror): AsyncGenerator<MirrorDifference, CheckedMirror> {
+  const { table, column, settings, problem } = mirror;
+  const counts = { same: 0, differs: 0, unrecorded: 0, pruned: 0 };
+  if (problem !== null) {
+    yield { table, column, kind: 'broken', entity: null, held: null, expected: null, problem };
+  }
+  if (mirror.isThere) {
+    const pruned = await store.mayBePruned(settings.entityType);
+    let after: KeyValue = null;
+    do {
+      const page = await store.compareMirror(mirror, after, PAGE);
+      counts.same += page.compared - page.rows.length;
+      for (const { id, held, expected, recorded } of page.rows) {
+        const kind =
+          pruned && holdsMore(held ?? '', expected, settings.separator)
+            ? 'pruned'
+            : recorded
+              ? 'differs'
+              : 'unrecorded';
+        counts[kind] += 1;
+        yield { table, column, kind, entity: `${settings.entityType}:${id}`, held, expected, problem: null };
+      }
+      after = page.next;
+    } while (after !== null);
+  }
+  const rows = counts.same + counts.differs + counts.unrecorded + counts.pruned;
+  return { table, column, rows, ...counts, problem };
+}

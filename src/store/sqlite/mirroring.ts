@@ -1,0 +1,12 @@
+// What the store knows of mirrors: a part that is loaded when it is needed.
+export {
+  addMirror,
+  comparePage,
+  liftMirrors,
+  mayBePruned,
+  readMirrors,
+  reinstallMirrors,
+  removeMirror,
+  resolveMirror,
+} from './mirrors.js';
+export type { LiftedMirror } from './mirrors.js';
