@@ -82,7 +82,7 @@ function tried(connection: Connection, capture: Capture, work: Case): Pick<Check
     const reason = work(bench);
     return { outcome: reason === null ? 'holds' : 'fails', reason };
   } catch (error) {
-    if (error instanceof NotTried) return { outcome: 'not tried', reason: error.message };
+    if (error instanceof NotTried) return { outcome: 'not tried', reason: `because ${error.message}` };
     if (isConstraint(error)) return { outcome: 'not tried', reason: `because ${error.message}` };
     if (error instanceof Error && error.message.startsWith('daybook:')) {
       return { outcome: 'fails', reason: error.message };
@@ -267,7 +267,7 @@ function isFree({ table }: Pick<Bench, 'table'>, column: TableColumn): boolean {
 }
 
 function another({ free, row }: Bench): { free: string; value: Value } {
-  if (free === undefined) throw new NotTried('because every column is in a key, computed, ignored or redacted');
+  if (free === undefined) throw new NotTried('every column is in a key, computed, ignored or redacted');
   return { free: free.name, value: different(at(row, free.name)) };
 }
 
