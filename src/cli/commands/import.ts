@@ -48,7 +48,7 @@ export function addImport(program: Command, context: Context): void {
     .addOption(
       new Option('--map <field=key>', 'a field from a key, a "constant" or a path (repeatable)').argParser(collect),
     )
-    .option('--key <column>', 'the column of the entity id')
+    .option('--key <column>', 'the column of the entity id, or table(column, …) for each table of row changes')
     .option('--column <column>', 'the column of the notes')
     .option('--entity-type <type>', 'the type of the entities')
     .addOption(new Option('--order <order>', 'how notes stand in their text').choices(['newest-first', 'oldest-first']))
@@ -107,20 +107,24 @@ interface Run {
 async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
   const name = options.source ?? format.source ?? sourceName(path);
-  const reader = format.reader({
-    source: name,
-    assumedZone:
-      options.assumeTz === undefined ? undefined : (await import('../../core/period.js')).resolveZone(options.assumeTz),
-    map: options.map ?? [],
-    entityType: options.entityType,
-    key: options.key,
-    column: options.column,
-    order: options.order,
-    pattern: options.pattern,
-  });
   const source = await openSource(format, path, options, world);
   const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
   try {
+    const reader = format.reader({
+      source: name,
+      assumedZone:
+        options.assumeTz === undefined
+          ? undefined
+          : (await import('../../core/period.js')).resolveZone(options.assumeTz),
+      map: options.map ?? [],
+      entityType: options.entityType,
+      key: options.key,
+      column: options.column,
+      order: options.order,
+      pattern: options.pattern,
+      table: options.table ?? format.table,
+      lookup: source.lookup,
+    });
     const { openSorter } = await import('../../store/sqlite/sorter.js');
     const scopeOf = options.scopeFrom === undefined ? undefined : scopeLookup(options.scopeFrom, source);
     const importOptions: ImportOptions = {
