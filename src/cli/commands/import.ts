@@ -23,6 +23,7 @@ interface Options {
   readonly pattern?: string;
   readonly assumeTz?: string;
   readonly scopeFrom?: string;
+  readonly redact?: readonly string[];
   readonly dryRun?: true;
   readonly verify?: true;
   readonly rejects?: string;
@@ -55,6 +56,12 @@ export function addImport(program: Command, context: Context): void {
     .option('--pattern <pattern>', 'how a note looks: a preset or a regular expression')
     .option('--assume-tz <zone>', 'the zone of times without an offset')
     .option('--scope-from <table(key, column)>', 'the scope of an entity, from another table of the source')
+    .addOption(
+      new Option(
+        '--redact <path>',
+        'replace this value, which is still named as changed (repeatable); rejects hold records as they are',
+      ).argParser(collect),
+    )
     .option('--dry-run', 'only say what would be imported')
     .option('--verify', 'compare every record with its entry; exits 3 where one differs')
     .option('--rejects <file>', 'put broken records there, with the reason, and go on')
@@ -110,7 +117,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
   const source = await openSource(format, path, options, world);
   const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
   try {
-    const reader = format.reader({
+    const plainReader = format.reader({
       source: name,
       assumedZone:
         options.assumeTz === undefined
@@ -125,6 +132,12 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
       table: options.table ?? format.table,
       lookup: source.lookup,
     });
+    const redacted = new Set<string>();
+    const paths = options.redact ?? [];
+    const reader =
+      paths.length === 0
+        ? plainReader
+        : (await import('../../import/redacting.js')).redacting(plainReader, paths, redacted);
     const { openSorter } = await import('../../store/sqlite/sorter.js');
     const scopeOf = options.scopeFrom === undefined ? undefined : scopeLookup(options.scopeFrom, source);
     const importOptions: ImportOptions = {
@@ -149,6 +162,10 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     else if (options.dryRun === true) await rehearse(source, importOptions, options, world);
     else await importAll(format, source, importOptions, options, world);
     await rejects?.finish();
+    const unhidden = paths.filter((one) => !redacted.has(one));
+    if (unhidden.length > 0) {
+      await note(context, globals, `--redact ${unhidden.join(', ')}: nothing of that name is in any entry`);
+    }
   } finally {
     await rejects?.abandon();
     source.close();
