@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { redacting } from '../../src/import/redacting.js';
 import { cli, ok, trail } from '../support/cli.js';
 import { fixture, ledgrab } from '../support/sources.js';
 import { imported, importedText, importOf, imports, movesIn } from './imported.js';
@@ -60,5 +61,28 @@ describe('--redact', () => {
     expect(await importedText('ledgrab')).toContain('"packets_sent":"[redacted]"');
     expect(await importedText('ledgrab')).not.toMatch(/"packets_sent":\d/);
     expect(await imports('ledgrab', file, '--redact', 'packets_sent')).toMatchObject({ recorded: 0, skipped: 1000 });
+  });
+
+  test('compares by itself where a format leaves that to the trail', () => {
+    const entry = {
+      id: 's:1',
+      time: null,
+      fields: { action: 'update', old_values: '{"pin":1}', new_values: '{"pin":2}' },
+    };
+    const found = new Set<string>();
+    const read = redacting(() => [entry], ['pin', 'pan'], found);
+    expect(read({ position: 'row 1', values: {} })).toEqual([
+      {
+        id: 's:1',
+        time: null,
+        fields: {
+          action: 'update',
+          old_values: '{"pin":"[redacted]"}',
+          new_values: '{"pin":"[redacted]"}',
+          changed_fields: '["pin"]',
+        },
+      },
+    ]);
+    expect([...found]).toEqual(['pin']);
   });
 });
