@@ -244,6 +244,7 @@ _daybook_value() {
     'daybook import --pattern') : ;;
     'daybook import --assume-tz') : ;;
     'daybook import --scope-from') : ;;
+    'daybook import --redact') : ;;
     'daybook import --rejects') files=1 ;;
     'daybook import --format') choices='json' ;;
     *) return 1 ;;
@@ -350,7 +351,7 @@ _daybook() {
     'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then

@@ -63,13 +63,15 @@ export interface ImportSettings {
   /** `field=key`, `field="constant"`. */
   readonly map: readonly string[];
   readonly entityType: string | undefined;
-  /** The table that the command line names. */
-  readonly table: string | undefined;
-  /** The columns of the key and of the text, for formats that read any table. */
+  /** The columns of the key, of one table or of several as `table(column, …)`, and that of the text. */
   readonly key: string | undefined;
   readonly column: string | undefined;
   readonly order: 'newest-first' | 'oldest-first' | undefined;
   readonly pattern: string | undefined;
+  /** The table that is read, in a SQLite file. */
+  readonly table?: string | undefined;
+  /** Looks into the other tables of the source. */
+  readonly lookup?: Source['lookup'];
 }
 
 /** Another system's trail: one file of data and small functions in `src/import`. */

@@ -45,7 +45,7 @@ export function jsonOf(value: SourceValue, name: string): JsonText {
 }
 
 /**
- * A list of texts, as a JSON array or in PostgreSQL's notation `{a,"b,c",NULL}`; null where it is missing.
+ * A list of texts, as a JSON array or in PostgreSQL's notation `{a,"b,c","NULL"}`; null where it is missing.
  * Throws kind `data` for anything else.
  */
 export function listOf(value: SourceValue | undefined, name: string): JsonText | null {
@@ -65,13 +65,15 @@ function textList(text: string): unknown[] | undefined {
   if (!/^\{.*\}$/s.test(text)) return undefined;
   const inside = text.slice(1, -1);
   if (inside === '') return [];
-  const items: string[] = [];
+  const items: (string | null)[] = [];
   const item = /(?:"((?:[^"\\]|\\.)*)"|([^",{}\\]+))(,|$)/gsy;
   for (let end = 0; end < inside.length; end = item.lastIndex) {
     item.lastIndex = end;
     const found = item.exec(inside);
     if (found === null) return undefined;
-    items.push(found[1]?.replaceAll(/\\(.)/gs, '$1') ?? found[2] ?? '');
+    const [, inQuotes, bare = ''] = found;
+    // Without quotes it is nothing, as JSON has it; within them a text.
+    items.push(inQuotes?.replaceAll(/\\(.)/gs, '$1') ?? (/^null$/i.test(bare) ? null : bare));
     // A comma with nothing behind it.
     if (found[3] === ',' && item.lastIndex === inside.length) return undefined;
   }

@@ -354,7 +354,7 @@ describe('capture check', () => {
     connection.exec('DELETE FROM organizations');
     await ok(['capture', 'add', 'organizations']);
     expect(await ok(['capture', 'check'])).toContain(
-      'organizations: an update: not tried, the table has no row to copy\n',
+      'organizations: an update: not tried, because the table has no row to copy\n',
     );
   });
 });

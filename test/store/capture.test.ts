@@ -1265,7 +1265,7 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
       'a REPLACE within which a trigger of the application writes into the table',
     ]);
     expect(cases.find((one) => one.table === 'keys' && one.case !== 'triggers')?.reason).toBe(
-      'the table has no row to copy',
+      'because the table has no row to copy',
     );
     expect(cases.find((one) => one.table === 'checked' && one.case === 'an update')?.reason).toMatch(/CHECK/);
   });

@@ -23,6 +23,7 @@ interface Options {
   readonly pattern?: string;
   readonly assumeTz?: string;
   readonly scopeFrom?: string;
+  readonly redact?: readonly string[];
   readonly dryRun?: true;
   readonly verify?: true;
   readonly rejects?: string;
@@ -49,13 +50,19 @@ export function addImport(program: Command, context: Context): void {
     .addOption(
       new Option('--map <field=key>', 'a field from a key, a "constant" or a path (repeatable)').argParser(collect),
     )
-    .option('--key <column>', 'the column of the entity id')
+    .option('--key <column>', 'the column of the entity id, or table(column, …) for each table of row changes')
     .option('--column <column>', 'the column of the notes')
     .option('--entity-type <type>', 'the type of the entities')
     .addOption(new Option('--order <order>', 'how notes stand in their text').choices(['newest-first', 'oldest-first']))
     .option('--pattern <pattern>', 'how a note looks: a preset or a regular expression')
     .option('--assume-tz <zone>', 'the zone of times without an offset')
     .option('--scope-from <table(key, column)>', 'the scope of an entity, from another table of the source')
+    .addOption(
+      new Option(
+        '--redact <path>',
+        'replace this value, which is still named as changed (repeatable); rejects hold records as they are',
+      ).argParser(collect),
+    )
     .option('--dry-run', 'only say what would be imported')
     .option('--verify', 'compare every record with its entry; exits 3 where one differs')
     .option('--rejects <file>', 'put broken records there, with the reason, and go on')
@@ -108,21 +115,30 @@ interface Run {
 async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
   const name = options.source ?? format.source ?? sourceName(path);
-  const reader = format.reader({
-    source: name,
-    assumedZone:
-      options.assumeTz === undefined ? undefined : (await import('../../core/period.js')).resolveZone(options.assumeTz),
-    map: options.map ?? [],
-    entityType: options.entityType,
-    table: options.table,
-    key: options.key,
-    column: options.column,
-    order: options.order,
-    pattern: options.pattern,
-  });
   const source = await openSource(format, path, options, world);
   const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
   try {
+    const plainReader = format.reader({
+      source: name,
+      assumedZone:
+        options.assumeTz === undefined
+          ? undefined
+          : (await import('../../core/period.js')).resolveZone(options.assumeTz),
+      map: options.map ?? [],
+      entityType: options.entityType,
+      key: options.key,
+      column: options.column,
+      order: options.order,
+      pattern: options.pattern,
+      table: options.table ?? format.table,
+      lookup: source.lookup,
+    });
+    const redacted = new Set<string>();
+    const paths = options.redact ?? [];
+    const reader =
+      paths.length === 0
+        ? plainReader
+        : (await import('../../import/redacting.js')).redacting(plainReader, paths, redacted);
     const { openSorter } = await import('../../store/sqlite/sorter.js');
     const scopeOf = options.scopeFrom === undefined ? undefined : scopeLookup(options.scopeFrom, source);
     const importOptions: ImportOptions = {
@@ -147,6 +163,10 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     else if (options.dryRun === true) await rehearse(source, importOptions, options, world);
     else await importAll(format, source, importOptions, options, world);
     await rejects?.finish();
+    const unhidden = paths.filter((one) => !redacted.has(one));
+    if (unhidden.length > 0) {
+      await note(context, globals, `--redact ${unhidden.join(', ')}: nothing of that name is in any entry`);
+    }
   } finally {
     await rejects?.abandon();
     source.close();
