@@ -36,7 +36,11 @@ const ALWAYS = ['cli'];
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
 
 /** Parts of the store that are loaded only where they are needed. */
-const PARTS = { capturing: 'src/store/sqlite/capturing.ts', pruning: 'src/store/sqlite/pruning.ts' };
+const PARTS = {
+  capturing: 'src/store/sqlite/capturing.ts',
+  pruning: 'src/store/sqlite/pruning.ts',
+  reporting: 'src/store/sqlite/reporting.ts',
+};
 
 /**
  * The program as CommonJS, which Node starts faster than ES modules: its door, a file for each command with all that

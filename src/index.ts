@@ -19,10 +19,14 @@ export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
 export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
 export { DaybookError } from './core/errors.js';
 export type { ErrorKind } from './core/errors.js';
+export type { Bucket } from './core/buckets.js';
+export { parseDuration } from './core/duration.js';
+export type { Duration } from './core/duration.js';
 export type { Conditions, EntityPattern, Filter, MetadataMatch } from './core/filter.js';
 export { parseFilter, filterQuestion } from './core/filter-text.js';
 export type { FilterInput } from './core/filter-text.js';
 export type { PruneAccount } from './core/prune-account.js';
+export type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from './core/report.js';
 export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
 
@@ -37,6 +41,8 @@ export { executePrune, policyRules, preparePrune, rehearsePrune } from './operat
 export type { PruneRequest, PruneResult } from './operations/prune.js';
 export type { Content, Reading } from './operations/reading.js';
 export { record } from './operations/record.js';
+export { burstReport, groupReport, timeline, unattributedReport } from './operations/report.js';
+export type { BurstReport, GroupReport, Timeline, UnattributedReport } from './operations/report.js';
 export { removePolicy, setPolicy } from './operations/retention.js';
 export { findEntry, revert } from './operations/revert.js';
 export { stateOf, statesOf } from './operations/state.js';

@@ -9,7 +9,12 @@ import { EXIT_CODES } from './exit-codes.js';
 import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
-const READING = new Set(['history', 'show', 'count', 'values', 'state', 'changes', 'status', 'list', 'completion']);
+const READING = new Set(
+  [
+    ['history', 'show', 'count', 'values', 'state', 'changes', 'status', 'list', 'completion'],
+    ['actors', 'actions', 'entities', 'scopes', 'fields', 'severities', 'timeline', 'bursts', 'unattributed', 'case'],
+  ].flat(),
+);
 
 /**
  * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become

@@ -32,6 +32,8 @@ const FILTERS = [
 ];
 const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
+const REPORT = ['--format', ...FILTERS, '--no-pager'];
+
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside'],
   note: ['--severity', '--scope', '--entity-name', '--meta', '--correlation', '--ts', '--format'],
@@ -85,6 +87,16 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--manifest',
     ...FILTERS,
   ],
+  report: [],
+  'report actors': ['--by', '--limit', ...REPORT],
+  'report actions': ['--by', '--limit', ...REPORT],
+  'report entities': ['--by', '--limit', ...REPORT],
+  'report scopes': ['--by', '--limit', ...REPORT],
+  'report fields': ['--by', '--limit', ...REPORT],
+  'report severities': ['--by', '--limit', ...REPORT],
+  'report timeline': ['--bucket', ...REPORT],
+  'report bursts': ['--window', '--more-than', '--limit', ...REPORT],
+  'report unattributed': ['--limit', ...REPORT],
   revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: DOOMING,

@@ -1,0 +1,69 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { ReportView } from '../format/report/view.js';
+import { note } from './command.js';
+import type { Context } from './context.js';
+import { addFilterOptions } from './filters.js';
+import type { FilterOptions } from './filters.js';
+import type { Globals } from './globals.js';
+import { wholeNumber } from './numbers.js';
+
+export interface ReportOptions extends FilterOptions {
+  readonly limit: number;
+  readonly format?: 'table' | 'json' | 'csv';
+  readonly pager: boolean;
+}
+
+/** The options of every report: which entries, and how it comes out. `limited` reports have a first part. */
+export function addReportOptions(command: Command, limited: boolean): Command {
+  if (limited) {
+    command.addOption(new Option('-n, --limit <n>', 'at most so many rows').argParser(wholeNumber(1)).default(50));
+  }
+  command.addOption(
+    new Option('--format <format>', 'table on a terminal, plain lines elsewhere').choices(['table', 'json', 'csv']),
+  );
+  return addFilterOptions(command).option('--no-pager', 'do not page long output');
+}
+
+/** A report in each of its forms, made when it is asked for. */
+export interface ReportForms {
+  readonly view: () => Promise<ReportView>;
+  readonly json: () => Promise<string>;
+  readonly csv: () => Promise<string>;
+}
+
+/** Prints a report as it was asked for. */
+export async function printReport(
+  forms: ReportForms,
+  options: ReportOptions,
+  { globals, context }: { readonly globals: Globals; readonly context: Context },
+): Promise<void> {
+  const { stdout } = context.streams;
+  const [{ visible, visibleJson }, { withPager }] = await Promise.all([
+    import('../terminal/sanitize.js'),
+    import('../terminal/pager.js'),
+  ]);
+  if (options.format === 'json') {
+    const text = await forms.json();
+    return stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+  }
+  if (options.format === 'csv') {
+    const text = await forms.csv();
+    return stdout.write(stdout.isTerminal ? visible(text, { newlines: 'keep' }) : text);
+  }
+  const view = await forms.view();
+  const [{ plainReport, terminalReport }, { palette }] = await Promise.all([
+    import('../format/report/terminal.js'),
+    import('../terminal/colour.js'),
+  ]);
+  if (!stdout.isTerminal && options.format === undefined) {
+    await stdout.write(plainReport(view));
+    if (view.note !== undefined) await note(context, globals, view.note);
+    return;
+  }
+  const text = await terminalReport(view, {
+    width: stdout.columns,
+    palette: await palette(globals.colour('stdout')),
+  });
+  await withPager(context.streams, context.env, options.pager, (out) => out.write(text));
+}
