@@ -17,6 +17,7 @@ import { pages } from './rows/pages.mjs';
 import { pruneTime, pruneWait } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
+import { reportMemory, reports } from './rows/report.mjs';
 import { help, history } from './rows/start-up.mjs';
 import { rowState } from './rows/state.mjs';
 
@@ -38,6 +39,8 @@ const ROWS = [
   ...captureInBulk,
   captureOneByOne,
   rowState,
+  ...reports,
+  ...reportMemory,
 ];
 
 const SIZES = [100_000, 1_000_000];

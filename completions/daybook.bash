@@ -137,6 +137,7 @@ _daybook_value() {
     'daybook report actors --by') choices='category action severity actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report actors -n' | 'daybook report actors --limit') : ;;
     'daybook report actors --format') choices='table json csv' ;;
+    'daybook report actors --html') files=1 ;;
     'daybook report actors --category') : ;;
     'daybook report actors --action') : ;;
     'daybook report actors --severity') : ;;
@@ -156,6 +157,7 @@ _daybook_value() {
     'daybook report actions --by') choices='category severity actor actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report actions -n' | 'daybook report actions --limit') : ;;
     'daybook report actions --format') choices='table json csv' ;;
+    'daybook report actions --html') files=1 ;;
     'daybook report actions --category') : ;;
     'daybook report actions --action') : ;;
     'daybook report actions --severity') : ;;
@@ -175,6 +177,7 @@ _daybook_value() {
     'daybook report entities --by') choices='category action severity actor actor_type scope entity_type correlation_id source field table' ;;
     'daybook report entities -n' | 'daybook report entities --limit') : ;;
     'daybook report entities --format') choices='table json csv' ;;
+    'daybook report entities --html') files=1 ;;
     'daybook report entities --category') : ;;
     'daybook report entities --action') : ;;
     'daybook report entities --severity') : ;;
@@ -194,6 +197,7 @@ _daybook_value() {
     'daybook report scopes --by') choices='category action severity actor actor_type entity entity_type correlation_id source field table' ;;
     'daybook report scopes -n' | 'daybook report scopes --limit') : ;;
     'daybook report scopes --format') choices='table json csv' ;;
+    'daybook report scopes --html') files=1 ;;
     'daybook report scopes --category') : ;;
     'daybook report scopes --action') : ;;
     'daybook report scopes --severity') : ;;
@@ -213,6 +217,7 @@ _daybook_value() {
     'daybook report fields --by') choices='category action severity actor actor_type scope entity entity_type correlation_id source table' ;;
     'daybook report fields -n' | 'daybook report fields --limit') : ;;
     'daybook report fields --format') choices='table json csv' ;;
+    'daybook report fields --html') files=1 ;;
     'daybook report fields --category') : ;;
     'daybook report fields --action') : ;;
     'daybook report fields --severity') : ;;
@@ -232,6 +237,7 @@ _daybook_value() {
     'daybook report severities --by') choices='category action actor actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report severities -n' | 'daybook report severities --limit') : ;;
     'daybook report severities --format') choices='table json csv' ;;
+    'daybook report severities --html') files=1 ;;
     'daybook report severities --category') : ;;
     'daybook report severities --action') : ;;
     'daybook report severities --severity') : ;;
@@ -250,6 +256,7 @@ _daybook_value() {
     'daybook report severities --meta') : ;;
     'daybook report timeline --bucket') choices='hour day week month' ;;
     'daybook report timeline --format') choices='table json csv' ;;
+    'daybook report timeline --html') files=1 ;;
     'daybook report timeline --category') : ;;
     'daybook report timeline --action') : ;;
     'daybook report timeline --severity') : ;;
@@ -270,6 +277,7 @@ _daybook_value() {
     'daybook report bursts --more-than') : ;;
     'daybook report bursts -n' | 'daybook report bursts --limit') : ;;
     'daybook report bursts --format') choices='table json csv' ;;
+    'daybook report bursts --html') files=1 ;;
     'daybook report bursts --category') : ;;
     'daybook report bursts --action') : ;;
     'daybook report bursts --severity') : ;;
@@ -288,6 +296,7 @@ _daybook_value() {
     'daybook report bursts --meta') : ;;
     'daybook report unattributed -n' | 'daybook report unattributed --limit') : ;;
     'daybook report unattributed --format') choices='table json csv' ;;
+    'daybook report unattributed --html') files=1 ;;
     'daybook report unattributed --category') : ;;
     'daybook report unattributed --action') : ;;
     'daybook report unattributed --severity') : ;;
@@ -464,15 +473,15 @@ _daybook() {
     'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='actors actions entities scopes fields severities timeline bursts unattributed' ;;
-    'daybook report actors') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report actions') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report entities') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report scopes') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report fields') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report severities') options='--by -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report timeline') options='--bucket --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report bursts') options='--window --more-than -n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report unattributed') options='-n --limit --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report actors') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report actions') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report entities') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report scopes') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report fields') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report severities') options='--by -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report timeline') options='--bucket --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report bursts') options='--window --more-than -n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report unattributed') options='-n --limit --format --html --force --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook clear') options='--dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

@@ -11,6 +11,8 @@ import { wholeNumber } from './numbers.js';
 export interface ReportOptions extends FilterOptions {
   readonly limit: number;
   readonly format?: 'table' | 'json' | 'csv';
+  readonly html?: string;
+  readonly force?: true;
   readonly pager: boolean;
 }
 
@@ -22,6 +24,9 @@ export function addReportOptions(command: Command, limited: boolean): Command {
   command.addOption(
     new Option('--format <format>', 'table on a terminal, plain lines elsewhere').choices(['table', 'json', 'csv']),
   );
+  command
+    .addOption(new Option('--html <file>', 'write a page that stands alone to this file').conflicts('format'))
+    .option('--force', 'replace a file that exists');
   return addFilterOptions(command).option('--no-pager', 'do not page long output');
 }
 
@@ -52,6 +57,11 @@ export async function printReport(
     return stdout.write(stdout.isTerminal ? visible(text, { newlines: 'keep' }) : text);
   }
   const view = await forms.view();
+  if (options.html !== undefined) {
+    const { htmlReport } = await import('../format/report/html.js');
+    const page = htmlReport(view, await madeWords(globals, context));
+    return writePage(options.html, options.force, context, (write) => write(page));
+  }
   const [{ plainReport, terminalReport }, { palette }] = await Promise.all([
     import('../format/report/terminal.js'),
     import('../terminal/colour.js'),
@@ -66,4 +76,30 @@ export async function printReport(
     palette: await palette(globals.colour('stdout')),
   });
   await withPager(context.streams, context.env, options.pager, (out) => out.write(text));
+}
+
+/** What made a page, of what, and when. */
+async function madeWords({ db }: Globals, context: Context): Promise<string> {
+  const [{ VERSION }, { formatTimestamp }] = await Promise.all([
+    import('../core/version.js'),
+    import('../core/timestamp.js'),
+  ]);
+  return `daybook ${VERSION}, ${db}, ${formatTimestamp(context.now())}`;
+}
+
+/** Writes a page to a file that appears whole or not at all, or to stdout for `-`. */
+async function writePage(
+  file: string,
+  force: true | undefined,
+  context: Context,
+  make: (write: (text: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { openTarget } = await import('./target.js');
+  const target = await openTarget({ output: file, ...(force === undefined ? {} : { force }) }, context);
+  try {
+    await make((text) => target.write(text));
+    await target.finish();
+  } finally {
+    await target.abandon();
+  }
 }

@@ -32,7 +32,7 @@ const FILTERS = [
 ];
 const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
-const REPORT = ['--format', ...FILTERS, '--no-pager'];
+const REPORT = ['--format', '--html', '--force', ...FILTERS, '--no-pager'];
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside'],
