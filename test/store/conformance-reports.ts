@@ -63,6 +63,15 @@ export function describeReports(
       ]);
     });
 
+    test('by a second field have one for those without any', async () => {
+      await recordAll(store(), [{ entity_type: 'invoice' }, {}, { entity_type: 'invoice', entity_id: '7' }]);
+      const { groups } = await store().groups({ filter: {}, by: ['category', 'entity'], limit: 9 });
+      expect(groups.map(({ keys: [, entity], count }) => [entity, count])).toEqual([
+        [null, 2],
+        ['invoice:7', 1],
+      ]);
+    });
+
     test('give the last name of the window, however long ago it was said', async () => {
       await recordAll(
         store(),

@@ -99,17 +99,35 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
         lastSeq,
       })),
       more: rows.length > limit,
-      total: counted(connection, concat('SELECT count(*) FROM daybook_entries AS e WHERE ', filterCondition(filter))),
+      total: total(connection, filter, by, rows, limit),
     };
   });
+}
+
+/** Fields that every entry has, and one value of. */
+const ALWAYS: ReadonlySet<GroupField> = new Set(['category', 'action', 'severity', 'actor', 'actor_type'] as const);
+
+/** How many entries match: what the groups add up to, where each entry is in one of them and all are there. */
+function total(
+  connection: Connection,
+  filter: Filter,
+  by: readonly GroupField[],
+  rows: readonly GroupRow[],
+  limit: number,
+): number {
+  const [first, ...others] = by;
+  const sums = first !== undefined && ALWAYS.has(first) && !others.includes('field') && rows.length <= limit;
+  if (sums) return rows.reduce((sum, { count }) => sum + count, 0);
+  return counted(connection, concat('SELECT count(*) FROM daybook_entries AS e WHERE ', filterCondition(filter)));
 }
 
 function shown(dimensions: readonly Dimension[]): string {
   return dimensions.map((dimension, index) => `${dimension.shown} AS key${index}`).join(', ');
 }
 
-function grouping(dimensions: readonly Dimension[]): string {
-  return dimensions.flatMap(({ columns }) => columns).join(', ');
+/** Behind the first, entries of a type without an id are of no entity like any others: there, what is shown decides. */
+function grouping([first, ...others]: readonly Dimension[]): string {
+  return [...(first?.columns ?? []), ...others.map((dimension) => dimension.shown)].join(', ');
 }
 
 function positions(by: readonly GroupField[]): string {

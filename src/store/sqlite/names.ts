@@ -11,6 +11,9 @@ const NAMED = {
   },
 } as const;
 
+/** The actor of entries where nobody said who: no name is theirs, and finding that out would take reading them all. */
+const NOBODY = 'unknown';
+
 /** So many of the latest entries of each are looked at; for those whose names are older, the trail is read once. */
 const LATEST = 100;
 
@@ -40,11 +43,12 @@ export function namesOf(
        WHERE name IS NOT NULL LIMIT 1`,
     )
     .pluck();
-  for (const key of keys) {
+  const named = what === 'actor' ? keys.filter((key) => key !== NOBODY) : keys;
+  for (const key of named) {
     const known = latest.get({ key, ...window });
     if (known !== undefined) found.set(key, known);
   }
-  const missing = keys.filter((key) => !found.has(key));
+  const missing = named.filter((key) => !found.has(key));
   if (missing.length === 0) return found;
   // An index would lead through every entry of each: reading all of them in a row takes a sixth of that.
   const older = connection.prepare<[object], { key: string; name: string }>(
