@@ -24,6 +24,7 @@ const COMMAND_LINES = [
   ['report', 'timeline', '--format', 'json'],
   ['report', 'bursts', '--format', 'csv'],
   ['report', 'unattributed'],
+  ['report', 'case', 'machine:7'],
   ['export', '--format', 'csv'],
   ['export', '--format', 'ndjson'],
   ['revert', '1', '--reason', 'a mistake'],

@@ -20,6 +20,7 @@ export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, Ne
 export { DaybookError } from './core/errors.js';
 export type { ErrorKind } from './core/errors.js';
 export type { Bucket } from './core/buckets.js';
+export type { Case, CaseActor, CaseEntry, CaseName, CaseRelated, CaseSummary } from './core/case.js';
 export { parseDuration } from './core/duration.js';
 export type { Duration } from './core/duration.js';
 export type { Conditions, EntityPattern, Filter, MetadataMatch } from './core/filter.js';
@@ -31,6 +32,7 @@ export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
 
 export { backup } from './operations/backup.js';
+export { caseOf } from './operations/case.js';
 export { changesOf } from './operations/changes.js';
 export type { FieldChange } from './operations/changes.js';
 export { exportPages, beginExport } from './operations/export.js';

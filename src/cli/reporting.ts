@@ -8,26 +8,34 @@ import type { FilterOptions } from './filters.js';
 import type { Globals } from './globals.js';
 import { wholeNumber } from './numbers.js';
 
-export interface ReportOptions extends FilterOptions {
-  readonly limit: number;
+/** How a report comes out. */
+export interface FormOptions {
   readonly format?: 'table' | 'json' | 'csv';
   readonly html?: string;
   readonly force?: true;
   readonly pager: boolean;
 }
 
-/** The options of every report: which entries, and how it comes out. `limited` reports have a first part. */
+export interface ReportOptions extends FilterOptions, FormOptions {
+  readonly limit: number;
+}
+
+export function addFormOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--format <format>', 'table on a terminal, plain lines elsewhere').choices(['table', 'json', 'csv']),
+    )
+    .addOption(new Option('--html <file>', 'write a page that stands alone to this file').conflicts('format'))
+    .option('--force', 'replace a file that exists')
+    .option('--no-pager', 'do not page long output');
+}
+
+/** The options of a report that counts. `limited` ones have a first part. */
 export function addReportOptions(command: Command, limited: boolean): Command {
   if (limited) {
     command.addOption(new Option('-n, --limit <n>', 'at most so many rows').argParser(wholeNumber(1)).default(50));
   }
-  command.addOption(
-    new Option('--format <format>', 'table on a terminal, plain lines elsewhere').choices(['table', 'json', 'csv']),
-  );
-  command
-    .addOption(new Option('--html <file>', 'write a page that stands alone to this file').conflicts('format'))
-    .option('--force', 'replace a file that exists');
-  return addFilterOptions(command).option('--no-pager', 'do not page long output');
+  return addFilterOptions(addFormOptions(command));
 }
 
 /** A report in each of its forms, made when it is asked for. */
@@ -60,7 +68,7 @@ export async function printReport(
   if (options.html !== undefined) {
     const { htmlReport } = await import('../format/report/html.js');
     const page = htmlReport(view, await madeWords(globals, context));
-    return writePage(options.html, options.force, context, (write) => write(page));
+    return writePage(options.html, options.force, context, [page]);
   }
   const [{ plainReport, terminalReport }, { palette }] = await Promise.all([
     import('../format/report/terminal.js'),
@@ -78,8 +86,29 @@ export async function printReport(
   await withPager(context.streams, context.env, options.pager, (out) => out.write(text));
 }
 
+/** Prints what comes in pieces; a table goes through the pager. */
+export async function printPieces(
+  pieces: AsyncIterable<string>,
+  options: FormOptions,
+  context: Context,
+): Promise<void> {
+  const [{ visible, visibleJson }, { withPager }] = await Promise.all([
+    import('../terminal/sanitize.js'),
+    import('../terminal/pager.js'),
+  ]);
+  const forPeople = options.format === undefined || options.format === 'table';
+  await withPager(context.streams, context.env, options.pager && forPeople, async (out) => {
+    for await (const piece of pieces) {
+      const safe = forPeople || !out.isTerminal;
+      await out.write(
+        safe ? piece : options.format === 'json' ? visibleJson(piece) : visible(piece, { newlines: 'keep' }),
+      );
+    }
+  });
+}
+
 /** What made a page, of what, and when. */
-async function madeWords({ db }: Globals, context: Context): Promise<string> {
+export async function madeWords({ db }: Globals, context: Context): Promise<string> {
   const [{ VERSION }, { formatTimestamp }] = await Promise.all([
     import('../core/version.js'),
     import('../core/timestamp.js'),
@@ -88,16 +117,16 @@ async function madeWords({ db }: Globals, context: Context): Promise<string> {
 }
 
 /** Writes a page to a file that appears whole or not at all, or to stdout for `-`. */
-async function writePage(
+export async function writePage(
   file: string,
   force: true | undefined,
   context: Context,
-  make: (write: (text: string) => Promise<void>) => Promise<void>,
+  pieces: Iterable<string> | AsyncIterable<string>,
 ): Promise<void> {
   const { openTarget } = await import('./target.js');
   const target = await openTarget({ output: file, ...(force === undefined ? {} : { force }) }, context);
   try {
-    await make((text) => target.write(text));
+    for await (const piece of pieces) await target.write(piece);
     await target.finish();
   } finally {
     await target.abandon();

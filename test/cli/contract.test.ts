@@ -32,7 +32,8 @@ const FILTERS = [
 ];
 const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
-const REPORT = ['--format', '--html', '--force', ...FILTERS, '--no-pager'];
+const FORMS = ['--format', '--html', '--force', '--no-pager'];
+const REPORT = [...FORMS, ...FILTERS];
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside'],
@@ -97,6 +98,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'report timeline': ['--bucket', ...REPORT],
   'report bursts': ['--window', '--more-than', '--limit', ...REPORT],
   'report unattributed': ['--limit', ...REPORT],
+  'report case': FORMS,
   revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: DOOMING,

@@ -122,7 +122,7 @@ describe('each example in the help runs', () => {
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql|html)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
       input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',

@@ -1,7 +1,9 @@
 import Database from 'better-sqlite3';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { describe, expect, test } from 'vitest';
-import { cli, given, json, NOW, ok, trail } from '../support/cli.js';
+import { cli, given, inTestDirectory, json, NOW, ok, trail } from '../support/cli.js';
 
 interface Report {
   readonly rows: readonly Record<string, unknown>[];
@@ -315,5 +317,131 @@ describe('a report', () => {
     expect(await ok(['report', 'actors'], { terminal: true })).toContain('\u001b[');
     // A table off a terminal is one for eighty columns.
     expect(await ok(['report', 'actors', '--format', 'table'])).toBe(plain);
+  });
+});
+
+describe('report case', () => {
+  const CASE = ['report', 'case', 'settlement:42'];
+
+  test('has the shape of its documentation, with every digit', async () => {
+    await shop();
+    await ok([
+      'record',
+      '--action',
+      'update',
+      '--entity',
+      'settlement:42',
+      '--old',
+      '{"n":12345678901234567890}',
+      '--new',
+      '{"n":12345678901234567891.0}',
+    ]);
+    const text = await ok([...CASE, '--format', 'json']);
+    expect(text).toContain('"changes":[{"field":"n","old":12345678901234567890,"new":12345678901234567891.0}]');
+    const report = JSON.parse(text) as Report;
+    expect(Object.keys(report)).toEqual([
+      'report',
+      'filter',
+      'entity',
+      'up_to',
+      'count',
+      'first',
+      'last',
+      'notes',
+      'reverted',
+      'names',
+      'actors',
+      'pruned',
+      'sha256',
+      'command',
+      'rows',
+      'related',
+      'more_related',
+    ]);
+    expect(report).toMatchObject({ report: 'case', entity: 'settlement:42', count: 3, up_to: 6, related: [] });
+    const [history] = [
+      await json<{ entries: object[] }>(['history', 'settlement:42', '--oldest-first', '--format', 'json']),
+    ];
+    expect(report.rows.map(({ changes: _changes, taken_back_by: _by, ...entry }) => entry)).toEqual(history.entries);
+  });
+
+  test('names who took an entry back', async () => {
+    await shop();
+    const report = await json<Report>(['report', 'case', 'settlement:43', '--format', 'json']);
+    expect(report.rows).toMatchObject([
+      { id: 'e-2', taken_back_by: { actor: 'u-2', message: 'a mistake', reverts: 'e-2' } },
+      { action: 'revert', taken_back_by: null },
+    ]);
+    const text = await ok(['report', 'case', 'settlement:43']);
+    expect(text).toContain('taken back by #5, u-2, 2026-03-04T10:00:00.000Z: a mistake');
+    expect(text).toContain('#2 Sun 2026-03-01 10:30:00.000 UTC  u-1  partial_dispense  warning');
+  });
+
+  test('has a checksum that its command computes, with what was recorded since left out', async () => {
+    await shop();
+    const { sha256, command } = await json<Report>([...CASE, '--format', 'json']);
+    await ok(['note', 'settlement:42', 'dated back', '--ts', '2020-01-01T00:00Z']);
+    const [exporting = '', ...rest] = String(command).split(' | ');
+    expect(rest).toEqual(["awk -F '[:,]' '$2 <= 5'", 'sha256sum']);
+    const lines = await ok(exporting.replace(/^daybook --db \S+ /, '').split(' '));
+    const { status, stdout } = spawnSync('sh', ['-c', rest.join(' | ')], { input: lines, encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${String(sha256)}  -\n` });
+  });
+
+  test('as CSV has a row for each field that changed', async () => {
+    await given(
+      {
+        action: 'update',
+        entity_type: 'settlement',
+        entity_id: '42',
+        old_values: { a: 1, b: 2 },
+        new_values: { a: 2, b: '=x' },
+      },
+      { action: 'note', entity_type: 'settlement', entity_id: '42' },
+    );
+    const rows = parse(await ok([...CASE, '--format', 'csv']), { columns: true }) as Record<string, string>[];
+    expect(rows.map(({ seq, field, old, new: now }) => [seq, field, old, now])).toEqual([
+      ['1', 'a', '1', '2'],
+      ['1', 'b', '2', '"=x"'],
+      ['2', '', '', ''],
+    ]);
+  });
+
+  test('makes hostile text visible, in every form', async () => {
+    const hostile = 'a\u001b]0;x\u0007\u202eb';
+    const entry = {
+      action: hostile,
+      actor: hostile,
+      entity_type: 'settlement',
+      entity_id: '42',
+      entity_name: hostile,
+      message: `${hostile}\nnext`,
+      correlation_id: hostile,
+      metadata: { [hostile]: hostile },
+      old_values: { [hostile]: 1 },
+      new_values: { [hostile]: hostile },
+    };
+    await given(entry, { ...entry, entity_id: '43' });
+    for (const format of [[], ['--format', 'json'], ['--format', 'csv'], ['--html', '-']]) {
+      const text = await ok([...CASE, ...format], { terminal: true, env: { NO_COLOR: '1' } });
+      expect(text, format.join(' ')).not.toMatch(/(?!\n)\p{Cc}|\u202e/u);
+    }
+    expect(JSON.parse(await ok([...CASE, '--format', 'json'], { terminal: true }))).toMatchObject({
+      rows: [{ action: hostile }],
+    });
+  });
+
+  test('ends quietly where its reader goes, and is refused for what is no entity', async () => {
+    await shop();
+    expect(await cli(CASE, { closesAfter: 1 })).toMatchObject({ code: 0, stderr: '' });
+    expect(await cli(['report', 'case', 'settlement'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await cli(['report', 'case', 'settlement:404'])).toMatchObject({
+      code: 4,
+      stdout: '',
+      stderr: 'daybook: no entry is about settlement:404\n',
+    });
+    const page = inTestDirectory('case.html');
+    expect(await cli(['report', 'case', 'settlement:404', '--html', page])).toMatchObject({ code: 4 });
+    expect(existsSync(page)).toBe(false);
   });
 });

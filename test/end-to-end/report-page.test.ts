@@ -38,6 +38,7 @@ async function trailOf(cwd: string): Promise<void> {
       metadata: { table: text },
       changed_fields: [text],
       correlation_id: `c-${n % 7} ${text}`,
+      ...(n % 3 === 0 ? { old_values: { [text]: text, same: 1 }, new_values: { [text]: [text], same: 1 } } : {}),
       source: text,
       ts: new Date(Date.UTC(2026, 0, 1) + n * 1_800_000).toISOString(),
     };
@@ -58,6 +59,7 @@ const REPORTS: readonly (readonly string[])[] = [
   ['timeline', '--bucket', 'hour'],
   ['bursts', '--window', '1w'],
   ['unattributed'],
+  ['case', 'settlement:42'],
 ];
 
 const directory = mkdtempSync(path.join(tmpdir(), 'daybook-test-'));
@@ -146,7 +148,8 @@ describe.skipIf(CHROMIUM === undefined)('a page in a browser (chromium)', () => 
         expect([back, text]).toEqual(
           dark ? ['rgb(20, 23, 27)', 'rgb(228, 232, 237)'] : ['rgb(255, 255, 255)', 'rgb(28, 32, 38)'],
         );
-        expect(await opened.evaluate<number>('document.querySelectorAll("svg").length')).toBeGreaterThan(0);
+        const drawn = words.includes('case') ? 'article' : 'svg';
+        expect(await opened.evaluate<number>(`document.querySelectorAll("${drawn}").length`)).toBeGreaterThan(0);
       }
     },
     60_000,

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Bucket } from '../../core/buckets.js';
+import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
 import { GROUP_FIELDS, GROUP_REPORTS } from '../../core/report.js';
 import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
@@ -11,8 +12,8 @@ import { readFilter } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { wholeNumber } from '../numbers.js';
-import { addReportOptions, printReport } from '../reporting.js';
-import type { ReportForms, ReportOptions } from '../reporting.js';
+import { addFormOptions, addReportOptions, madeWords, printPieces, printReport, writePage } from '../reporting.js';
+import type { FormOptions, ReportForms, ReportOptions } from '../reporting.js';
 import { underOption } from '../under-option.js';
 
 export function addReport(program: Command, context: Context): void {
@@ -23,6 +24,7 @@ export function addReport(program: Command, context: Context): void {
   addTimeline(group, context);
   addBursts(group, context);
   addUnattributed(group, context);
+  addCase(group, context);
 }
 
 /** What a report is made of, once its options are read. */
@@ -242,4 +244,45 @@ function addUnattributed(parent: Command, context: Context): void {
       };
     }),
   );
+}
+
+function addCase(parent: Command, context: Context): void {
+  const command = declare(parent, 'case', {
+    description: 'everything about one entity, for a dispute',
+    examples: ['report case settlement:42', 'report case settlement:42 --html case-42.html'],
+    notes:
+      'Its history with diffs, oldest first, who took back what, its names, what else happened in the same units of work, and a checksum of its entries with the command that computes it again.',
+  }).argument('<type:id>', 'the entity');
+  addFormOptions(command).action(async (entity: string, options: FormOptions, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    const { filter } = await readFilter({}, globals, context, entity);
+    const [pattern] = filter.entity ?? [];
+    if (pattern?.id === undefined) {
+      throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
+    }
+    const { id } = pattern;
+    await withStore(context, globals, 'read', async (store) => {
+      const { caseOf } = await import('../../operations/case.js');
+      const database = globals.db === 'audit.db' ? undefined : globals.db;
+      const found = await caseOf(store, { ...pattern, id }, { database });
+      if (options.html !== undefined) {
+        const { casePage } = await import('../../format/report/case-page.js');
+        const made = await madeWords(globals, context);
+        return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+      }
+      if (options.format === 'json' || options.format === 'csv') {
+        const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
+        const pieces = options.format === 'csv' ? caseCsv(found) : caseJson(found, await headOf('case', filter));
+        return printPieces(pieces, options, context);
+      }
+      const [{ caseText }, { palette }] = await Promise.all([
+        import('../../format/report/case-text.js'),
+        import('../../terminal/colour.js'),
+      ]);
+      const { stdout } = context.streams;
+      const colours = await palette(globals.colour('stdout'));
+      const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
+      await printPieces(pieces, options, context);
+    });
+  });
 }
