@@ -523,7 +523,7 @@ complete -c daybook -n '__daybook_at "daybook report unattributed"' -l meta -r -
 complete -c daybook -n '__daybook_at "daybook report unattributed"' -l reverted -d 'only entries that were taken back'
 complete -c daybook -n '__daybook_at "daybook report unattributed"' -l not-reverted -d 'only entries that were not'
 complete -c daybook -n '__daybook_at "daybook report unattributed"' -l help -s h -d 'display help for command'
-complete -c daybook -n '__daybook_at "daybook report case"' -l format -r -f -a 'table json csv' -d 'table on a terminal, plain lines elsewhere'
+complete -c daybook -n '__daybook_at "daybook report case"' -l format -r -f -a 'table json csv' -d 'text to read, where it is not given'
 complete -c daybook -n '__daybook_at "daybook report case"' -l html -r -F -d 'write a page that stands alone to this file'
 complete -c daybook -n '__daybook_at "daybook report case"' -l force -d 'replace a file that exists'
 complete -c daybook -n '__daybook_at "daybook report case"' -l no-pager -d 'do not page long output'

@@ -32,6 +32,8 @@ export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
 
 export { backup } from './operations/backup.js';
+export { burstReport } from './operations/bursts.js';
+export type { BurstReport } from './operations/bursts.js';
 export { caseOf } from './operations/case.js';
 export { changesOf } from './operations/changes.js';
 export type { FieldChange } from './operations/changes.js';
@@ -43,14 +45,18 @@ export { executePrune, policyRules, preparePrune, rehearsePrune } from './operat
 export type { PruneRequest, PruneResult } from './operations/prune.js';
 export type { Content, Reading } from './operations/reading.js';
 export { record } from './operations/record.js';
-export { burstReport, groupReport, timeline, unattributedReport } from './operations/report.js';
-export type { BurstReport, GroupReport, Timeline, UnattributedReport } from './operations/report.js';
+export { groupReport } from './operations/report.js';
+export type { GroupReport } from './operations/report.js';
 export { removePolicy, setPolicy } from './operations/retention.js';
 export { findEntry, revert } from './operations/revert.js';
 export { stateOf, statesOf } from './operations/state.js';
 export type { EntityState, Moment } from './operations/state.js';
 export { status } from './operations/status.js';
 export type { Status } from './operations/status.js';
+export { timeline } from './operations/timeline.js';
+export type { Timeline } from './operations/timeline.js';
+export { unattributedReport } from './operations/unattributed.js';
+export type { UnattributedReport } from './operations/unattributed.js';
 export { undo } from './operations/undo.js';
 export type { UndoOptions } from './operations/undo.js';
 

@@ -20,11 +20,10 @@ export interface ReportOptions extends FilterOptions, FormOptions {
   readonly limit: number;
 }
 
-export function addFormOptions(command: Command): Command {
+/** `usual` says what comes out where no format is given. */
+export function addFormOptions(command: Command, usual: string): Command {
   return command
-    .addOption(
-      new Option('--format <format>', 'table on a terminal, plain lines elsewhere').choices(['table', 'json', 'csv']),
-    )
+    .addOption(new Option('--format <format>', usual).choices(['table', 'json', 'csv']))
     .addOption(new Option('--html <file>', 'write a page that stands alone to this file').conflicts('format'))
     .option('--force', 'replace a file that exists')
     .option('--no-pager', 'do not page long output');
@@ -35,7 +34,7 @@ export function addReportOptions(command: Command, limited: boolean): Command {
   if (limited) {
     command.addOption(new Option('-n, --limit <n>', 'at most so many rows').argParser(wholeNumber(1)).default(50));
   }
-  return addFilterOptions(addFormOptions(command));
+  return addFilterOptions(addFormOptions(command, 'table on a terminal, plain lines elsewhere'));
 }
 
 /** A report in each of its forms, made when it is asked for. */

@@ -155,6 +155,20 @@ describe.skipIf(CHROMIUM === undefined)('a page in a browser (chromium)', () => 
     60_000,
   );
 
+  test('would do nothing even with markup of strangers in it: its policy forbids that', async () => {
+    const file = await page(['severities']);
+    const markup = `<script>document.title = 'broken'</script><img src="https://example.org/x.png" onerror="document.title = 'broken'">
+      <style>body { background: rgb(1, 2, 3) }</style><p style="position: fixed" onclick="1">x</p><iframe src="data:text/html,x"></iframe>`;
+    writeFileSync(file, readFileSync(file, 'utf8').replace('</main>', `${markup}</main>`));
+    const opened = await browser.open(file);
+    expect(await opened.evaluate<string>('document.title')).toBe('severities');
+    expect(await opened.evaluate('getComputedStyle(document.body).backgroundColor')).toBe('rgb(255, 255, 255)');
+    expect(await opened.evaluate('getComputedStyle(document.querySelector("p[style]")).position')).toBe('static');
+    // What complains is the browser, of each of them.
+    expect(opened.complaints.length).toBeGreaterThanOrEqual(4);
+    expect(opened.complaints.every((complaint) => complaint.includes('Content Security Policy'))).toBe(true);
+  });
+
   test('fits a narrow screen', async () => {
     const file = await page(['actors']);
     const opened = await browser.open(file, { width: 380 });

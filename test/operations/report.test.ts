@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { parseDuration } from '../../src/core/duration.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
-import { burstReport, groupReport, timeline, unattributedReport } from '../../src/operations/report.js';
+import { burstReport } from '../../src/operations/bursts.js';
+import { groupReport } from '../../src/operations/report.js';
+import { timeline } from '../../src/operations/timeline.js';
+import { unattributedReport } from '../../src/operations/unattributed.js';
 import { recordAll, sqliteTrail } from '../store/trail.js';
 
 const NOW = Date.parse('2026-03-05T14:00:00Z');

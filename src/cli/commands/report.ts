@@ -140,7 +140,7 @@ function addTimeline(parent: Command, context: Context): void {
   );
   addReportOptions(command, false).action((options: TimelineOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
-      const { timeline } = await import('../../operations/report.js');
+      const { timeline } = await import('../../operations/timeline.js');
       const { bucket } = options;
       const { zone } = asked.globals;
       const { rows, filled } = await timeline(store, { filter: asked.filter, bucket, zone, now: context.now() });
@@ -181,7 +181,7 @@ function addBursts(parent: Command, context: Context): void {
   addReportOptions(command, true).action((options: BurstOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
       const [{ burstReport }, { parseDuration, fixedMilliseconds }] = await Promise.all([
-        import('../../operations/report.js'),
+        import('../../operations/bursts.js'),
         import('../../core/duration.js'),
       ]);
       const window = underOption('--window', () => {
@@ -223,7 +223,7 @@ function addUnattributed(parent: Command, context: Context): void {
   });
   addReportOptions(command, true).action((options: ReportOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
-      const { unattributedReport } = await import('../../operations/report.js');
+      const { unattributedReport } = await import('../../operations/unattributed.js');
       const { filter, globals } = asked;
       const found = await unattributedReport(store, {
         filter,
@@ -253,36 +253,38 @@ function addCase(parent: Command, context: Context): void {
     notes:
       'Its history with diffs, oldest first, who took back what, its names, what else happened in the same units of work, and a checksum of its entries with the command that computes it again.',
   }).argument('<type:id>', 'the entity');
-  addFormOptions(command).action(async (entity: string, options: FormOptions, self: Command) => {
-    const globals = await resolveGlobals(self, context);
-    const { filter } = await readFilter({}, globals, context, entity);
-    const [pattern] = filter.entity ?? [];
-    if (pattern?.id === undefined) {
-      throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
-    }
-    const { id } = pattern;
-    await withStore(context, globals, 'read', async (store) => {
-      const { caseOf } = await import('../../operations/case.js');
-      const database = globals.db === 'audit.db' ? undefined : globals.db;
-      const found = await caseOf(store, { ...pattern, id }, { database });
-      if (options.html !== undefined) {
-        const { casePage } = await import('../../format/report/case-page.js');
-        const made = await madeWords(globals, context);
-        return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+  addFormOptions(command, 'text to read, where it is not given').action(
+    async (entity: string, options: FormOptions, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { filter } = await readFilter({}, globals, context, entity);
+      const [pattern] = filter.entity ?? [];
+      if (pattern?.id === undefined) {
+        throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
       }
-      if (options.format === 'json' || options.format === 'csv') {
-        const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
-        const pieces = options.format === 'csv' ? caseCsv(found) : caseJson(found, await headOf('case', filter));
-        return printPieces(pieces, options, context);
-      }
-      const [{ caseText }, { palette }] = await Promise.all([
-        import('../../format/report/case-text.js'),
-        import('../../terminal/colour.js'),
-      ]);
-      const { stdout } = context.streams;
-      const colours = await palette(globals.colour('stdout'));
-      const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
-      await printPieces(pieces, options, context);
-    });
-  });
+      const { id } = pattern;
+      await withStore(context, globals, 'read', async (store) => {
+        const { caseOf } = await import('../../operations/case.js');
+        const database = globals.db === 'audit.db' ? undefined : globals.db;
+        const found = await caseOf(store, { ...pattern, id }, { database });
+        if (options.html !== undefined) {
+          const { casePage } = await import('../../format/report/case-page.js');
+          const made = await madeWords(globals, context);
+          return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+        }
+        if (options.format === 'json' || options.format === 'csv') {
+          const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
+          const pieces = options.format === 'csv' ? caseCsv(found) : caseJson(found, await headOf('case', filter));
+          return printPieces(pieces, options, context);
+        }
+        const [{ caseText }, { palette }] = await Promise.all([
+          import('../../format/report/case-text.js'),
+          import('../../terminal/colour.js'),
+        ]);
+        const { stdout } = context.streams;
+        const colours = await palette(globals.colour('stdout'));
+        const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
+        await printPieces(pieces, options, context);
+      });
+    },
+  );
 }
