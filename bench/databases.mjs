@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import Database from 'better-sqlite3';
-import { COLUMNS, dominantEntries, entries, valuesOf } from './entries.mjs';
+import { COLUMNS, dominantEntries, entries, signedEntries, valuesOf } from './entries.mjs';
 import { daybook, run } from './measure.mjs';
 
 /** A folder with what is made in it. Nothing is made before it is asked for. */
@@ -24,6 +24,8 @@ export function createFiles() {
     trail: (count) => once(`trail-${count}.db`, (file) => fillTrail(file, entries(count))),
     /** A trail in which more than half match each filter. */
     dominant: (count) => once(`dominant-${count}.db`, (file) => fillTrail(file, dominantEntries(count))),
+    /** A trail with all that reports count. */
+    signed: (count) => once(`signed-${count}.db`, (file) => fillTrail(file, signedEntries(count))),
     /** The lines of so many entries, for `record --stdin`. */
     lines: (count, withIds) =>
       once(`lines-${count}-${withIds ? 'with' : 'without'}-ids.ndjson`, (file) => writeLines(file, count, withIds)),

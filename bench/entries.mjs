@@ -59,6 +59,33 @@ export function* dominantEntries(count) {
   }
 }
 
+/**
+ * Yields entries with what reports count besides: names of actors, changed fields, row changes that nobody signed, and
+ * entries that are taken back.
+ */
+export function* signedEntries(count) {
+  const chance = random(5);
+  let last;
+  for (const entry of entries(count)) {
+    if (chance() < 0.01) {
+      Object.assign(entry, {
+        actor: 'unknown',
+        actor_type: 'unknown',
+        metadata: { table: word(skewed(chance, 9, 2)) },
+      });
+    } else if (chance() < 0.5) {
+      entry.actor_name = `${entry.actor} by name`;
+    }
+    if (chance() < 0.6) {
+      const fields = Array.from({ length: 1 + skewed(chance, 4, 2) }, () => word(skewed(chance, 40, 2)));
+      entry.changed_fields = JSON.stringify([...new Set(fields)]);
+    }
+    if (last !== undefined && chance() < 0.002) entry.reverts = last;
+    last = entry.id;
+    yield entry;
+  }
+}
+
 export const DOMINANT = {
   category: 'device',
   action: 'sync',

@@ -18,6 +18,7 @@ import { pages } from './rows/pages.mjs';
 import { pruneTime, pruneWait } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
+import { reportMemory, reports } from './rows/report.mjs';
 import { help, history } from './rows/start-up.mjs';
 import { rowState } from './rows/state.mjs';
 
@@ -40,6 +41,8 @@ const ROWS = [
   captureOneByOne,
   rowState,
   mirror,
+  ...reports,
+  ...reportMemory,
 ];
 
 const SIZES = [100_000, 1_000_000];

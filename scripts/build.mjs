@@ -50,6 +50,7 @@ const PARTS = {
   mirroring: 'src/store/sqlite/mirroring.ts',
   naming: 'src/store/sqlite/naming.ts',
   pruning: 'src/store/sqlite/pruning.ts',
+  reporting: 'src/store/sqlite/reporting.ts',
 };
 
 /**

@@ -55,6 +55,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'write entries to a file or a pipe, oldest first',
     load: async () => (await import('./commands/export.js')).addExport,
   },
+  report: {
+    description: 'counts by actor, action, entity and more, timelines, bursts, and all about one entity',
+    load: async () => (await import('./commands/report.js')).addReport,
+  },
   revert: {
     description: 'take an entry back by a new one',
     load: async () => (await import('./commands/revert.js')).addRevert,

@@ -10,18 +10,12 @@ import { databaseFlag } from './globals.js';
 import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
-const READING = new Set([
-  'history',
-  'show',
-  'count',
-  'values',
-  'state',
-  'changes',
-  'status',
-  'list',
-  'import',
-  'completion',
-]);
+const READING = new Set(
+  [
+    ['history', 'show', 'count', 'values', 'state', 'changes', 'status', 'list', 'import', 'completion'],
+    ['actors', 'actions', 'entities', 'scopes', 'fields', 'severities', 'timeline', 'bursts', 'unattributed', 'case'],
+  ].flat(),
+);
 
 /**
  * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become

@@ -248,6 +248,16 @@ export function filterToJson(filter: Filter): JsonText {
   return JSON.stringify(filter);
 }
 
+/** A filter for people and other programs, to be printed as JSON: with its times as texts. */
+export function datedFilter(filter: Filter): object {
+  const { since, until } = filter;
+  return {
+    ...filter,
+    ...(since === undefined ? {} : { since: formatTimestamp(since) }),
+    ...(until === undefined ? {} : { until: formatTimestamp(until) }),
+  };
+}
+
 /**
  * Reads what filterToJson wrote.
  *

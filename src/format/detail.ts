@@ -102,7 +102,7 @@ function fieldLines(fields: readonly Field[], width: number, ruler: Ruler, palet
 }
 
 /** `+` is there now, `-` was there, `~` is another value. */
-function changeLines(difference: FieldDifference, width: number, ruler: Ruler, palette: Palette): string[] {
+export function changeLines(difference: FieldDifference, width: number, ruler: Ruler, palette: Palette): string[] {
   const path = oneLine(difference.path);
   const { old, new: now } = difference;
   const before = old === undefined ? undefined : visibleJson(old);

@@ -10,6 +10,7 @@ import type {
 import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
 import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorRequest } from '../core/mirror.js';
+import type { GroupField } from '../core/report.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
@@ -97,6 +98,70 @@ export interface Explanation {
 export interface ValueCount {
   readonly value: string | null;
   readonly count: number;
+}
+
+/** Entries by what they have in common. */
+export interface GroupQuery {
+  readonly filter: Filter;
+  /** One or more; entries that have no value for the first are in no group. */
+  readonly by: readonly GroupField[];
+  readonly limit: number;
+}
+
+export interface Group {
+  /** One for each field of the query; an entity as `type:id`. */
+  readonly keys: readonly (string | null)[];
+  /**
+   * For actors and entities: the last name that an entry gives by the end of the window, else that of the directory. The
+   * actor `unknown` is nobody and has none.
+   */
+  readonly name: string | null;
+  readonly count: number;
+  /** How many of them are taken back. */
+  readonly reverted: number;
+  /** Milliseconds since 1970. */
+  readonly first: number;
+  readonly last: number;
+  /** The greatest seq among them. */
+  readonly lastSeq: number;
+}
+
+export interface Groups {
+  /** Most frequent first. */
+  readonly groups: readonly Group[];
+  /** Whether there are more than the limit. */
+  readonly more: boolean;
+  /** All entries that match, those in no group among them. */
+  readonly total: number;
+}
+
+export interface BurstQuery {
+  readonly filter: Filter;
+  /** How long the window is that slides over the entries of each actor, in milliseconds. */
+  readonly window: number;
+  /** Only what is more than this in one window. */
+  readonly moreThan: number;
+  readonly limit: number;
+}
+
+/** The fullest window of an actor; the earliest of them where several are. */
+export interface Burst {
+  readonly actor: string;
+  /** As for a group. */
+  readonly name: string | null;
+  readonly count: number;
+  /** Of the first and the last entry in it, milliseconds since 1970. */
+  readonly first: number;
+  readonly last: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+export interface Bursts {
+  /** The fullest first. */
+  readonly bursts: readonly Burst[];
+  /** Whether there are more than the limit. */
+  readonly more: boolean;
 }
 
 export type RecordOutcome =
@@ -343,6 +408,10 @@ export interface AuditStore {
   /** The greatest seq, 0 for an empty trail: cheap. */
   lastSeq(): Promise<number>;
   values(field: EntryField, filter: Filter): Promise<readonly ValueCount[]>;
+  groups(query: GroupQuery): Promise<Groups>;
+  /** How many match from each edge (milliseconds since 1970, ascending) up to the next one, which does not count. */
+  countBetween(filter: Filter, edges: readonly number[], upTo: number): Promise<readonly number[]>;
+  bursts(query: BurstQuery): Promise<Bursts>;
   /** A number that changes when another connection has committed. */
   dataVersion(): Promise<number>;
 

@@ -32,6 +32,9 @@ const FILTERS = [
 ];
 const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
+const FORMS = ['--format', '--html', '--force', '--no-pager'];
+const REPORT = [...FORMS, ...FILTERS];
+
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside'],
   note: ['--severity', '--scope', '--entity-name', '--meta', '--correlation', '--ts', '--format'],
@@ -85,6 +88,17 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--manifest',
     ...FILTERS,
   ],
+  report: [],
+  'report actors': ['--by', '--limit', ...REPORT],
+  'report actions': ['--by', '--limit', ...REPORT],
+  'report entities': ['--by', '--limit', ...REPORT],
+  'report scopes': ['--by', '--limit', ...REPORT],
+  'report fields': ['--by', '--limit', ...REPORT],
+  'report severities': ['--by', '--limit', ...REPORT],
+  'report timeline': ['--bucket', ...REPORT],
+  'report bursts': ['--window', '--more-than', '--limit', ...REPORT],
+  'report unattributed': ['--limit', ...REPORT],
+  'report case': FORMS,
   revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: DOOMING,

@@ -141,7 +141,7 @@ describe('each example in the help runs', () => {
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('=/var/lib/lnbits', `=${folder}`)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql|html)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
       input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',

@@ -35,6 +35,7 @@ describe('a pipe whose reader goes early', () => {
     'history -n 5000 --format csv',
     'history -n 5000 --format table',
     'values message',
+    'report entities -n 5000',
     'show 17',
   ])('%s | head -1 ends quietly with 0', async (command) => {
     const file = await copyTrail(template, temporaryDirectory());

@@ -7,6 +7,7 @@ import type { Filter } from '../../src/core/filter.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, FieldPage, Key, NamesImport, Order, Policy, PruneRule } from '../../src/store/audit-store.js';
 import { entries, filter as anyFilter, pruneRule, text } from './arbitraries.js';
+import { describeReports } from './conformance-reports.js';
 import { fallOf, inOrder, matching, takenBackBy } from './model.js';
 import {
   ACTOR,
@@ -683,6 +684,8 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         expect(plan.length).toBeGreaterThan(0);
       });
     });
+
+    describeReports(() => store, onNewTrail);
 
     describe('lines', () => {
       test('hold every field in order, and documents with every digit', async () => {

@@ -23,6 +23,31 @@ import {
 
 describeStore('the SQLite store', makeSqliteTrail);
 
+describe('names in reports', () => {
+  test('come from entries first, and else from the directory', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, [
+      { actor: 'u-1', actor_name: 'Anna then' },
+      { actor: 'u-1' },
+      { actor: 'u-2' },
+      { actor: 'u-3' },
+    ]);
+    trail.plain().exec(`INSERT INTO daybook_actors (actor, name) VALUES ('u-1', 'Anna'), ('u-2', 'Bob')`);
+    const { groups } = await store.groups({ filter: {}, by: ['actor'], limit: 9 });
+    expect(groups.map(({ keys, name }) => [keys[0], name])).toEqual([
+      ['u-1', 'Anna then'],
+      ['u-2', 'Bob'],
+      ['u-3', null],
+    ]);
+    const { bursts } = await store.bursts({ filter: {}, window: 1000, moreThan: 0, limit: 9 });
+    expect(bursts.map(({ actor, name }) => [actor, name])).toEqual([
+      ['u-1', 'Anna then'],
+      ['u-2', 'Bob'],
+      ['u-3', null],
+    ]);
+  });
+});
+
 describe('what other programs stored', () => {
   test('as text that is not UTF-8 leaves as valid JSON', async () => {
     const { trail, store } = await sqliteTrail();

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import type { Filter } from '../../core/filter.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Formatter } from '../../format/index.js';
 import type { Exported } from '../../operations/export.js';
@@ -187,15 +186,6 @@ async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter
   });
 }
 
-/** A filter for people and other programs: its times as every other time of a manifest. */
-function datedFilter({ since, until }: Filter, filter: object): object {
-  return {
-    ...filter,
-    ...(since === undefined ? {} : { since: formatTimestamp(since) }),
-    ...(until === undefined ? {} : { until: formatTimestamp(until) }),
-  };
-}
-
 async function writeManifest(
   path: string,
   plan: Plan,
@@ -203,7 +193,7 @@ async function writeManifest(
   file: { readonly bytes: number; readonly sha256: string },
 ): Promise<void> {
   const { openOutput } = await import('../../operations/output-file.js');
-  const { filterToJson } = await import('../../core/filter-text.js');
+  const { datedFilter } = await import('../../core/filter-text.js');
   const { VERSION } = await import('../../core/version.js');
   const output = await openOutput(path, { force: plan.options.force === true, gzip: false });
   const facts = {
@@ -212,7 +202,7 @@ async function writeManifest(
     count: exported.count,
     first_seq: exported.firstSeq,
     last_seq: exported.lastSeq,
-    filter: datedFilter(plan.asked.filter, JSON.parse(filterToJson(plan.asked.filter)) as object),
+    filter: datedFilter(plan.asked.filter),
     sha256: file.sha256,
     bytes: file.bytes,
     created_at: formatTimestamp(plan.context.now()),

@@ -1,12 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { diffFields } from '../../core/diff.js';
-import type { FieldDifference } from '../../core/diff.js';
 import { HISTORY_FIELDS } from '../../core/entry.js';
-import type { HistoryEntry, JsonText } from '../../core/entry.js';
-import { DaybookError } from '../../core/errors.js';
-import { isJsonObject, parseDocument } from '../../core/json.js';
-import { REDACTED } from '../../core/redact.js';
+import type { HistoryEntry } from '../../core/entry.js';
+import { entryDifferences } from '../../core/entry-differences.js';
 import { surroundings } from '../../operations/surroundings.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
@@ -57,41 +53,6 @@ async function showJson(store: AuditStore, entry: HistoryEntry, around: number, 
   await stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
 }
 
-/** What changed, field by field; a field that is named as changed and shows no difference was redacted. */
-function differencesOf(entry: HistoryEntry): FieldDifference[] {
-  if (entry.old_values === null && entry.new_values === null) return [];
-  const named = entry.changed_fields === null ? [] : (JSON.parse(entry.changed_fields) as string[]);
-  const visibleOnes = diffFields(entry.old_values, entry.new_values).flatMap((field) => insideDocuments(field, named));
-  const hides = entry.new_values?.includes(REDACTED_TEXT) === true;
-  const shown = new Set(visibleOnes.map(({ path }) => path));
-  const redacted = named.filter(
-    (path) => hides && ![...shown].some((other) => other === path || other.startsWith(`${path}.`)),
-  );
-  return [...visibleOnes, ...redacted.map((path) => ({ path, old: REDACTED_TEXT, new: REDACTED_TEXT }))];
-}
-
-/** Capture keeps a document of a text column as the text that it is: its fields are shown where they are named. */
-function insideDocuments(field: FieldDifference, named: readonly string[]): FieldDifference[] {
-  const inside = named.some((path) => path.startsWith(`${field.path}.`));
-  const [before, after] = [field.old, field.new].map((value) =>
-    value?.startsWith('"') ? documentIn(value) : undefined,
-  );
-  if (!inside || before === undefined || after === undefined) return [field];
-  return diffFields(before, after).map((one) => ({ path: `${field.path}.${one.path}`, old: one.old, new: one.new }));
-}
-
-function documentIn(text: JsonText): JsonText | undefined {
-  const inner = JSON.parse(text) as string;
-  try {
-    return isJsonObject(parseDocument(inner)) ? inner : undefined;
-  } catch (error) {
-    if (error instanceof DaybookError && error.kind === 'data') return undefined;
-    throw error;
-  }
-}
-
-const REDACTED_TEXT = JSON.stringify(REDACTED);
-
 async function showText(
   store: AuditStore,
   entry: HistoryEntry,
@@ -107,7 +68,7 @@ async function showText(
   const { withNames } = await import('../../operations/names.js');
   const [{ actor_name: name } = entry] = await withNames(store, [entry]);
   const nameNow = entry.actor_name === null ? name : null;
-  const detail = await detailText(entry, differencesOf(entry), { ...looks, nameNow });
+  const detail = await detailText(entry, entryDifferences(entry), { ...looks, nameNow });
   const around = await surroundings(store, entry, count);
   const short = await entryList(looks);
   const list = async (some: readonly HistoryEntry[]): Promise<string> =>

@@ -74,6 +74,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const mirroring = () => import('./mirroring.js');
   const pruning = () => import('./pruning.js');
   const naming = () => import('./naming.js');
+  const reporting = () => import('./reporting.js');
 
   return {
     record: (requests, recording) =>
@@ -94,6 +95,18 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     extent: (filter, after) => read(() => readExtent(connection, filter, after)),
     lastSeq: () => read(() => lastSeq(connection)),
     values: (field, filter) => read(() => readValues(connection, field, filter)),
+    groups: async (query) => {
+      const { readGroups } = await reporting();
+      return read(() => readGroups(connection, query));
+    },
+    countBetween: async (filter, edges, upTo) => {
+      const { countBetween } = await reporting();
+      return read(() => countBetween(connection, filter, edges, upTo));
+    },
+    bursts: async (query) => {
+      const { readBursts } = await reporting();
+      return read(() => readBursts(connection, query));
+    },
     dataVersion: () => read(() => connection.pragma('data_version', { simple: true }) as number),
 
     policies: () => read(() => readPolicies(connection)),

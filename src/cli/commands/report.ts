@@ -1,0 +1,290 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Bucket } from '../../core/buckets.js';
+import { DaybookError } from '../../core/errors.js';
+import type { Filter } from '../../core/filter.js';
+import { GROUP_FIELDS, GROUP_REPORTS } from '../../core/report.js';
+import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
+import type { AuditStore } from '../../store/audit-store.js';
+import { declare, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { readFilter } from '../filters.js';
+import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { wholeNumber } from '../numbers.js';
+import { addFormOptions, addReportOptions, madeWords, printPieces, printReport, writePage } from '../reporting.js';
+import type { FormOptions, ReportForms, ReportOptions } from '../reporting.js';
+import { underOption } from '../under-option.js';
+
+export function addReport(program: Command, context: Context): void {
+  const group = declare(program, 'report', {
+    examples: ['report actors --action adjustment --in 2026-Q1', 'report timeline --bucket hour --in yesterday'],
+  });
+  for (const name of Object.keys(GROUP_REPORTS) as GroupReportName[]) addGroupReport(group, name, context);
+  addTimeline(group, context);
+  addBursts(group, context);
+  addUnattributed(group, context);
+  addCase(group, context);
+}
+
+/** What a report is made of, once its options are read. */
+interface Asked {
+  readonly filter: Filter;
+  readonly globals: Globals;
+  readonly context: Context;
+}
+
+/** Reads the filter, opens the trail, makes a report and prints it. */
+async function report(
+  options: ReportOptions,
+  self: Command,
+  context: Context,
+  make: (store: AuditStore, asked: Asked) => Promise<ReportForms>,
+): Promise<void> {
+  const globals = await resolveGlobals(self, context);
+  const { filter } = await readFilter(options, globals, context);
+  await withStore(context, globals, 'read', async (store) => {
+    const forms = await make(store, { filter, globals, context });
+    await printReport(forms, options, { globals, context });
+  });
+}
+
+/** The beginning of every report in JSON. */
+async function headOf(name: string, filter: Filter): Promise<Readonly<Record<string, unknown>>> {
+  const { datedFilter } = await import('../../core/filter-text.js');
+  return { report: name, filter: datedFilter(filter) };
+}
+
+/** What a view says of the question. */
+async function askedWords({ filter, globals }: Asked): Promise<{ readonly filter: string; readonly zone: string }> {
+  const { describeFilter } = await import('../../core/filter-text.js');
+  return { filter: describeFilter(filter), zone: globals.zone };
+}
+
+const GROUP_TEXTS: Readonly<
+  Record<GroupReportName, { readonly description: string; readonly examples: readonly string[] }>
+> = {
+  actors: {
+    description: 'who made how many entries',
+    examples: ['report actors --since 30d', 'report actors --by action --in 2026-Q1 --format csv'],
+  },
+  actions: {
+    description: 'what was done how often',
+    examples: ['report actions --in last-month', 'report actions --by severity --actor u-9'],
+  },
+  entities: {
+    description: 'which entities have the most entries',
+    examples: ['report entities --action partial_dispense', 'report entities --entity machine -n 10'],
+  },
+  scopes: {
+    description: 'which scopes (tenants, machines) have the most entries',
+    examples: ['report scopes --action partial_dispense', 'report scopes --by severity --since 7d --format json'],
+  },
+  fields: {
+    description: 'which fields change most often',
+    examples: ['report fields --entity users', 'report fields --by actor --in march'],
+  },
+  severities: {
+    description: 'how many entries of each severity',
+    examples: ['report severities --since yesterday', 'report severities --by category'],
+  },
+};
+
+const GROUP_COLUMNS = ['key', 'name', 'count', 'first', 'last', 'reverted', 'share'] as const;
+
+interface GroupOptions extends ReportOptions {
+  readonly by?: GroupField;
+}
+
+function addGroupReport(parent: Command, name: GroupReportName, context: Context): void {
+  const field = GROUP_REPORTS[name];
+  const command = declare(parent, name, GROUP_TEXTS[name]).addOption(
+    new Option('--by <field>', 'a second grouping').choices(GROUP_FIELDS.filter((other) => other !== field)),
+  );
+  addReportOptions(command, true).action((options: GroupOptions, self: Command) =>
+    report(options, self, context, async (store, asked) => {
+      const { groupReport } = await import('../../operations/report.js');
+      const { by, limit } = options;
+      const found = await groupReport(store, { report: name, filter: asked.filter, by, limit });
+      const { rows, total, more } = found;
+      return {
+        view: async () =>
+          (await import('../../format/report/views.js')).groupView(name, field, by, found, await askedWords(asked)),
+        json: async () => {
+          const { reportJson } = await import('../../format/report/data.js');
+          const head = { ...(await headOf(name, asked.filter)), ...(by === undefined ? {} : { by }), total, more };
+          return reportJson(head, rows);
+        },
+        csv: async () =>
+          (await import('../../format/report/data.js')).reportCsv<GroupRow>(
+            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by'],
+            rows,
+          ),
+      };
+    }),
+  );
+}
+
+interface TimelineOptions extends ReportOptions {
+  readonly bucket: Bucket;
+}
+
+function addTimeline(parent: Command, context: Context): void {
+  const command = declare(parent, 'timeline', {
+    description: 'how many entries there were in each hour, day, week or month',
+    examples: ['report timeline --in 2026-Q1', 'report timeline --bucket hour --in yesterday --tz Europe/Berlin'],
+    notes:
+      'Days, weeks (from Monday) and months are those of --tz. Buckets without an entry are shown too, from --since (else the first entry) to --until (else the last entry, or now with --since), up to 10000 of them; in a longer time they are left out.',
+  }).addOption(
+    new Option('--bucket <bucket>', 'how long each is').choices(['hour', 'day', 'week', 'month']).default('day'),
+  );
+  addReportOptions(command, false).action((options: TimelineOptions, self: Command) =>
+    report(options, self, context, async (store, asked) => {
+      const { timeline } = await import('../../operations/timeline.js');
+      const { bucket } = options;
+      const { zone } = asked.globals;
+      const { rows, filled } = await timeline(store, { filter: asked.filter, bucket, zone, now: context.now() });
+      return {
+        view: async () =>
+          (await import('../../format/report/views.js')).timelineView(bucket, rows, filled, await askedWords(asked)),
+        json: async () => {
+          const { reportJson } = await import('../../format/report/data.js');
+          return reportJson({ ...(await headOf('timeline', asked.filter)), bucket, zone, filled }, rows);
+        },
+        csv: async () => (await import('../../format/report/data.js')).reportCsv<BucketRow>(['start', 'count'], rows),
+      };
+    }),
+  );
+}
+
+interface BurstOptions extends ReportOptions {
+  readonly window: string;
+  readonly moreThan: number;
+}
+
+const BURST_COLUMNS = [
+  ...(['actor', 'count', 'first', 'last', 'window'] as const),
+  ...(['name', 'first_seq', 'last_seq', 'command'] as const),
+] as const;
+
+function addBursts(parent: Command, context: Context): void {
+  const command = declare(parent, 'bursts', {
+    description: 'who made many entries in a short time, and when most of all',
+    examples: ['report bursts --window 10min --more-than 100', 'report bursts --action delete --since 7d'],
+    notes:
+      'The window slides: it may begin at any entry. Each actor has one row, for its fullest window, the earliest of them where there are several; an entry that comes exactly a window later is not in it.',
+  })
+    .option('--window <duration>', 'how long the window is', '1h')
+    .addOption(
+      new Option('--more-than <n>', 'only more entries than this in one window').argParser(wholeNumber(0)).default(10),
+    );
+  addReportOptions(command, true).action((options: BurstOptions, self: Command) =>
+    report(options, self, context, async (store, asked) => {
+      const [{ burstReport }, { parseDuration, fixedMilliseconds }] = await Promise.all([
+        import('../../operations/bursts.js'),
+        import('../../core/duration.js'),
+      ]);
+      const window = underOption('--window', () => {
+        const duration = parseDuration(options.window);
+        fixedMilliseconds(duration);
+        return duration;
+      });
+      const { db } = asked.globals;
+      const found = await burstReport(store, {
+        filter: asked.filter,
+        window,
+        moreThan: options.moreThan,
+        limit: options.limit,
+        database: db === 'audit.db' ? undefined : db,
+      });
+      const limits = { window: window.text, moreThan: options.moreThan };
+      return {
+        view: async () =>
+          (await import('../../format/report/views.js')).burstsView(found, limits, await askedWords(asked)),
+        json: async () => {
+          const { reportJson } = await import('../../format/report/data.js');
+          const head = { ...(await headOf('bursts', asked.filter)), window: window.text, more_than: limits.moreThan };
+          return reportJson({ ...head, more: found.more }, found.rows);
+        },
+        csv: async () => (await import('../../format/report/data.js')).reportCsv<BurstRow>(BURST_COLUMNS, found.rows),
+      };
+    }),
+  );
+}
+
+const UNATTRIBUTED_COLUMNS = ['table', 'entity_type', 'source', 'action', 'count', 'first', 'last', 'seq'] as const;
+
+function addUnattributed(parent: Command, context: Context): void {
+  const command = declare(parent, 'unattributed', {
+    description: 'entries of which nobody said who made them, by table, entity type, source and action',
+    examples: ['report unattributed --since 7d', 'report unattributed --entity users --format json'],
+    notes:
+      'These are the entries of the actor "unknown": mostly of captured tables, written by a program that sets no context. The line above the table shows how many there were each day.',
+  });
+  addReportOptions(command, true).action((options: ReportOptions, self: Command) =>
+    report(options, self, context, async (store, asked) => {
+      const { unattributedReport } = await import('../../operations/unattributed.js');
+      const { filter, globals } = asked;
+      const found = await unattributedReport(store, {
+        filter,
+        limit: options.limit,
+        zone: globals.zone,
+        now: context.now(),
+      });
+      const { rows, days, total, more } = found;
+      return {
+        view: async () =>
+          (await import('../../format/report/views.js')).unattributedView(found, await askedWords(asked)),
+        json: async () => {
+          const { reportJson } = await import('../../format/report/data.js');
+          return reportJson({ ...(await headOf('unattributed', filter)), total, more }, rows, { days });
+        },
+        csv: async () =>
+          (await import('../../format/report/data.js')).reportCsv<UnattributedRow>(UNATTRIBUTED_COLUMNS, rows),
+      };
+    }),
+  );
+}
+
+function addCase(parent: Command, context: Context): void {
+  const command = declare(parent, 'case', {
+    description: 'everything about one entity, for a dispute',
+    examples: ['report case settlement:42', 'report case settlement:42 --html case-42.html'],
+    notes:
+      'Its history with diffs, oldest first, who took back what, its names, what else happened in the same units of work, and a checksum of its entries with the command that computes it again.',
+  }).argument('<type:id>', 'the entity');
+  addFormOptions(command, 'text to read, where it is not given').action(
+    async (entity: string, options: FormOptions, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { filter } = await readFilter({}, globals, context, entity);
+      const [pattern] = filter.entity ?? [];
+      if (pattern?.id === undefined) {
+        throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
+      }
+      const { id } = pattern;
+      await withStore(context, globals, 'read', async (store) => {
+        const { caseOf } = await import('../../operations/case.js');
+        const database = globals.db === 'audit.db' ? undefined : globals.db;
+        const found = await caseOf(store, { ...pattern, id }, { database });
+        if (options.html !== undefined) {
+          const { casePage } = await import('../../format/report/case-page.js');
+          const made = await madeWords(globals, context);
+          return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+        }
+        if (options.format === 'json' || options.format === 'csv') {
+          const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
+          const pieces = options.format === 'csv' ? caseCsv(found) : caseJson(found, await headOf('case', filter));
+          return printPieces(pieces, options, context);
+        }
+        const [{ caseText }, { palette }] = await Promise.all([
+          import('../../format/report/case-text.js'),
+          import('../../terminal/colour.js'),
+        ]);
+        const { stdout } = context.streams;
+        const colours = await palette(globals.colour('stdout'));
+        const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
+        await printPieces(pieces, options, context);
+      });
+    },
+  );
+}

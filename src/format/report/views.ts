@@ -1,0 +1,182 @@
+import type { Bucket } from '../../core/buckets.js';
+import type { BucketRow, BurstRow, GroupRow, UnattributedRow } from '../../core/report.js';
+import { clockFor } from '../../terminal/time.js';
+import type { Clock } from '../../terminal/time.js';
+import type { Point, ReportView, ViewColumn } from './view.js';
+
+interface Asked {
+  /** The filter in words. */
+  readonly filter: string;
+  readonly zone: string;
+}
+
+const NUMBER: Pick<ViewColumn, 'align' | 'weight'> = { align: 'right', weight: 0 };
+const TIME = { weight: 0, from: 100 };
+
+/** The view of a report that counts entries by a key. */
+export async function groupView(
+  report: string,
+  key: string,
+  by: string | undefined,
+  { rows, total, more }: { readonly rows: readonly GroupRow[]; readonly total: number; readonly more: boolean },
+  asked: Asked,
+): Promise<ReportView> {
+  const clock = await clockFor(asked.zone);
+  const named = rows.some(({ name }) => name !== null);
+  return {
+    title: by === undefined ? report : `${report} by ${by}`,
+    asked: `${askedText(asked, clock)}, ${entries(total)}`,
+    columns: [
+      { heading: key, weight: 4 },
+      ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
+      ...(named ? [{ heading: 'name', weight: 3 }] : []),
+      { heading: 'count', ...NUMBER },
+      { heading: 'share', ...NUMBER, from: 48 },
+      { heading: 'reverted', ...NUMBER, from: 72 },
+      { heading: 'first', ...TIME },
+      { heading: 'last', ...TIME },
+    ],
+    rows: rows.map((row) => ({
+      count: row.count,
+      cells: [
+        row.key,
+        ...(by === undefined ? [] : [row.by ?? '-']),
+        ...(named ? [row.name ?? '-'] : []),
+        String(row.count),
+        `${(row.share * 100).toFixed(1)}%`,
+        String(row.reverted),
+        shortTime(clock, row.first),
+        shortTime(clock, row.last),
+      ],
+    })),
+    ...moreNote(more),
+  };
+}
+
+/** The view of a timeline. */
+export async function timelineView(
+  bucket: Bucket,
+  rows: readonly BucketRow[],
+  filled: boolean,
+  asked: Asked,
+): Promise<ReportView> {
+  const clock = await clockFor(asked.zone);
+  const course = points(clock, bucket, rows);
+  return {
+    title: `timeline by ${bucket}`,
+    asked: `${askedText(asked, clock)}, ${entries(rows.reduce((sum, { count }) => sum + count, 0))}`,
+    columns: [
+      { heading: bucket, weight: 0 },
+      { heading: 'count', ...NUMBER },
+    ],
+    rows: course.map(({ label, count }) => ({ count, cells: [label, String(count)] })),
+    course,
+    ...(filled ? {} : { note: `so long a time has too many of one ${bucket} to show those without an entry` }),
+  };
+}
+
+/** The view of bursts. */
+export async function burstsView(
+  { rows, more }: { readonly rows: readonly BurstRow[]; readonly more: boolean },
+  limits: { readonly window: string; readonly moreThan: number },
+  asked: Asked,
+): Promise<ReportView> {
+  const clock = await clockFor(asked.zone);
+  const named = rows.some(({ name }) => name !== null);
+  return {
+    title: `bursts of more than ${limits.moreThan} within ${limits.window}`,
+    asked: askedText(asked, clock),
+    columns: [
+      { heading: 'actor', weight: 4 },
+      ...(named ? [{ heading: 'name', weight: 3 }] : []),
+      { heading: 'peak', ...NUMBER },
+      { heading: 'first', weight: 0, from: 60 },
+      { heading: 'last', weight: 0, from: 60 },
+    ],
+    rows: rows.map(({ actor, name, count, first, last, command }) => ({
+      count,
+      command,
+      cells: [actor, ...(named ? [name ?? '-'] : []), String(count), shortTime(clock, first), shortTime(clock, last)],
+    })),
+    ...moreNote(more),
+  };
+}
+
+/** The view of the entries of nobody. */
+export async function unattributedView(
+  {
+    rows,
+    days,
+    total,
+    more,
+  }: {
+    readonly rows: readonly UnattributedRow[];
+    readonly days: readonly BucketRow[];
+    readonly total: number;
+    readonly more: boolean;
+  },
+  asked: Asked,
+): Promise<ReportView> {
+  const clock = await clockFor(asked.zone);
+  return {
+    title: 'unattributed',
+    asked: `${askedText(asked, clock)}, ${entries(total)}`,
+    columns: [
+      { heading: 'table', weight: 3 },
+      { heading: 'entity_type', weight: 3 },
+      { heading: 'source', weight: 2, from: 60 },
+      { heading: 'action', weight: 3 },
+      { heading: 'count', ...NUMBER },
+      { heading: 'first', ...TIME },
+      { heading: 'last', ...TIME },
+      { heading: 'latest seq', ...NUMBER, from: 72 },
+    ],
+    rows: rows.map((row) => ({
+      count: row.count,
+      cells: [
+        row.table ?? '-',
+        row.entity_type ?? '-',
+        row.source ?? '-',
+        row.action,
+        String(row.count),
+        shortTime(clock, row.first),
+        shortTime(clock, row.last),
+        String(row.seq),
+      ],
+    })),
+    course: points(clock, 'day', days),
+    ...moreNote(more),
+  };
+}
+
+function askedText({ filter }: Asked, clock: Clock): string {
+  return `${filter}, times in ${clock.zone}`;
+}
+
+function entries(count: number): string {
+  return count === 1 ? '1 entry' : `${count} entries`;
+}
+
+function moreNote(more: boolean): { note?: string } {
+  return more ? { note: 'there are more: --limit shows them' } : {};
+}
+
+function shortTime(clock: Clock, ts: string): string {
+  const { date, time, offset } = clock.text(ts);
+  return `${date} ${time.slice(0, 8)}${offset && ` ${offset}`}`;
+}
+
+function points(clock: Clock, bucket: Bucket, rows: readonly BucketRow[]): Point[] {
+  return rows.map(({ start, count }) => {
+    const { date, weekday, time, offset } = clock.text(start);
+    const label =
+      bucket === 'hour'
+        ? `${date} ${time.slice(0, 5)}${offset && ` ${offset}`}`
+        : bucket === 'month'
+          ? date.slice(0, 7)
+          : bucket === 'day'
+            ? `${weekday} ${date}`
+            : date;
+    return { label, count };
+  });
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import type { Case, CaseEntry, CaseRelated, CaseSummary } from '../core/case.js';
+import type { FieldDifference } from '../core/diff.js';
+import { ENTRY_FIELDS } from '../core/entry.js';
+import type { HistoryEntry } from '../core/entry.js';
+import { entryDifferences } from '../core/entry-differences.js';
+import { DaybookError } from '../core/errors.js';
+import type { EntityPattern, Filter } from '../core/filter.js';
+import { filterWords } from '../core/filter-words.js';
+import { shellWord } from '../core/shell.js';
+import type { AuditStore, Extent, Key, PageQuery } from '../store/audit-store.js';
+import { exportPages } from './export.js';
+
+const PAGE = 200;
+/** So many names and actors are listed: they are a summary, and the history has all. */
+const MOST_LISTED = 1000;
+/** So many units of work are looked at, and of each so many other entries are told. */
+const MOST_RELATED = 200;
+const MOST_PER_RELATED = 20;
+
+/**
+ * Everything about one entity, for a dispute: its history oldest first, what was taken back and by whom, who and what it
+ * was called, what else happened in the same units of work, and a checksum that anybody can compute again. `database` is
+ * named in the command where it is given. Throws kind `missing` where no entry is about it; reading ends with kind
+ * `failed` where entries fall to a prune meanwhile.
+ *
+ * @example const { summary, history } = await caseOf(store, { type: 'settlement', id: '42' });
+ */
+export async function caseOf(
+  store: AuditStore,
+  entity: EntityPattern & { readonly id: string },
+  options: { readonly database?: string | undefined } = {},
+): Promise<Case> {
+  const filter: Filter = { entity: [entity] };
+  const name = `${entity.type ?? ''}:${entity.id}`;
+  const extent = await store.extent(filter);
+  if (extent.count === 0) throw new DaybookError('missing', `no entry is about ${name}`);
+  const { sha256 } = await checksumOf(store, filter, extent);
+  const { actors, ...facts } = await factsOf(store, filter, extent);
+  const { groups } = await store.groups({ filter, by: ['actor'], limit: MOST_LISTED });
+  const called = new Map(groups.map(({ keys, name: actorName }) => [keys[0], actorName]));
+  const units = await store.groups({ filter, by: ['correlation_id'], limit: MOST_RELATED });
+  return {
+    summary: {
+      entity: name,
+      upTo: extent.upTo,
+      count: extent.count,
+      ...facts,
+      actors: actors.map(([actor, count]) => ({ actor, name: called.get(actor) ?? null, count })),
+      pruned: await store.prunedSoFar(),
+      sha256,
+      command: checksumCommand(filter, extent.upTo, options.database),
+    },
+    history: historyOf(store, filter, extent),
+    related: relatedTo(
+      store,
+      entity,
+      units.groups.map(({ keys }) => keys[0] ?? ''),
+      extent.upTo,
+    ),
+    moreRelated: units.more,
+  };
+}
+
+/** Hashes the entries as an export writes them. */
+async function checksumOf(store: AuditStore, filter: Filter, extent: Extent): Promise<{ readonly sha256: string }> {
+  const hash = createHash('sha256');
+  for await (const { lines } of exportPages(store, { filter, columns: ENTRY_FIELDS, shape: 'lines' }, extent)) {
+    hash.update(lines ?? '');
+  }
+  return { sha256: hash.digest('hex') };
+}
+
+/** What was recorded since has a greater seq, whatever its time: awk leaves it out, and the lines as they are. */
+function checksumCommand(filter: Filter, upTo: number, database: string | undefined): string {
+  const words = [...(database === undefined ? [] : ['--db', database]), 'export', ...filterWords(filter)];
+  const exporting = ['daybook', ...words, '--format', 'ndjson'].map(shellWord).join(' ');
+  return `${exporting} | awk -F '[:,]' '$2 <= ${upTo}' | sha256sum`;
+}
+
+/** What the entries of a case say together, in one walk. */
+async function factsOf(
+  store: AuditStore,
+  filter: Filter,
+  { upTo }: Extent,
+): Promise<
+  Pick<CaseSummary, 'first' | 'last' | 'notes' | 'reverted' | 'names'> & { readonly actors: [string, number][] }
+> {
+  const columns = ['ts', 'actor', 'action', 'entity_name', 'reverted_by'] as const;
+  const names = new Map<string, { readonly first: string; last: string }>();
+  const actors = new Map<string, number>();
+  let [first, last] = ['', ''];
+  let [notes, reverted] = [0, 0];
+  let after: Key | undefined;
+  do {
+    const query: PageQuery = { filter, order: 'oldest', limit: PAGE, upTo, ...(after && { after }) };
+    const { rows, next } = await store.rows(query, columns);
+    for (const [ts, actor, action, name, by] of rows as readonly (readonly [
+      string,
+      string,
+      string,
+      string?,
+      string?,
+    ])[]) {
+      first ||= ts;
+      last = ts;
+      if (action === 'note') notes += 1;
+      if (typeof by === 'string') reverted += 1;
+      if (actors.has(actor) || actors.size < MOST_LISTED) actors.set(actor, (actors.get(actor) ?? 0) + 1);
+      if (typeof name !== 'string') continue;
+      const known = names.get(name);
+      if (known !== undefined) known.last = ts;
+      else if (names.size < MOST_LISTED) names.set(name, { first: ts, last: ts });
+    }
+    after = next ?? undefined;
+  } while (after !== undefined);
+  return {
+    first,
+    last,
+    notes,
+    reverted,
+    names: Array.from(names, ([name, times]) => ({ name, first: times.first, last: times.last })),
+    actors: [...actors].toSorted(([a, most], [b, more]) => more - most || (a < b ? -1 : 1)),
+  };
+}
+
+async function* historyOf(store: AuditStore, filter: Filter, { upTo, count }: Extent): AsyncGenerator<CaseEntry[]> {
+  let left = count;
+  let after: Key | undefined;
+  do {
+    const page = await store.page({ filter, order: 'oldest', limit: PAGE, upTo, ...(after && { after }) });
+    left -= page.entries.length;
+    const entries: CaseEntry[] = [];
+    for (const entry of page.entries) {
+      const { reverted_by: by } = entry;
+      const takenBackBy = by === null ? undefined : await store.find({ id: by });
+      entries.push({ entry, changes: changesOf(entry), takenBackBy: takenBackBy ?? null });
+    }
+    if (entries.length > 0) yield entries;
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+  if (left !== 0) throw new DaybookError('failed', `${left} of ${count} entries were pruned while the case was read`);
+}
+
+/** Where a program stored what no parser of ours takes, the documents stand whole: the rest of the case is worth having. */
+function changesOf(entry: HistoryEntry): readonly FieldDifference[] {
+  try {
+    return entryDifferences(entry);
+  } catch (error) {
+    if (!(error instanceof DaybookError) || error.kind !== 'data') throw error;
+    return [{ path: '', old: entry.old_values ?? undefined, new: entry.new_values ?? undefined }];
+  }
+}
+
+async function* relatedTo(
+  store: AuditStore,
+  entity: EntityPattern,
+  correlationIds: readonly string[],
+  upTo: number,
+): AsyncGenerator<CaseRelated> {
+  for (const id of correlationIds) {
+    const filter: Filter = { correlation_id: [id], not: { entity: [entity] } };
+    const { entries } = await store.page({ filter, order: 'oldest', limit: MOST_PER_RELATED, upTo });
+    if (entries.length === 0) continue;
+    const count = entries.length < MOST_PER_RELATED ? entries.length : (await store.extent(filter)).count;
+    yield { correlation_id: id, count, entries };
+  }
+}

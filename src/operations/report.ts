@@ -1,0 +1,48 @@
+import { DaybookError } from '../core/errors.js';
+import type { Filter } from '../core/filter.js';
+import { GROUP_REPORTS } from '../core/report.js';
+import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import type { AuditStore } from '../store/audit-store.js';
+
+export interface GroupReport {
+  /** All entries that match. */
+  readonly total: number;
+  /** Whether there are more rows than were asked for. */
+  readonly more: boolean;
+  readonly rows: readonly GroupRow[];
+}
+
+/**
+ * Counts entries by actor, action, entity, scope, changed field or severity, most frequent first; with `by`, each again
+ * by a second field. Throws kind `usage` where both are the same.
+ *
+ * @example const { rows } = await groupReport(store, { report: 'actors', filter: {}, limit: 10 });
+ */
+export async function groupReport(
+  store: AuditStore,
+  request: {
+    readonly report: GroupReportName;
+    readonly filter: Filter;
+    readonly by?: GroupField | undefined;
+    readonly limit: number;
+  },
+): Promise<GroupReport> {
+  const field = GROUP_REPORTS[request.report];
+  const { filter, by, limit } = request;
+  if (by === field) throw new DaybookError('usage', `report ${request.report} goes by ${field} already`);
+  const { groups, more, total } = await store.groups({ filter, by: by === undefined ? [field] : [field, by], limit });
+  const rows = groups.map(({ keys: [key, second], name, count, first, last, reverted }): GroupRow => {
+    const row = {
+      key: key ?? '',
+      name,
+      count,
+      first: formatTimestamp(first),
+      last: formatTimestamp(last),
+      reverted,
+      share: Math.round((count / total) * 1e6) / 1e6,
+    };
+    return by === undefined ? row : Object.assign(row, { by: second ?? null });
+  });
+  return { total, more, rows };
+}

@@ -1,0 +1,87 @@
+import { bucketStarts, mostBuckets } from '../core/buckets.js';
+import type { Bucket } from '../core/buckets.js';
+import { DaybookError } from '../core/errors.js';
+import type { Filter } from '../core/filter.js';
+import type { BucketRow } from '../core/report.js';
+import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
+import type { AuditStore } from '../store/audit-store.js';
+
+/** Up to so many buckets, empty ones are rows too. */
+const MOST_FILLED = 10_000;
+/** So many rows are in memory at most. */
+const MOST_ROWS = 100_000;
+/** So many buckets are counted in one read. */
+const BUCKETS_PER_READ = 1000;
+
+export interface Timeline {
+  readonly rows: readonly BucketRow[];
+  /** Whether empty buckets are among the rows. */
+  readonly filled: boolean;
+}
+
+/**
+ * Counts entries by hour, day, week or month of a zone, oldest first: from the start of the filter's window, else from
+ * the first entry that matches, to the end of the window, else to the last entry, and to `now` where the window has only
+ * a start. Throws kind `usage` where too many buckets hold entries.
+ *
+ * @example const { rows } = await timeline(store, { filter: {}, bucket: 'day', zone: 'UTC', now: Date.now() });
+ */
+export async function timeline(
+  store: AuditStore,
+  request: { readonly filter: Filter; readonly bucket: Bucket; readonly zone: string; readonly now: number },
+): Promise<Timeline> {
+  const { filter, bucket, zone, now } = request;
+  const upTo = await store.lastSeq();
+  const first = await outermost(store, filter, 'oldest', upTo);
+  const last = await outermost(store, filter, 'newest', upTo);
+  if (filter.since === undefined && first === undefined) return { rows: [], filled: true };
+  const from = filter.since ?? first ?? now;
+  const to = filter.until ?? Math.max(last ?? now, filter.since === undefined ? -Infinity : now);
+  const filled = mostBuckets(from, to, bucket) <= MOST_FILLED;
+
+  const rows: BucketRow[] = [];
+  let end = -Infinity;
+  for (let begin: number | undefined = filled ? from : first; begin !== undefined;) {
+    const edges = edgesFrom({ begin, behind: end, to }, bucket, zone);
+    const counts = await store.countBetween(filter, edges, upTo);
+    for (const [index, count] of counts.entries()) {
+      if (filled || count > 0) rows.push({ start: formatTimestamp(edges[index] ?? 0), count });
+    }
+    if (rows.length > MOST_ROWS) {
+      throw new DaybookError('usage', `more than ${MOST_ROWS} buckets of one ${bucket} hold entries`, {
+        hint: '… --bucket month',
+      });
+    }
+    end = edges.at(-1) ?? Infinity;
+    begin = end > to ? undefined : filled ? end : await outermost(store, { ...filter, since: end }, 'oldest', upTo);
+  }
+  return { rows, filled };
+}
+
+/** The edges of the next buckets, behind those of the read before, and no further than the one that holds `to`. */
+function edgesFrom(
+  { begin, behind, to }: { readonly begin: number; readonly behind: number; readonly to: number },
+  bucket: Bucket,
+  zone: string,
+): number[] {
+  const edges: number[] = [];
+  for (const start of bucketStarts(begin, bucket, zone)) {
+    // Where clocks went back by half an hour, the calendar knows two starts for the same moment.
+    const edge = Math.max(start, behind);
+    if (edge !== edges.at(-1)) edges.push(edge);
+    if (edge > to || edges.length > BUCKETS_PER_READ) break;
+  }
+  return edges;
+}
+
+/** The time of the first or the last entry that matches. */
+async function outermost(
+  store: AuditStore,
+  filter: Filter,
+  order: 'oldest' | 'newest',
+  upTo: number,
+): Promise<number | undefined> {
+  const { rows } = await store.rows({ filter, order, limit: 1, upTo }, ['ts']);
+  const ts = rows[0]?.[0];
+  return typeof ts === 'string' ? parseTimestamp(ts) : undefined;
+}
