@@ -206,7 +206,9 @@ const filesBeside = {
 const LAZY = {
   'lossless-json': ['isLosslessNumber', 'parse', 'stringify'],
   'node:child_process': ['spawn', 'spawnSync'],
+  'node:crypto': ['createHash', 'randomUUID'],
   'node:os': ['hostname', 'tmpdir', 'userInfo'],
+  'node:zlib': ['createGunzip', 'createGzip'],
 };
 
 const lazyModules = {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';
@@ -68,8 +68,10 @@ export async function fileBeside(path: string, force: boolean, make: (place: str
   }
 }
 
+/** A name that nobody has; should somebody all the same, opening it fails. */
 function placeBeside(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const unique = Math.random().toString(36).slice(2);
+  return join(dirname(path), `.${basename(path)}.${unique}.tmp`);
 }
 
 /**

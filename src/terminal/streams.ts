@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, statSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { DaybookError } from '../core/errors.js';
 
@@ -49,10 +49,15 @@ export function systemStreams(): Streams {
   };
 }
 
-/** Only a character device can be a terminal: for files and pipes, the stream need not be opened to know. */
+/**
+ * Only a character device can be a terminal, and that of cron's jobs is none: for them, for files and for pipes the
+ * stream need not be opened to know.
+ */
 function isTerminal(descriptor: number, open: () => { readonly isTTY?: boolean }): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice() && open().isTTY === true;
+    const found = fstatSync(descriptor);
+    const isNowhere = found.rdev === statSync('/dev/null', { throwIfNoEntry: false })?.rdev;
+    return found.isCharacterDevice() && !isNowhere && open().isTTY === true;
   } catch {
     // A descriptor that is closed, as cron and supervisors may leave it.
     return false;
