@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Case, CaseEntry, CaseRelated, CaseSummary } from '../core/case.js';
-import type { FieldDifference } from '../core/diff.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
-import type { HistoryEntry } from '../core/entry.js';
 import { entryDifferences } from '../core/entry-differences.js';
 import { DaybookError } from '../core/errors.js';
 import type { EntityPattern, Filter } from '../core/filter.js';
@@ -134,22 +132,12 @@ async function* historyOf(store: AuditStore, filter: Filter, { upTo, count }: Ex
     for (const entry of page.entries) {
       const { reverted_by: by } = entry;
       const takenBackBy = by === null ? undefined : await store.find({ id: by });
-      entries.push({ entry, changes: changesOf(entry), takenBackBy: takenBackBy ?? null });
+      entries.push({ entry, changes: entryDifferences(entry), takenBackBy: takenBackBy ?? null });
     }
     if (entries.length > 0) yield entries;
     after = page.next ?? undefined;
   } while (after !== undefined);
   if (left !== 0) throw new DaybookError('failed', `${left} of ${count} entries were pruned while the case was read`);
-}
-
-/** Where a program stored what no parser of ours takes, the documents stand whole: the rest of the case is worth having. */
-function changesOf(entry: HistoryEntry): readonly FieldDifference[] {
-  try {
-    return entryDifferences(entry);
-  } catch (error) {
-    if (!(error instanceof DaybookError) || error.kind !== 'data') throw error;
-    return [{ path: '', old: entry.old_values ?? undefined, new: entry.new_values ?? undefined }];
-  }
 }
 
 async function* relatedTo(
