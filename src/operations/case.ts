@@ -8,6 +8,7 @@ import { filterWords } from '../core/filter-words.js';
 import { shellWord } from '../core/shell.js';
 import type { AuditStore, Extent, Key, PageQuery } from '../store/audit-store.js';
 import { exportPages } from './export.js';
+import { withNames } from './names.js';
 
 const PAGE = 200;
 /** So many names and actors are listed: they are a summary, and the history has all. */
@@ -58,6 +59,23 @@ export async function caseOf(
     ),
     moreRelated: units.more,
   };
+}
+
+/** A case for people: where an entry does not say what its actor was called then, as the directory has it now. */
+export function caseWithNames(store: AuditStore, found: Case): Case {
+  const named = async ({ entry, takenBackBy, changes }: CaseEntry): Promise<CaseEntry> => {
+    const [shown = entry, by = null] = await withNames(store, takenBackBy === null ? [entry] : [entry, takenBackBy]);
+    return { entry: shown, takenBackBy: by, changes };
+  };
+  return {
+    ...found,
+    history: mapped(found.history, (entries) => Promise.all(entries.map(named))),
+    related: mapped(found.related, async (unit) => ({ ...unit, entries: await withNames(store, unit.entries) })),
+  };
+}
+
+async function* mapped<From, To>(items: AsyncIterable<From>, change: (item: From) => Promise<To>): AsyncGenerator<To> {
+  for await (const item of items) yield change(item);
 }
 
 /** Hashes the entries as an export writes them. */

@@ -57,6 +57,7 @@ function changeIn(entry: HistoryEntry, field: string): FieldChange | undefined {
     old: documentText(before ?? null),
     new: documentText(after ?? null),
     actor: entry.actor,
+    actor_name: entry.actor_name,
     correlation_id: entry.correlation_id,
   };
 }

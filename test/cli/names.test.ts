@@ -168,6 +168,48 @@ describe('names that are shown', () => {
     }
   });
 
+  test('stand with the changes of a field, and with the states of a row', async () => {
+    await capturedChange(await trail());
+    await ok(['exec', 'UPDATE prices SET price = 2', '--as', 'u-9']);
+    await ok(['actors', 'set', 'u-9', '--name', 'Tomás']);
+    await ok(['exec', 'UPDATE prices SET price = 3', '--as', 'u-9']);
+    await ok(['actors', 'set', 'u-9', '--name', 'Tomás Keller']);
+    const terminal = { terminal: true, columns: 140 };
+    const changes = ['changes', '--field', 'price', '--color', 'never'];
+    const [, first, second] = (await ok(changes, terminal)).split('\n');
+    expect(first).toMatch(/ Tomás Keller .* 1\.5 +2\.0/);
+    expect(second).toMatch(/ Tomás .* 2\.0 +3\.0/);
+    const states = ['history', 'prices:tea', '--states', '--color', 'never'];
+    const said = await ok(states, terminal);
+    expect(said).toContain('update by Tomás Keller\n');
+    expect(said).toContain('update by Tomás\n');
+    expect(said).toContain('create by unknown\n');
+    for (const words of [changes, states]) {
+      expect(await ok(words)).not.toContain('Tomás');
+      for (const format of ['json', 'ndjson']) {
+        const out = await ok([...words, '--format', format], terminal);
+        expect(out, format).toContain('"actor":"u-9"');
+        expect(out, format).not.toContain('Tomás');
+        expect(out, format).not.toContain('actor_name');
+      }
+    }
+    expect(await ok([...changes, '--format', 'csv'])).not.toContain('Tomás');
+  });
+
+  test('stand with what exec would record', async () => {
+    await capturedChange(await trail());
+    const plain = "INSERT INTO daybook_entries (action, actor) VALUES ('a', 'u-42')";
+    const sql = `UPDATE prices SET price = 2; ${plain}`;
+    const rehearse = ['exec', '--dry-run', sql, '--as', 'u-7', '--color', 'never'];
+    // Only what a program inserts by itself may be without the name that the directory has.
+    const shown = await ok(rehearse, { terminal: true, columns: 140 });
+    expect([shown.includes(' Anna '), shown.includes(' Ines Moreau ')]).toEqual([true, true]);
+    const lines = await ok(rehearse);
+    expect([lines.includes(' Anna '), lines.includes(' Ines Moreau ')]).toEqual([true, false]);
+    const { would_record: entries } = await json<{ would_record: Shown[] }>([...rehearse, '--format', 'json']);
+    expect(entries.map(({ actor_name: name }) => name)).toEqual(['Anna', null]);
+  });
+
   test('of one entry are told apart', async () => {
     expect(await ok(['show', '1'])).toMatch(/^actor +u-42\nname now +Ines Moreau\nactor_type/m);
     expect(await ok(['show', '3'])).toMatch(/^actor +u-42\nactor_name +I\. Moreau\nactor_type/m);

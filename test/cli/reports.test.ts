@@ -323,6 +323,33 @@ describe('a report', () => {
 describe('report case', () => {
   const CASE = ['report', 'case', 'settlement:42'];
 
+  test('names people as they were called then, else as the directory has it, but not to programs', async () => {
+    await given(
+      { id: 'a', action: 'x', actor: 'u-1', entity_type: 'settlement', entity_id: '42', correlation_id: 'c' },
+      { action: 'y', actor: 'u-3', actor_name: 'I. Moreau', entity_type: 'settlement', entity_id: '42' },
+      { action: 'z', actor: 'u-4', correlation_id: 'c' },
+    );
+    await ok(['revert', 'a', '--reason', 'wrong', '--as', 'u-2']);
+    for (const [id, name] of ['Ana', 'Tomás', 'Ines', 'Li'].entries()) {
+      await ok(['actors', 'set', `u-${id + 1}`, '--name', name]);
+    }
+    const text = await ok(CASE);
+    expect(text).toMatch(/^#1 .* {2}Ana \(u-1\) {2}x$/m);
+    expect(text).toMatch(/taken back by #4, Tomás \(u-2\), .*: wrong/);
+    expect(text).toMatch(/^#2 .* {2}I\. Moreau \(u-3\) {2}y$/m);
+    expect(text).toMatch(/^ {2}#3 .* Li \(u-4\) z/m);
+    expect(text).not.toContain('Ines');
+    const page = await ok([...CASE, '--html', '-']);
+    for (const name of ['Ana', 'Tomás', 'I. Moreau', 'Li']) expect(page).toContain(`<bdi>${name} (u-`);
+    expect(page).not.toContain('Ines');
+    for (const format of ['json', 'csv']) {
+      const report = await ok([...CASE, '--format', format]);
+      const rows = format === 'json' ? report.slice(report.indexOf('"rows"')) : report;
+      expect(rows.includes('I. Moreau')).toBe(true);
+      for (const name of ['"Ana"', 'Tomás', '"Li"']) expect(rows, format).not.toContain(name);
+    }
+  });
+
   test('has the shape of its documentation, with every digit', async () => {
     await shop();
     await ok([

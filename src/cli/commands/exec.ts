@@ -59,14 +59,14 @@ export function addExec(program: Command, context: Context): void {
       const globals = await resolveGlobals(command, context);
       const who = readWho(options, globals);
       const sql = await readSql(argument, options.file, context);
-      const executed = await withStore(context, globals, 'write', (store) =>
-        store.execute({
-          sql,
-          ...who,
-          foreignKeys: options.foreignKeys === 'on',
-          dryRun: options.dryRun === true,
-        }),
-      );
+      const forPeople = options.format === undefined && context.streams.stdout.isTerminal;
+      const executed = await withStore(context, globals, 'write', async (store) => {
+        const foreignKeys = options.foreignKeys === 'on';
+        const done = await store.execute({ sql, ...who, foreignKeys, dryRun: options.dryRun === true });
+        if (!forPeople) return done;
+        const { withNames } = await import('../../operations/names.js');
+        return { ...done, wouldRecord: await withNames(store, done.wouldRecord) };
+      });
       await (options.format === 'json'
         ? printJson(executed, options, context)
         : printText(executed, options, globals, context));

@@ -263,13 +263,18 @@ function addCase(parent: Command, context: Context): void {
       }
       const { id } = pattern;
       await withStore(context, globals, 'read', async (store) => {
-        const { caseOf } = await import('../../operations/case.js');
+        const { caseOf, caseWithNames } = await import('../../operations/case.js');
         const database = globals.db === 'audit.db' ? undefined : globals.db;
         const found = await caseOf(store, { ...pattern, id }, { database });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
           const made = await madeWords(globals, context);
-          return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+          return writePage(
+            options.html,
+            options.force,
+            context,
+            casePage(caseWithNames(store, found), { zone: globals.zone, made }),
+          );
         }
         if (options.format === 'json' || options.format === 'csv') {
           const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
@@ -282,7 +287,8 @@ function addCase(parent: Command, context: Context): void {
         ]);
         const { stdout } = context.streams;
         const colours = await palette(globals.colour('stdout'));
-        const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
+        const shown = caseWithNames(store, found);
+        const pieces = caseText(shown, { width: stdout.columns, zone: globals.zone, palette: colours });
         await printPieces(pieces, options, context);
       });
     },
