@@ -37,7 +37,7 @@ export async function caseOf(
   const { sha256 } = await checksumOf(store, filter, extent);
   const { actors, ...facts } = await factsOf(store, filter, extent);
   const { groups } = await store.groups({ filter, by: ['actor'], limit: MOST_LISTED });
-  const called = new Map(groups.map(({ keys, name: actorName }) => [keys[0], actorName]));
+  const called = new Map(groups.map(({ keys, names }) => [keys[0], names[0]]));
   const units = await store.groups({ filter, by: ['correlation_id'], limit: MOST_RELATED });
   return {
     summary: {

@@ -147,6 +147,46 @@ describe('reports in JSON', () => {
     expect((await json<Report>(['report', 'scopes', ...words])).rows).toMatchObject([{ key: 'machine:12', count: 1 }]);
   });
 
+  test('name actors, as a second field too: as the trail called them last, else as the directory has them', async () => {
+    await shop();
+    await ok(['actors', 'set', 'u-1', '--name', 'Ana Keller']);
+    await ok(['actors', 'set', 'u-2', '--name', 'Tomás']);
+    const march = ['--in', '2026-03', '--category', 'entity', '--not', 'action=revert'];
+    const named = [
+      ['u-1', 'Ana'],
+      ['u-2', 'Tomás'],
+    ];
+    const actors = ['report', 'actors', ...march];
+    const { rows } = await json<Report>([...actors, '--format', 'json']);
+    expect(rows.map(({ key, name }) => [key, name])).toEqual(named);
+    const bursts = ['report', 'bursts', '--window', '1w', '--more-than', '1', ...march];
+    const found = (await json<Report>([...bursts, '--format', 'json'])).rows;
+    expect(found.map(({ actor, name }) => [actor, name])).toEqual(named);
+    const fields = ['report', 'fields', '--by', 'actor', ...march];
+    const second = (await json<Report>([...fields, '--format', 'json'])).rows;
+    expect(second.map(({ key, name, by, by_name }) => [key, name, by, by_name])).toEqual([
+      ['gross', null, 'u-2', 'Tomás'],
+      ['fee', null, 'u-2', 'Tomás'],
+    ]);
+    expect(parse(await ok([...fields, '--format', 'csv']))[1]).toEqual(expect.arrayContaining(['u-2', 'Tomás']));
+    for (const words of [actors, bursts, fields]) {
+      for (const text of [
+        await ok(words),
+        await ok([...words, '--html', '-']),
+        await ok([...words, '--color', 'never'], { terminal: true, columns: 80 }),
+      ]) {
+        expect(text).toContain('Tomás');
+        expect(text.includes('Ana')).toBe(words !== fields);
+        expect(text).not.toContain('Ana Keller');
+      }
+    }
+    const entities = await json<Report>(['report', 'actions', '--by', 'entity', '--format', 'json', ...march]);
+    expect(entities.rows).toContainEqual(expect.objectContaining({ by: 'settlement:42', by_name: 'March' }));
+    expect(Object.keys(entities.rows[0] ?? {})).toContain('by_name');
+    const plain = await json<Report>(['report', 'actors', '--by', 'action', '--format', 'json', ...march]);
+    expect(Object.keys(plain.rows[0] ?? {})).not.toContain('by_name');
+  });
+
   test('stop at the limit and say so', async () => {
     await shop();
     const report = await json<Report>(['report', 'actions', '-n', '2', '--format', 'json']);

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Bucket } from '../../core/buckets.js';
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
-import { GROUP_FIELDS, GROUP_REPORTS } from '../../core/report.js';
+import { GROUP_FIELDS, GROUP_REPORTS, isNamed } from '../../core/report.js';
 import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { declare, withStore } from '../command.js';
@@ -117,7 +117,7 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
         },
         csv: async () =>
           (await import('../../format/report/data.js')).reportCsv<GroupRow>(
-            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by'],
+            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by', ...(isNamed(by) ? ['by_name' as const] : [])],
             rows,
           ),
       };

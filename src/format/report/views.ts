@@ -23,12 +23,14 @@ export async function groupView(
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
   const named = rows.some(({ name }) => name !== null);
+  const namedBy = rows.some(({ by_name: name }) => typeof name === 'string');
   return {
     title: by === undefined ? report : `${report} by ${by}`,
     asked: `${askedText(asked, clock)}, ${entries(total)}`,
     columns: [
       { heading: key, weight: 4 },
       ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
+      ...(namedBy ? [{ heading: `${by ?? ''} name`, weight: 3 }] : []),
       ...(named ? [{ heading: 'name', weight: 3 }] : []),
       { heading: 'count', ...NUMBER },
       { heading: 'share', ...NUMBER, from: 48 },
@@ -41,6 +43,7 @@ export async function groupView(
       cells: [
         row.key,
         ...(by === undefined ? [] : [row.by ?? '-']),
+        ...(namedBy ? [row.by_name ?? '-'] : []),
         ...(named ? [row.name ?? '-'] : []),
         String(row.count),
         `${(row.share * 100).toFixed(1)}%`,
