@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { capturedChange } from '../support/captured.js';
 import { cli, fromLines, given, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
@@ -61,6 +61,40 @@ describe('--actor', () => {
     expect((await cli(['count', '--actor', 'Anna'])).stderr).toContain('v-17 and 2 more)');
   });
 
+  test('a name of several stops every command with filters, before anything happens', async () => {
+    await ok(['actors', 'set', 'u-8', '--name', 'Anna']);
+    const before = await ok(['count']);
+    const file = inTestDirectory('e.ndjson');
+    for (const words of [
+      ['history'],
+      ['history', '--follow'],
+      ['history', 'a:1', '--states'],
+      ['values', 'actor'],
+      ['changes', '--field', 'price'],
+      ['export', '-o', file],
+      ['export', '--checkpoint', 'c'],
+      ['prune', '--before', 'now', '--yes'],
+      ['retention', 'set', 'anna', '--max-age', '1y'],
+      ['revert', '--apply', '--reason', 'x'],
+      ...['actors', 'actions', 'entities', 'scopes', 'fields', 'severities'].map((report) => ['report', report]),
+      ['report', 'timeline'],
+      ['report', 'bursts'],
+      ['report', 'bursts', '--html', file],
+    ]) {
+      for (const who of [
+        ['--actor', 'Anna'],
+        ['--not', 'actor=Anna'],
+      ]) {
+        const { code, stdout, stderr } = await cli([...words, ...who], { now: '2026-03-06T00:00:00Z' });
+        expect({ code, stdout }, words.join(' ')).toEqual({ code: 2, stdout: '' });
+        expect(stderr).toContain('"Anna" is the name of 2 actors: say which by id (u-7, u-8)');
+      }
+    }
+    expect(existsSync(file)).toBe(false);
+    expect(await ok(['count'])).toBe(before);
+    expect(await json(['retention', 'list', '--format', 'json'])).toEqual({ policies: [] });
+  });
+
   test('is the same on every command with filters', async () => {
     const who = ['--actor', 'Ines Moreau'];
     expect(await ok(['count', '--action', 'a', ...who])).toBe('2\n');
@@ -69,6 +103,17 @@ describe('--actor', () => {
     const prune = ['prune', '--before', 'now', '--dry-run', '--format', 'json', ...who];
     expect(await json(prune, { now: '2026-03-06T00:00:00Z' })).toMatchObject({ deleted: 2 });
     expect(await ok(['history', '--explain', ...who])).toContain('parameters: ["u-42"');
+    for (const report of ['actors', 'actions', 'severities']) {
+      const counted = await json(['report', report, '--action', 'a', '--format', 'json', ...who]);
+      expect(counted, report).toMatchObject({ total: 2, filter: { actor: ['u-42'] } });
+    }
+    const timeline = await json<{ rows: { count: number }[] }>(['report', 'timeline', '--format', 'json', ...who]);
+    expect(timeline.rows.reduce((sum, { count }) => sum + count, 0)).toBe(2);
+    const bursts = await json(['report', 'bursts', '--more-than', '1', '--format', 'json', ...who]);
+    expect(bursts).toMatchObject({ rows: [{ actor: 'u-42', count: 2 }] });
+    expect(await json(['report', 'unattributed', '--not', 'actor=Anna', '--format', 'json'])).toMatchObject({
+      total: 0,
+    });
     await capturedChange(await trail());
     await ok(['exec', 'UPDATE prices SET price = 2', '--as', 'u-42']);
     const [changed = '', ...others] = (await ok(['changes', '--field', 'price', ...who])).trimEnd().split('\n');
