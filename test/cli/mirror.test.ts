@@ -214,6 +214,15 @@ test('mirror list and mirror remove; status tells of a mirror that is broken', a
     code: 1,
     stderr: expect.stringContaining('was a table dropped or changed in which a mirror shows entries?') as string,
   });
+  // Nor does exec blame a statement that does not speak of the table; one that does is as wrong as anywhere.
+  expect(await cli(['exec', "INSERT INTO daybook_entries (action) VALUES ('x')"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/was a table dropped or changed .*\ntry: daybook --db \S+ status\n$/) as string,
+  });
+  expect(await cli(['exec', 'DELETE FROM main.settlements'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('line 1, DELETE FROM main.settlements: no such table: main.settlements') as string,
+  });
   expect(await cli(['mirror', 'remove', 'settlements.notes'])).toEqual({
     code: 0,
     stdout: '',
