@@ -2,13 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
-import { losesChanges } from '../../core/capture.js';
-import type { Capture } from '../../core/capture.js';
 import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
+import { triggerProblems } from '../../operations/status.js';
+import type { Problem } from '../../operations/status.js';
 import type { Executed } from '../../store/audit-store.js';
-import { shellWord } from '../../core/shell.js';
 import { strictText } from '../../core/lines.js';
 import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, entries, note, withStore } from '../command.js';
@@ -63,11 +62,11 @@ export function addExec(program: Command, context: Context): void {
       const who = readWho(options, globals);
       const sql = await readSql(argument, options.file, context);
       const forPeople = options.format === undefined && context.streams.stdout.isTerminal;
-      let captures: readonly Capture[] = [];
+      let problems: readonly Problem[] = [];
       const executed = await withStore(context, globals, 'write', async (store) => {
         const foreignKeys = options.foreignKeys === 'on';
         const done = await store.execute({ sql, ...who, foreignKeys, dryRun: options.dryRun === true });
-        captures = await store.captures();
+        problems = await triggerProblems(store);
         if (!forPeople) return done;
         const { withNames } = await import('../../operations/names.js');
         return { ...done, wouldRecord: await withNames(store, done.wouldRecord) };
@@ -75,11 +74,7 @@ export function addExec(program: Command, context: Context): void {
       await (options.format === 'json'
         ? printJson(executed, options, context)
         : printText(executed, options, globals, context));
-      for (const { table, problem } of captures) {
-        if (!losesChanges(problem)) continue;
-        const told = `captured table ${table} ${problem}: changes may go unrecorded until daybook capture refresh ${shellWord(table)}`;
-        await note(context, globals, told);
-      }
+      for (const { message } of problems) await note(context, globals, message);
     });
 }
 

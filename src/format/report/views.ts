@@ -29,9 +29,9 @@ export async function groupView(
     asked: `${askedText(asked, clock)}, ${entries(total)}`,
     columns: [
       { heading: key, weight: 4 },
-      ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
-      ...(namedBy ? [{ heading: `${by ?? ''} name`, weight: 3 }] : []),
       ...(named ? [{ heading: 'name', weight: 3 }] : []),
+      ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
+      ...(namedBy ? [{ heading: 'name', weight: 3 }] : []),
       { heading: 'count', ...NUMBER },
       { heading: 'share', ...NUMBER, from: 48 },
       { heading: 'reverted', ...NUMBER, from: 72 },
@@ -42,9 +42,9 @@ export async function groupView(
       count: row.count,
       cells: [
         row.key,
+        ...(named ? [row.name ?? '-'] : []),
         ...(by === undefined ? [] : [row.by ?? '-']),
         ...(namedBy ? [row.by_name ?? '-'] : []),
-        ...(named ? [row.name ?? '-'] : []),
         String(row.count),
         `${(row.share * 100).toFixed(1)}%`,
         String(row.reverted),
