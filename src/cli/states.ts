@@ -41,12 +41,14 @@ export async function showStates(entity: string | undefined, options: StatesOpti
     throw new DaybookError('usage', `--states does not go with --format ${format}`, { hint: '… --format ndjson' });
   }
   const { filter, globals, context } = asked;
-  const [{ statesThrough }, { reachedFormat }, { withPager }, { formatTimestamp }] = await Promise.all([
-    import('../operations/states.js'),
-    import('../format/state.js'),
-    import('../terminal/pager.js'),
-    import('../core/timestamp.js'),
-  ]);
+  const [{ statesThrough }, { pagesWithNames }, { reachedFormat }, { withPager }, { formatTimestamp }] =
+    await Promise.all([
+      import('../operations/states.js'),
+      import('../operations/names.js'),
+      import('../format/state.js'),
+      import('../terminal/pager.js'),
+      import('../core/timestamp.js'),
+    ]);
   const notes: string[] = [];
   const request = {
     ...named,
@@ -58,8 +60,11 @@ export async function showStates(entity: string | undefined, options: StatesOpti
     await withPager(context.streams, context.env, options.pager, async (out) => {
       const name = formatFor(format, out);
       const shown = await reachedFormat(name, entity, await looksOf(out, globals));
-      const states = statesThrough(store, request, (text) => notes.push(text));
-      await writePages(out, firstOf(states, asked.limit), shown);
+      const states = firstOf(
+        statesThrough(store, request, (text) => notes.push(text)),
+        asked.limit,
+      );
+      await writePages(out, name === 'table' ? pagesWithNames(store, states) : states, shown);
     });
   });
   for (const text of notes) await note(context, globals, text);

@@ -16,6 +16,12 @@ export function changedFields(oldText: JsonText, newText: JsonText): string[] {
   return diffFields(oldText, newText).map((difference) => difference.path);
 }
 
+/** The names in an entry's changed_fields; what else another program has put there names no field. */
+export function namesOfChanged(changedFieldsText: JsonText | null): string[] {
+  const names = JSON.parse(changedFieldsText ?? '[]') as unknown[];
+  return names.filter((name) => typeof name === 'string');
+}
+
 /** changedFields with the values. Against null, every top-level field of the other side differs. */
 export function diffFields(oldText: JsonText | null, newText: JsonText | null): FieldDifference[] {
   if (oldText === newText) return [];

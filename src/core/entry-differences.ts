@@ -1,4 +1,4 @@
-import { diffFields } from './diff.js';
+import { diffFields, namesOfChanged } from './diff.js';
 import type { FieldDifference } from './diff.js';
 import type { HistoryEntry, JsonText } from './entry.js';
 import { DaybookError } from './errors.js';
@@ -8,7 +8,7 @@ import { REDACTED } from './redact.js';
 /** What changed, field by field; a field that is named as changed and shows no difference was redacted. */
 export function entryDifferences(entry: HistoryEntry): FieldDifference[] {
   if (entry.old_values === null && entry.new_values === null) return [];
-  const named = entry.changed_fields === null ? [] : (JSON.parse(entry.changed_fields) as string[]);
+  const named = namesOfChanged(entry.changed_fields);
   const visibleOnes = diffFields(entry.old_values, entry.new_values).flatMap((field) => insideDocuments(field, named));
   const hides = entry.new_values?.includes(REDACTED_TEXT) === true;
   const shown = new Set(visibleOnes.map(({ path }) => path));

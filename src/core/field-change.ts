@@ -1,6 +1,6 @@
 import type { JsonText } from './entry.js';
 
-/** One change of one field, in the shape of the contract. */
+/** One change of one field. */
 export interface FieldChange {
   readonly seq: number;
   readonly ts: string;
@@ -11,10 +11,12 @@ export interface FieldChange {
   readonly old: JsonText;
   readonly new: JsonText;
   readonly actor: string;
+  /** As it was then, for what people read: no format for programs has it. */
+  readonly actor_name: string | null;
   readonly correlation_id: string | null;
 }
 
-/** The keys of a change, in the order of the contract. */
+/** The keys of a change in formats for programs, in the order of the contract. */
 export const CHANGE_FIELDS = [
   'seq',
   'ts',

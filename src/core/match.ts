@@ -1,4 +1,5 @@
 import { isLosslessNumber } from 'lossless-json';
+import { namesOfChanged } from './diff.js';
 import type { JsonText, NewEntry } from './entry.js';
 import { LIST_FIELDS, type Conditions, type EntityPattern, type Filter, type MetadataMatch } from './filter.js';
 import { documentText, isJsonObject, parseMade, type JsonDocument } from './json.js';
@@ -51,8 +52,7 @@ function foldAscii(text: string): string {
 }
 
 function hasChanged(name: string, changedFields: JsonText | null): boolean {
-  const fields = JSON.parse(changedFields ?? '[]') as string[];
-  return fields.some((field) => field === name || field.startsWith(`${name}.`));
+  return namesOfChanged(changedFields).some((field) => field === name || field.startsWith(`${name}.`));
 }
 
 function holds(match: MetadataMatch, metadata: JsonDocument): boolean {

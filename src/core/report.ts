@@ -18,6 +18,11 @@ export const GROUP_FIELDS = [
 
 export type GroupField = (typeof GROUP_FIELDS)[number];
 
+/** Whether what is grouped by has names. */
+export function isNamed(field: GroupField): boolean {
+  return field === 'actor' || field === 'entity';
+}
+
 /** The reports that count entries by a key, with what they group by. */
 export const GROUP_REPORTS = {
   actors: 'actor',
@@ -41,8 +46,9 @@ export interface GroupRow {
   readonly reverted: number;
   /** Its part of all entries that match, from 0 to 1. */
   readonly share: number;
-  /** With a second grouping, its value. */
+  /** With a second grouping, its value; of an actor or an entity, also its name. */
   readonly by?: string | null;
+  readonly by_name?: string | null;
 }
 
 export interface BucketRow {

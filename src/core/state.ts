@@ -24,5 +24,7 @@ export interface ReachedState {
   readonly seq: number | null;
   readonly action: string | null;
   readonly actor: string | null;
+  /** As it was then, for what people read: no format for programs has it. */
+  readonly actor_name: string | null;
   readonly correlation_id: string | null;
 }

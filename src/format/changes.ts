@@ -7,7 +7,7 @@ import { clockFor, type Clock } from '../terminal/time.js';
 import type { TableCell } from './layout.js';
 import { eachAs, jsonArray, jsonLines, nothing, type Destination, type PageFormat } from './pages.js';
 import { pagedTable, timed, type View } from './paged-table.js';
-import { oneLine } from './words.js';
+import { actorText, oneLine } from './words.js';
 
 interface ChangeOptions extends Destination {
   readonly width: number;
@@ -86,7 +86,7 @@ function changesView(clock: Clock, { width, palette }: ChangeOptions): View<Fiel
     cells: (change) => [
       { text: String(change.seq), colour: palette.dim },
       time.cell(change),
-      { text: oneLine(change.actor), colour: palette.accent },
+      { text: actorText(change), colour: palette.accent },
       entity(change),
       ...(narrow ? [] : values(change)),
       ...(dated ? [{ text: oneLine(change.correlation_id ?? '-') }] : []),

@@ -7,7 +7,7 @@ import { naturalWidths, roomFor, type TableCell } from './layout.js';
 import { nothing, type PageFormat } from './pages.js';
 import { pagedTable, type View } from './paged-table.js';
 import { columnsOf, type ColumnText } from './values.js';
-import { oneLine, timeText } from './words.js';
+import { actorText, oneLine, timeText } from './words.js';
 
 export interface StateTableOptions {
   readonly width: number;
@@ -125,10 +125,11 @@ export async function reachedBlocks(options: StateTableOptions): Promise<PageFor
   const { palette } = options;
   const clock = await clockFor(options.zone);
   let before: JsonText | null = null;
-  return blockFormat(options, ({ entity, at, values, seq, actor, action }) => {
+  return blockFormat(options, (state) => {
+    const { entity, at, values, seq, action } = state;
     const what = `${oneLine(entity)} at ${timeText(clock, at)}`;
     const how =
-      seq === null ? 'before its first change' : `entry ${seq}, ${oneLine(action ?? '')} by ${oneLine(actor ?? '-')}`;
+      seq === null ? 'before its first change' : `entry ${seq}, ${oneLine(action ?? '')} by ${actorText(state)}`;
     const old = new Map(columnsOf(before).map(({ name, text }) => [name, text]));
     const hadNone = before === null;
     before = values;

@@ -9,8 +9,8 @@ export function oneLine(text: string): string {
 }
 
 /** Who did it: the name as it was then, else the id. */
-export function actorText(entry: Pick<HistoryEntry, 'actor' | 'actor_name'>): string {
-  return oneLine(entry.actor_name ?? entry.actor) || '-';
+export function actorText(entry: { readonly actor: string | null; readonly actor_name: string | null }): string {
+  return oneLine(entry.actor_name ?? entry.actor ?? '') || '-';
 }
 
 /** `type:id`, as `history` takes it. */

@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Case, CaseEntry, CaseRelated, CaseSummary } from '../core/case.js';
-import type { FieldDifference } from '../core/diff.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
-import type { HistoryEntry } from '../core/entry.js';
 import { entryDifferences } from '../core/entry-differences.js';
 import { DaybookError } from '../core/errors.js';
 import type { EntityPattern, Filter } from '../core/filter.js';
@@ -10,6 +8,7 @@ import { filterWords } from '../core/filter-words.js';
 import { shellWord } from '../core/shell.js';
 import type { AuditStore, Extent, Key, PageQuery } from '../store/audit-store.js';
 import { exportPages } from './export.js';
+import { withNames } from './names.js';
 
 const PAGE = 200;
 /** So many names and actors are listed: they are a summary, and the history has all. */
@@ -38,7 +37,7 @@ export async function caseOf(
   const { sha256 } = await checksumOf(store, filter, extent);
   const { actors, ...facts } = await factsOf(store, filter, extent);
   const { groups } = await store.groups({ filter, by: ['actor'], limit: MOST_LISTED });
-  const called = new Map(groups.map(({ keys, name: actorName }) => [keys[0], actorName]));
+  const called = new Map(groups.map(({ keys, names }) => [keys[0], names[0]]));
   const units = await store.groups({ filter, by: ['correlation_id'], limit: MOST_RELATED });
   return {
     summary: {
@@ -60,6 +59,23 @@ export async function caseOf(
     ),
     moreRelated: units.more,
   };
+}
+
+/** A case for people: where an entry does not say what its actor was called then, as the directory has it now. */
+export function caseWithNames(store: AuditStore, found: Case): Case {
+  const named = async ({ entry, takenBackBy, changes }: CaseEntry): Promise<CaseEntry> => {
+    const [shown = entry, by = null] = await withNames(store, takenBackBy === null ? [entry] : [entry, takenBackBy]);
+    return { entry: shown, takenBackBy: by, changes };
+  };
+  return {
+    ...found,
+    history: mapped(found.history, (entries) => Promise.all(entries.map(named))),
+    related: mapped(found.related, async (unit) => ({ ...unit, entries: await withNames(store, unit.entries) })),
+  };
+}
+
+async function* mapped<From, To>(items: AsyncIterable<From>, change: (item: From) => Promise<To>): AsyncGenerator<To> {
+  for await (const item of items) yield change(item);
 }
 
 /** Hashes the entries as an export writes them. */
@@ -134,22 +150,12 @@ async function* historyOf(store: AuditStore, filter: Filter, { upTo, count }: Ex
     for (const entry of page.entries) {
       const { reverted_by: by } = entry;
       const takenBackBy = by === null ? undefined : await store.find({ id: by });
-      entries.push({ entry, changes: changesOf(entry), takenBackBy: takenBackBy ?? null });
+      entries.push({ entry, changes: entryDifferences(entry), takenBackBy: takenBackBy ?? null });
     }
     if (entries.length > 0) yield entries;
     after = page.next ?? undefined;
   } while (after !== undefined);
   if (left !== 0) throw new DaybookError('failed', `${left} of ${count} entries were pruned while the case was read`);
-}
-
-/** Where a program stored what no parser of ours takes, the documents stand whole: the rest of the case is worth having. */
-function changesOf(entry: HistoryEntry): readonly FieldDifference[] {
-  try {
-    return entryDifferences(entry);
-  } catch (error) {
-    if (!(error instanceof DaybookError) || error.kind !== 'data') throw error;
-    return [{ path: '', old: entry.old_values ?? undefined, new: entry.new_values ?? undefined }];
-  }
 }
 
 async function* relatedTo(

@@ -1,3 +1,4 @@
+import { namesOfChanged } from '../core/diff.js';
 import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { FieldChange } from '../core/field-change.js';
@@ -41,7 +42,7 @@ export async function* changesOf(
 function changeIn(entry: HistoryEntry, field: string): FieldChange | undefined {
   // A create and a delete are no change of a field, even where one says which fields there are.
   if (entry.old_values === null || entry.new_values === null) return undefined;
-  const changed = JSON.parse(entry.changed_fields ?? '[]') as string[];
+  const changed = namesOfChanged(entry.changed_fields);
   const isNamed = changed.some((name) => name === field || name.startsWith(`${field}.`));
   if (!isNamed && !changed.some((name) => field.startsWith(`${name}.`))) return undefined;
   const [before, after] = [entry.old_values, entry.new_values].map((values) =>
@@ -57,6 +58,7 @@ function changeIn(entry: HistoryEntry, field: string): FieldChange | undefined {
     old: documentText(before ?? null),
     new: documentText(after ?? null),
     actor: entry.actor,
+    actor_name: entry.actor_name,
     correlation_id: entry.correlation_id,
   };
 }

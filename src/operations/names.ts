@@ -1,7 +1,7 @@
 import { namedActorJson, namedActorProblem } from '../core/directory.js';
 import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import { newEntry } from '../core/entry.js';
-import type { Actor, HistoryEntry, NewEntry } from '../core/entry.js';
+import type { Actor, NewEntry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { quoted } from '../core/json.js';
 import { shellWord } from '../core/shell.js';
@@ -117,14 +117,28 @@ export async function actorIds(store: AuditStore, texts: readonly string[]): Pro
 
 const MOST_NAMED = 10;
 
+/** What says who it was: null where nobody is meant. */
+interface Named {
+  readonly actor: string | null;
+  readonly actor_name: string | null;
+}
+
 /** Entries for people: where an entry does not say what its actor was called then, as the directory has it now. */
-export async function withNames<Shown extends Pick<HistoryEntry, 'actor' | 'actor_name'>>(
+export async function withNames<Shown extends Named>(
   store: Pick<AuditStore, 'actorNames'>,
   entries: readonly Shown[],
 ): Promise<readonly Shown[]> {
-  const unnamed = new Set(entries.flatMap(({ actor, actor_name: name }) => (name === null ? [actor] : [])));
+  const unnamed = new Set(entries.flatMap(({ actor, actor_name: name }) => (name === null && actor ? [actor] : [])));
   if (unnamed.size === 0) return entries;
   const names = await store.actorNames([...unnamed]);
   if (names.size === 0) return entries;
-  return entries.map((entry) => ({ ...entry, actor_name: entry.actor_name ?? names.get(entry.actor) ?? null }));
+  return entries.map((entry) => ({ ...entry, actor_name: entry.actor_name ?? names.get(entry.actor ?? '') ?? null }));
+}
+
+/** Pages for people, each with names as by `withNames`. */
+export async function* pagesWithNames<Shown extends Named>(
+  store: Pick<AuditStore, 'actorNames'>,
+  pages: AsyncIterable<readonly Shown[]>,
+): AsyncGenerator<readonly Shown[], void> {
+  for await (const page of pages) yield withNames(store, page);
 }

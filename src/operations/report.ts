@@ -1,6 +1,6 @@
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
-import { GROUP_REPORTS } from '../core/report.js';
+import { GROUP_REPORTS, isNamed } from '../core/report.js';
 import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore } from '../store/audit-store.js';
@@ -32,17 +32,18 @@ export async function groupReport(
   const { filter, by, limit } = request;
   if (by === field) throw new DaybookError('usage', `report ${request.report} goes by ${field} already`);
   const { groups, more, total } = await store.groups({ filter, by: by === undefined ? [field] : [field, by], limit });
-  const rows = groups.map(({ keys: [key, second], name, count, first, last, reverted }): GroupRow => {
+  const rows = groups.map(({ keys: [key, second], names, count, first, last, reverted }): GroupRow => {
     const row = {
       key: key ?? '',
-      name,
+      name: names[0] ?? null,
       count,
       first: formatTimestamp(first),
       last: formatTimestamp(last),
       reverted,
       share: Math.round((count / total) * 1e6) / 1e6,
     };
-    return by === undefined ? row : Object.assign(row, { by: second ?? null });
+    if (by === undefined) return row;
+    return Object.assign(row, { by: second ?? null }, isNamed(by) ? { by_name: names[1] ?? null } : {});
   });
   return { total, more, rows };
 }

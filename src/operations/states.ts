@@ -36,7 +36,7 @@ export async function* statesThrough(
     );
   }
   const entity = entityText(type, id);
-  const before = { entity, seq: null, action: null, actor: null, correlation_id: null };
+  const before = { entity, seq: null, action: null, actor: null, actor_name: null, correlation_id: null };
   const began = (seq: number): string => (spans.findLast(({ sinceSeq }) => sinceSeq < seq) ?? spans[0])?.sinceTs ?? '';
   const filter: Filter = {
     ...request.filter,
@@ -94,6 +94,6 @@ function isCaptured({ metadata, recorded_at: recordedAt, source }: HistoryEntry)
 }
 
 function reached(entity: string, entry: HistoryEntry): ReachedState {
-  const { ts: at, seq, action, actor, correlation_id, new_values: values } = entry;
-  return { entity, at, exists: values !== null, values, seq, action, actor, correlation_id };
+  const { ts: at, seq, action, actor, actor_name, correlation_id, new_values: values } = entry;
+  return { entity, at, exists: values !== null, values, seq, action, actor, actor_name, correlation_id };
 }

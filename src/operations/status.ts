@@ -93,23 +93,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
       message: `${count} entries were pruned before checkpoint ${checkpoint} had exported them`,
     });
   }
-  for (const { table, problem } of await store.captures()) {
-    if (problem !== null) {
-      problems.push({
-        code: 'capture_gap',
-        message: `captured table ${table} ${problem}: changes may go unrecorded until daybook capture refresh ${shellWord(table)}`,
-      });
-    }
-  }
-  for (const mirror of await store.mirrors()) {
-    if (mirror.problem !== null) {
-      const name = mirrorName(mirror);
-      problems.push({
-        code: 'mirror_broken',
-        message: `mirror ${name} ${mirror.problem}: daybook mirror add shows the entries again, daybook mirror remove ${shellWord(name)} ends it`,
-      });
-    }
-  }
+  problems.push(...(await triggerProblems(store)));
   const leaked = await store.leakedContext();
   if (leaked !== null) {
     problems.push({
@@ -150,4 +134,27 @@ async function dueThen(store: AuditStore, rules: readonly PruneRule[], recordedB
     { recordedBefore },
   );
   return (await store.forecast(plan)).count;
+}
+
+/** What is wrong with captures and mirrors: rows change without an entry, or entries are not shown. */
+export async function triggerProblems(store: Pick<AuditStore, 'captures' | 'mirrors'>): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const { table, problem } of await store.captures()) {
+    if (problem !== null) {
+      problems.push({
+        code: 'capture_gap',
+        message: `captured table ${table} ${problem}: changes may go unrecorded until daybook capture refresh ${shellWord(table)}`,
+      });
+    }
+  }
+  for (const mirror of await store.mirrors()) {
+    if (mirror.problem !== null) {
+      const name = mirrorName(mirror);
+      problems.push({
+        code: 'mirror_broken',
+        message: `mirror ${name} ${mirror.problem}: daybook mirror add shows the entries again, daybook mirror remove ${shellWord(name)} ends it`,
+      });
+    }
+  }
+  return problems;
 }

@@ -112,10 +112,10 @@ export interface Group {
   /** One for each field of the query; an entity as `type:id`. */
   readonly keys: readonly (string | null)[];
   /**
-   * For actors and entities: the last name that an entry gives by the end of the window, else that of the directory. The
-   * actor `unknown` is nobody and has none.
+   * One for each key; of actors and entities, the last name that an entry gives by the end of the window, else that of the
+   * directory. The actor `unknown` is nobody and has none.
    */
-  readonly name: string | null;
+  readonly names: readonly (string | null)[];
   readonly count: number;
   /** How many of them are taken back. */
   readonly reverted: number;

@@ -27,6 +27,19 @@ async function last(): Promise<Record<string, unknown>> {
 const UPDATE = "UPDATE users SET email = 'c@x' WHERE id = 1";
 
 describe('exec runs SQL in one transaction', () => {
+  test('and says which captured tables another program has taken capture from', async () => {
+    const connection = await application();
+    expect(await cli(['exec', UPDATE])).toMatchObject({ stdout: expect.stringContaining('1 entry'), stderr: '' });
+    connection.exec('ALTER TABLE users RENAME TO gone; CREATE TABLE users AS SELECT * FROM gone; DROP TABLE gone');
+    const gap = /^captured table users .*: changes may go unrecorded until daybook capture refresh users\n$/;
+    for (const format of [[], ['--format', 'json']]) {
+      const { code, stdout, stderr } = await cli(['exec', UPDATE, ...format]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/1 row changed, 0 entries|"entries":0/);
+      expect(stderr).toMatch(gap);
+    }
+  });
+
   test('and says what came of it', async () => {
     await application();
     expect(await cli(['exec', `${UPDATE}; INSERT INTO users VALUES (3, 'z'), (4, 'y'); SELECT 1`])).toEqual({

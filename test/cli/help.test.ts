@@ -7,7 +7,7 @@ import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
 import { capturedChange } from '../support/captured.js';
 import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
-import { settlements } from '../support/sources.js';
+import { ledgrab, settlements } from '../support/sources.js';
 import { run } from '../support/program.js';
 
 interface Place {
@@ -127,6 +127,10 @@ describe('each example in the help runs', () => {
       accounts.close();
     }
     if (example.startsWith('daybook import notes')) renameSync(settlements(folder).extension, `${folder}/app.db`);
+    if (example.startsWith('daybook import ledgrab')) {
+      const source = ledgrab(folder);
+      if (example.includes('--verify')) await ok(['import', 'ledgrab', source]);
+    }
     if (example.startsWith('daybook mirror')) {
       await ok(['exec', 'CREATE TABLE settlements (id INTEGER PRIMARY KEY, notes TEXT)']);
       const add = 'mirror add settlements.notes --entity-type settlement --key id'.split(' ');
@@ -140,6 +144,7 @@ describe('each example in the help runs', () => {
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('=/var/lib/lnbits', `=${folder}`)
+        .replace(/^\/var\/lib\/ledgrab/, folder)
         .replace('$(date +%F)', '2026-03-05')
         .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql|html)$)/, `${folder}/`),
     );

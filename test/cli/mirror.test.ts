@@ -180,6 +180,22 @@ try: daybook mirror add settlements.notes --entity-type settlement --key id --se
   });
 });
 
+test('exec says when it leaves a mirror without its column', async () => {
+  await settlements();
+  await ok([...ADD, '--yes']);
+  expect(await cli(['exec', 'ALTER TABLE settlements ADD COLUMN fee'])).toMatchObject({ code: 0, stderr: '' });
+  const rename = await cli(['exec', 'ALTER TABLE settlements RENAME COLUMN notes TO remarks']);
+  expect(rename).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      /^mirror settlements\.notes .*daybook mirror remove settlements\.notes ends it\n$/,
+    ) as string,
+  });
+  expect(await cli(['note', 'settlement:1', 'goes on'])).toMatchObject({ code: 0 });
+  await ok(['mirror', 'remove', 'settlements.notes']);
+  expect(await cli(['exec', 'SELECT 1'])).toMatchObject({ code: 0, stderr: '' });
+});
+
 test('mirror list and mirror remove; status tells of a mirror that is broken', async () => {
   const connection = await settlements();
   await ok([...ADD, '--yes', '--latest', '2']);
@@ -213,6 +229,15 @@ test('mirror list and mirror remove; status tells of a mirror that is broken', a
   expect(await cli(['note', 'a:b', 'c'])).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('was a table dropped or changed in which a mirror shows entries?') as string,
+  });
+  // exec does not blame a statement that does not speak of the table; one that does is as wrong as anywhere.
+  expect(await cli(['exec', "INSERT INTO daybook_entries (action) VALUES ('x')"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/was a table dropped or changed .*\ntry: daybook --db \S+ status\n$/) as string,
+  });
+  expect(await cli(['exec', 'DELETE FROM main.settlements'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('line 1, DELETE FROM main.settlements: no such table: main.settlements') as string,
   });
   expect(await cli(['mirror', 'remove', 'settlements.notes'])).toEqual({
     code: 0,

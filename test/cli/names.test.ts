@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { capturedChange } from '../support/captured.js';
 import { cli, fromLines, given, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
@@ -61,6 +61,40 @@ describe('--actor', () => {
     expect((await cli(['count', '--actor', 'Anna'])).stderr).toContain('v-17 and 2 more)');
   });
 
+  test('a name of several stops every command with filters, before anything happens', async () => {
+    await ok(['actors', 'set', 'u-8', '--name', 'Anna']);
+    const before = await ok(['count']);
+    const file = inTestDirectory('e.ndjson');
+    for (const words of [
+      ['history'],
+      ['history', '--follow'],
+      ['history', 'a:1', '--states'],
+      ['values', 'actor'],
+      ['changes', '--field', 'price'],
+      ['export', '-o', file],
+      ['export', '--checkpoint', 'c'],
+      ['prune', '--before', 'now', '--yes'],
+      ['retention', 'set', 'anna', '--max-age', '1y'],
+      ['revert', '--apply', '--reason', 'x'],
+      ...['actors', 'actions', 'entities', 'scopes', 'fields', 'severities'].map((report) => ['report', report]),
+      ['report', 'timeline'],
+      ['report', 'bursts'],
+      ['report', 'bursts', '--html', file],
+    ]) {
+      for (const who of [
+        ['--actor', 'Anna'],
+        ['--not', 'actor=Anna'],
+      ]) {
+        const { code, stdout, stderr } = await cli([...words, ...who], { now: '2026-03-06T00:00:00Z' });
+        expect({ code, stdout }, words.join(' ')).toEqual({ code: 2, stdout: '' });
+        expect(stderr).toContain('"Anna" is the name of 2 actors: say which by id (u-7, u-8)');
+      }
+    }
+    expect(existsSync(file)).toBe(false);
+    expect(await ok(['count'])).toBe(before);
+    expect(await json(['retention', 'list', '--format', 'json'])).toEqual({ policies: [] });
+  });
+
   test('is the same on every command with filters', async () => {
     const who = ['--actor', 'Ines Moreau'];
     expect(await ok(['count', '--action', 'a', ...who])).toBe('2\n');
@@ -69,6 +103,17 @@ describe('--actor', () => {
     const prune = ['prune', '--before', 'now', '--dry-run', '--format', 'json', ...who];
     expect(await json(prune, { now: '2026-03-06T00:00:00Z' })).toMatchObject({ deleted: 2 });
     expect(await ok(['history', '--explain', ...who])).toContain('parameters: ["u-42"');
+    for (const report of ['actors', 'actions', 'severities']) {
+      const counted = await json(['report', report, '--action', 'a', '--format', 'json', ...who]);
+      expect(counted, report).toMatchObject({ total: 2, filter: { actor: ['u-42'] } });
+    }
+    const timeline = await json<{ rows: { count: number }[] }>(['report', 'timeline', '--format', 'json', ...who]);
+    expect(timeline.rows.reduce((sum, { count }) => sum + count, 0)).toBe(2);
+    const bursts = await json(['report', 'bursts', '--more-than', '1', '--format', 'json', ...who]);
+    expect(bursts).toMatchObject({ rows: [{ actor: 'u-42', count: 2 }] });
+    expect(await json(['report', 'unattributed', '--not', 'actor=Anna', '--format', 'json'])).toMatchObject({
+      total: 0,
+    });
     await capturedChange(await trail());
     await ok(['exec', 'UPDATE prices SET price = 2', '--as', 'u-42']);
     const [changed = '', ...others] = (await ok(['changes', '--field', 'price', ...who])).trimEnd().split('\n');
@@ -166,6 +211,48 @@ describe('names that are shown', () => {
         expect(out, `${format} ${terminal}`).toContain('I. Moreau');
       }
     }
+  });
+
+  test('stand with the changes of a field, and with the states of a row', async () => {
+    await capturedChange(await trail());
+    await ok(['exec', 'UPDATE prices SET price = 2', '--as', 'u-9']);
+    await ok(['actors', 'set', 'u-9', '--name', 'Tomás']);
+    await ok(['exec', 'UPDATE prices SET price = 3', '--as', 'u-9']);
+    await ok(['actors', 'set', 'u-9', '--name', 'Tomás Keller']);
+    const terminal = { terminal: true, columns: 140 };
+    const changes = ['changes', '--field', 'price', '--color', 'never'];
+    const [, first, second] = (await ok(changes, terminal)).split('\n');
+    expect(first).toMatch(/ Tomás Keller .* 1\.5 +2\.0/);
+    expect(second).toMatch(/ Tomás .* 2\.0 +3\.0/);
+    const states = ['history', 'prices:tea', '--states', '--color', 'never'];
+    const said = await ok(states, terminal);
+    expect(said).toContain('update by Tomás Keller\n');
+    expect(said).toContain('update by Tomás\n');
+    expect(said).toContain('create by unknown\n');
+    for (const words of [changes, states]) {
+      expect(await ok(words)).not.toContain('Tomás');
+      for (const format of ['json', 'ndjson']) {
+        const out = await ok([...words, '--format', format], terminal);
+        expect(out, format).toContain('"actor":"u-9"');
+        expect(out, format).not.toContain('Tomás');
+        expect(out, format).not.toContain('actor_name');
+      }
+    }
+    expect(await ok([...changes, '--format', 'csv'])).not.toContain('Tomás');
+  });
+
+  test('stand with what exec would record', async () => {
+    await capturedChange(await trail());
+    const plain = "INSERT INTO daybook_entries (action, actor) VALUES ('a', 'u-42')";
+    const sql = `UPDATE prices SET price = 2; ${plain}`;
+    const rehearse = ['exec', '--dry-run', sql, '--as', 'u-7', '--color', 'never'];
+    // Only what a program inserts by itself may be without the name that the directory has.
+    const shown = await ok(rehearse, { terminal: true, columns: 140 });
+    expect([shown.includes(' Anna '), shown.includes(' Ines Moreau ')]).toEqual([true, true]);
+    const lines = await ok(rehearse);
+    expect([lines.includes(' Anna '), lines.includes(' Ines Moreau ')]).toEqual([true, false]);
+    const { would_record: entries } = await json<{ would_record: Shown[] }>([...rehearse, '--format', 'json']);
+    expect(entries.map(({ actor_name: name }) => name)).toEqual(['Anna', null]);
   });
 
   test('of one entry are told apart', async () => {

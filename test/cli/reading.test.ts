@@ -477,3 +477,18 @@ describe('output into a pipe that closes early', () => {
     expect(await ndjson(['export', '--checkpoint', 'siem'])).toHaveLength(0);
   });
 });
+
+describe('changed fields that another program recorded', () => {
+  test('are read where they are no names', async () => {
+    const database = new Database(await trail());
+    database.exec(`INSERT INTO daybook_entries (action, entity_type, entity_id, old_values, new_values, changed_fields)
+      VALUES ('update', 't', '7', '{"a":1,"1":2}', '{"a":2,"1":3}', '[1,null,{"a":1},"a"]')`);
+    database.close();
+    expect(await ok(['show', '1'])).toMatch(/^ {2}~ 1: 2 → 3\n {2}~ a: 1 → 2$/m);
+    expect(await ok(['report', 'case', 't:7'])).toContain('~ a: 1 → 2');
+    expect(await ndjson(['changes', '--field', 'a', '--format', 'ndjson'])).toMatchObject([{ old: 1, new: 2 }]);
+    expect(await found('--changed', 'a')).toEqual([1]);
+    expect(await found('--changed', 'b')).toEqual([]);
+    expect(await json(['report', 'fields', '--format', 'json'])).toMatchObject({ total: 1 });
+  });
+});

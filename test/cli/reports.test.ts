@@ -147,6 +147,46 @@ describe('reports in JSON', () => {
     expect((await json<Report>(['report', 'scopes', ...words])).rows).toMatchObject([{ key: 'machine:12', count: 1 }]);
   });
 
+  test('name actors, as a second field too: as the trail called them last, else as the directory has them', async () => {
+    await shop();
+    await ok(['actors', 'set', 'u-1', '--name', 'Ana Keller']);
+    await ok(['actors', 'set', 'u-2', '--name', 'Tomás']);
+    const march = ['--in', '2026-03', '--category', 'entity', '--not', 'action=revert'];
+    const named = [
+      ['u-1', 'Ana'],
+      ['u-2', 'Tomás'],
+    ];
+    const actors = ['report', 'actors', ...march];
+    const { rows } = await json<Report>([...actors, '--format', 'json']);
+    expect(rows.map(({ key, name }) => [key, name])).toEqual(named);
+    const bursts = ['report', 'bursts', '--window', '1w', '--more-than', '1', ...march];
+    const found = (await json<Report>([...bursts, '--format', 'json'])).rows;
+    expect(found.map(({ actor, name }) => [actor, name])).toEqual(named);
+    const fields = ['report', 'fields', '--by', 'actor', ...march];
+    const second = (await json<Report>([...fields, '--format', 'json'])).rows;
+    expect(second.map(({ key, name, by, by_name }) => [key, name, by, by_name])).toEqual([
+      ['gross', null, 'u-2', 'Tomás'],
+      ['fee', null, 'u-2', 'Tomás'],
+    ]);
+    expect(parse(await ok([...fields, '--format', 'csv']))[1]).toEqual(expect.arrayContaining(['u-2', 'Tomás']));
+    for (const words of [actors, bursts, fields]) {
+      for (const text of [
+        await ok(words),
+        await ok([...words, '--html', '-']),
+        await ok([...words, '--color', 'never'], { terminal: true, columns: 80 }),
+      ]) {
+        expect(text).toContain('Tomás');
+        expect(text.includes('Ana')).toBe(words !== fields);
+        expect(text).not.toContain('Ana Keller');
+      }
+    }
+    const entities = await json<Report>(['report', 'actions', '--by', 'entity', '--format', 'json', ...march]);
+    expect(entities.rows).toContainEqual(expect.objectContaining({ by: 'settlement:42', by_name: 'March' }));
+    expect(Object.keys(entities.rows[0] ?? {})).toContain('by_name');
+    const plain = await json<Report>(['report', 'actors', '--by', 'action', '--format', 'json', ...march]);
+    expect(Object.keys(plain.rows[0] ?? {})).not.toContain('by_name');
+  });
+
   test('stop at the limit and say so', async () => {
     await shop();
     const report = await json<Report>(['report', 'actions', '-n', '2', '--format', 'json']);
@@ -322,6 +362,33 @@ describe('a report', () => {
 
 describe('report case', () => {
   const CASE = ['report', 'case', 'settlement:42'];
+
+  test('names people as they were called then, else as the directory has it, but not to programs', async () => {
+    await given(
+      { id: 'a', action: 'x', actor: 'u-1', entity_type: 'settlement', entity_id: '42', correlation_id: 'c' },
+      { action: 'y', actor: 'u-3', actor_name: 'I. Moreau', entity_type: 'settlement', entity_id: '42' },
+      { action: 'z', actor: 'u-4', correlation_id: 'c' },
+    );
+    await ok(['revert', 'a', '--reason', 'wrong', '--as', 'u-2']);
+    for (const [id, name] of ['Ana', 'Tomás', 'Ines', 'Li'].entries()) {
+      await ok(['actors', 'set', `u-${id + 1}`, '--name', name]);
+    }
+    const text = await ok(CASE);
+    expect(text).toMatch(/^#1 .* {2}Ana \(u-1\) {2}x$/m);
+    expect(text).toMatch(/taken back by #4, Tomás \(u-2\), .*: wrong/);
+    expect(text).toMatch(/^#2 .* {2}I\. Moreau \(u-3\) {2}y$/m);
+    expect(text).toMatch(/^ {2}#3 .* Li \(u-4\) z/m);
+    expect(text).not.toContain('Ines');
+    const page = await ok([...CASE, '--html', '-']);
+    for (const name of ['Ana', 'Tomás', 'I. Moreau', 'Li']) expect(page).toContain(`<bdi>${name} (u-`);
+    expect(page).not.toContain('Ines');
+    for (const format of ['json', 'csv']) {
+      const report = await ok([...CASE, '--format', format]);
+      const rows = format === 'json' ? report.slice(report.indexOf('"rows"')) : report;
+      expect(rows.includes('I. Moreau')).toBe(true);
+      for (const name of ['"Ana"', 'Tomás', '"Li"']) expect(rows, format).not.toContain(name);
+    }
+  });
 
   test('has the shape of its documentation, with every digit', async () => {
     await shop();

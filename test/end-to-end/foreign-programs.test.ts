@@ -109,7 +109,7 @@ describe('docs/plain-sql.md', () => {
 });
 
 describe('docs/alongside.md', () => {
-  test('its way out takes the trail and every capture out, and brings the trail back', async () => {
+  test('its way out takes the trail, captures and mirrors out, and brings the trail and its names back', async () => {
     const directory = temporaryDirectory();
     const [file, untouched] = [await newApplication(directory), path.join(directory, 'untouched.db')];
     const shell = async (database: string, sql: string): Promise<string> => {
@@ -124,7 +124,15 @@ describe('docs/alongside.md', () => {
     const daybook = async (...words: string[]): Promise<void> =>
       void expect(await run(['--db', file, ...words])).toMatchObject({ code: 0 });
     await daybook('init', '--alongside');
-    await daybook('capture', 'add', 'settlements', 'users', odd);
+    await daybook('capture', 'add', 'settlements', '--ignore', 'settled_at');
+    await daybook('capture', 'add', 'users', odd);
+    await daybook('mirror', 'add', 'settlements.settled_at', '--entity-type', 'payout', '--key', 'id');
+    await daybook('actors', 'set', 'u-1', '--name', 'Ines "the" Moreau, Böhm', '--email', '=i@example.org');
+    await daybook('note', 'payout:s-2', 'paid out');
+    // What the column shows by then is the application's.
+    const shown = await shell(file, `SELECT settled_at FROM settlements WHERE id = 's-2'`);
+    expect(shown).toMatch(/: paid out\n$/);
+    await shell(untouched, `UPDATE settlements SET settled_at = '${shown.trimEnd()}' WHERE id = 's-2'`);
     for (const database of [file, untouched]) {
       await shell(
         database,
@@ -135,7 +143,7 @@ describe('docs/alongside.md', () => {
     // Worth nothing to anybody, and in the way of nothing.
     await shell(file, `INSERT INTO daybook_context (actor) VALUES ('left behind')`);
     const entries = await exported(file);
-    expect(entries.length).toBe(7);
+    expect(entries.length).toBe(10);
     const blocks = codeBlocks('alongside.md', 'sh').filter((block) => /drop-daybook|trail\.ndjson/.test(block));
     expect(blocks.length).toBe(3);
     const bin = path.join(directory, 'daybook');
@@ -154,7 +162,13 @@ describe('docs/alongside.md', () => {
     expect(await whole(file)).toBe(await whole(untouched));
     expect(column(file, 'SELECT name FROM sqlite_sequence')).toEqual([]);
     expectSound(file);
-    expect(await exported(path.join(directory, 'trail.db'))).toEqual(entries);
+    const back = path.join(directory, 'trail.db');
+    const [names, ...others] = (await exported(back)).slice(entries.length);
+    expect([names?.action, others]).toEqual(['actors_import', []]);
+    expect((await exported(back)).slice(0, -1)).toEqual(entries);
+    expect(withDatabase(back, (database) => database.prepare('SELECT * FROM daybook_actors').raw().all())).toEqual([
+      ['u-1', 'Ines "the" Moreau, Böhm', '=i@example.org'],
+    ]);
   });
 });
 

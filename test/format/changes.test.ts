@@ -15,6 +15,7 @@ function change(fields: Partial<FieldChange>): FieldChange {
     old: '"Ines"',
     new: '"Ines Moreau"',
     actor: 'u-9',
+    actor_name: null,
     correlation_id: null,
     ...fields,
   };

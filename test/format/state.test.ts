@@ -127,6 +127,7 @@ test('the states of an entity mark what is not as it was before', async () => {
     seq,
     action: values === null ? 'delete' : seq === null ? null : 'update',
     actor: seq === null ? null : 'u-9',
+    actor_name: null,
     correlation_id: null,
   });
   const { page } = await reachedFormat('table', 'users:1', { ...options(80), zone: 'UTC' });

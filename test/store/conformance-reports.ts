@@ -84,7 +84,7 @@ export function describeReports(
         ].map((fields, index) => Object.assign({ ts: formatTimestamp(NOW + index) }, fields)),
       );
       const names = async (filter: Filter, by: GroupField): Promise<unknown> =>
-        (await store().groups({ filter, by: [by], limit: 9 })).groups.map(({ keys, name }) => [keys[0], name]);
+        (await store().groups({ filter, by: [by], limit: 9 })).groups.map(({ keys, names: [name] }) => [keys[0], name]);
       expect(await names({}, 'actor')).toEqual([
         ['u-1', 'New'],
         ['u-2', null],
@@ -207,7 +207,7 @@ function groupsOf(all: readonly HistoryEntry[], filter: Filter, by: readonly Gro
     const times = members.map((entry) => parseTimestamp(entry.ts));
     return {
       keys,
-      name: nameOf(all, filter, by[0], keys[0] ?? ''),
+      names: by.map((field, index) => nameOf(all, filter, field, keys[index] ?? '')),
       count: members.length,
       reverted: members.filter((entry) => takenBackBy(all, entry.id) !== null).length,
       first: Math.min(...times),

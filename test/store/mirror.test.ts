@@ -582,7 +582,7 @@ describe('a table that changes', () => {
       await expect(recordAll(store, [{}])).rejects.toMatchObject({
         kind: 'failed',
         message: expect.stringContaining('was a table dropped or changed in which a mirror shows entries?') as string,
-        hint: expect.stringContaining('mirror list') as string,
+        hint: expect.stringContaining('status') as string,
       });
       expect(await problems(store)).toMatchObject([/^mirror settlements\.notes is no longer a column/]);
       expect(await check()).toMatchObject([{ kind: 'broken', entity: null }]);

@@ -34,7 +34,7 @@ describe('names in reports', () => {
     ]);
     trail.plain().exec(`INSERT INTO daybook_actors (actor, name) VALUES ('u-1', 'Anna'), ('u-2', 'Bob')`);
     const { groups } = await store.groups({ filter: {}, by: ['actor'], limit: 9 });
-    expect(groups.map(({ keys, name }) => [keys[0], name])).toEqual([
+    expect(groups.map(({ keys, names: [name] }) => [keys[0], name])).toEqual([
       ['u-1', 'Anna then'],
       ['u-2', 'Bob'],
       ['u-3', null],

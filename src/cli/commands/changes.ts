@@ -34,6 +34,7 @@ export function addChanges(program: Command, context: Context): void {
       if (options.changed !== undefined) throw new DaybookError('usage', '--field says which field, without --changed');
       const { filter } = await readFilter(options, globals, context, entity);
       const { changesOf } = await import('../../operations/changes.js');
+      const { pagesWithNames } = await import('../../operations/names.js');
       const { changeFormat } = await import('../../format/changes.js');
       const { withPager } = await import('../../terminal/pager.js');
       let any = false;
@@ -41,7 +42,8 @@ export function addChanges(program: Command, context: Context): void {
         await withPager(context.streams, context.env, options.pager, async (out) => {
           const name = formatFor(options.format, out);
           const format = await changeFormat(name, options.field, await looksOf(out, globals));
-          ({ any } = await writePages(out, changesOf(store, options.field, filter), format));
+          const changes = changesOf(store, options.field, filter);
+          ({ any } = await writePages(out, name === 'table' ? pagesWithNames(store, changes) : changes, format));
         });
       });
       if (!any && context.streams.stdout.isTerminal) await note(context, globals, `no changes of ${options.field}`);

@@ -5,6 +5,8 @@ import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
+import { triggerProblems } from '../../operations/status.js';
+import type { Problem } from '../../operations/status.js';
 import type { Executed } from '../../store/audit-store.js';
 import { strictText } from '../../core/lines.js';
 import { visibleJson } from '../../terminal/sanitize.js';
@@ -59,17 +61,20 @@ export function addExec(program: Command, context: Context): void {
       const globals = await resolveGlobals(command, context);
       const who = readWho(options, globals);
       const sql = await readSql(argument, options.file, context);
-      const executed = await withStore(context, globals, 'write', (store) =>
-        store.execute({
-          sql,
-          ...who,
-          foreignKeys: options.foreignKeys === 'on',
-          dryRun: options.dryRun === true,
-        }),
-      );
+      const forPeople = options.format === undefined && context.streams.stdout.isTerminal;
+      let problems: readonly Problem[] = [];
+      const executed = await withStore(context, globals, 'write', async (store) => {
+        const foreignKeys = options.foreignKeys === 'on';
+        const done = await store.execute({ sql, ...who, foreignKeys, dryRun: options.dryRun === true });
+        problems = await triggerProblems(store);
+        if (!forPeople) return done;
+        const { withNames } = await import('../../operations/names.js');
+        return { ...done, wouldRecord: await withNames(store, done.wouldRecord) };
+      });
       await (options.format === 'json'
         ? printJson(executed, options, context)
         : printText(executed, options, globals, context));
+      for (const { message } of problems) await note(context, globals, message);
     });
 }
 

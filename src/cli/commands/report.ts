@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Bucket } from '../../core/buckets.js';
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
-import { GROUP_FIELDS, GROUP_REPORTS } from '../../core/report.js';
+import { GROUP_FIELDS, GROUP_REPORTS, isNamed } from '../../core/report.js';
 import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { declare, withStore } from '../command.js';
@@ -117,7 +117,7 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
         },
         csv: async () =>
           (await import('../../format/report/data.js')).reportCsv<GroupRow>(
-            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by'],
+            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by', ...(isNamed(by) ? ['by_name' as const] : [])],
             rows,
           ),
       };
@@ -263,13 +263,18 @@ function addCase(parent: Command, context: Context): void {
       }
       const { id } = pattern;
       await withStore(context, globals, 'read', async (store) => {
-        const { caseOf } = await import('../../operations/case.js');
+        const { caseOf, caseWithNames } = await import('../../operations/case.js');
         const database = globals.db === 'audit.db' ? undefined : globals.db;
         const found = await caseOf(store, { ...pattern, id }, { database });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
           const made = await madeWords(globals, context);
-          return writePage(options.html, options.force, context, casePage(found, { zone: globals.zone, made }));
+          return writePage(
+            options.html,
+            options.force,
+            context,
+            casePage(caseWithNames(store, found), { zone: globals.zone, made }),
+          );
         }
         if (options.format === 'json' || options.format === 'csv') {
           const { caseCsv, caseJson } = await import('../../format/report/case-data.js');
@@ -282,7 +287,8 @@ function addCase(parent: Command, context: Context): void {
         ]);
         const { stdout } = context.streams;
         const colours = await palette(globals.colour('stdout'));
-        const pieces = caseText(found, { width: stdout.columns, zone: globals.zone, palette: colours });
+        const shown = caseWithNames(store, found);
+        const pieces = caseText(shown, { width: stdout.columns, zone: globals.zone, palette: colours });
         await printPieces(pieces, options, context);
       });
     },

@@ -23,13 +23,15 @@ export async function groupView(
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
   const named = rows.some(({ name }) => name !== null);
+  const namedBy = rows.some(({ by_name: name }) => typeof name === 'string');
   return {
     title: by === undefined ? report : `${report} by ${by}`,
     asked: `${askedText(asked, clock)}, ${entries(total)}`,
     columns: [
       { heading: key, weight: 4 },
-      ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
       ...(named ? [{ heading: 'name', weight: 3 }] : []),
+      ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
+      ...(namedBy ? [{ heading: 'name', weight: 3 }] : []),
       { heading: 'count', ...NUMBER },
       { heading: 'share', ...NUMBER, from: 48 },
       { heading: 'reverted', ...NUMBER, from: 72 },
@@ -40,8 +42,9 @@ export async function groupView(
       count: row.count,
       cells: [
         row.key,
-        ...(by === undefined ? [] : [row.by ?? '-']),
         ...(named ? [row.name ?? '-'] : []),
+        ...(by === undefined ? [] : [row.by ?? '-']),
+        ...(namedBy ? [row.by_name ?? '-'] : []),
         String(row.count),
         `${(row.share * 100).toFixed(1)}%`,
         String(row.reverted),

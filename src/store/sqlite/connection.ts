@@ -159,16 +159,23 @@ function explained(path: string, error: unknown): unknown {
   if (code.startsWith('SQLITE_IOERR'))
     return say('failed', `${path} could not be read or written (${code}: ${message})`);
   if (code.startsWith('SQLITE_CONSTRAINT')) return say('data', message);
-  // What daybook itself asks for begins with daybook_: this is of a trigger that runs when an entry is recorded.
-  if (/^no such (?:table: main\.(?!daybook_)|column: )/.test(message)) {
+  if (missingInTrigger(message) !== undefined) {
     return say(
       'failed',
       `nothing was recorded (${message}): was a table dropped or changed in which a mirror shows entries?`,
-      `daybook --db ${shellWord(path)} mirror list`,
+      `daybook --db ${shellWord(path)} status`,
     );
   }
   if (message.startsWith('no such index: daybook_')) {
     return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${shellWord(path)} init`);
   }
   return say('failed', `${path}: ${message}`);
+}
+
+/**
+ * The table or column that a trigger misses, in what SQLite says of a statement of ours: what daybook itself asks for begins
+ * with daybook_, so it is of a trigger that runs when an entry is recorded.
+ */
+export function missingInTrigger(message: string): string | undefined {
+  return /^no such (?:table: main\.(?!daybook_)|column: )(.+)/.exec(message)?.[1];
 }

@@ -5,9 +5,11 @@ import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from 
 import type { SqlStatement } from '../../core/sql-statements.js';
 import type { Executed, ExecuteRequest } from '../audit-store.js';
 import { captureKeeper, isOfRows } from './capture-keeper.js';
+import { missingInTrigger } from './connection.js';
 import type { Connection } from './connection.js';
 import { clearContext, holdContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
+import { readMirrors } from './mirroring.js';
 import { lastSeq, readPage } from './pages.js';
 
 export interface ExecuteOptions {
@@ -74,7 +76,7 @@ function runAll(
       rows += run(statement);
       captures.after(statement);
     } catch (error) {
-      throw explained(statement, error);
+      throw isOfMirror(connection, statement, error) ? error : explained(statement, error);
     }
   }
   captures.end();
@@ -121,6 +123,13 @@ function runner(connection: Connection): (statement: SqlStatement) => number {
     // What changes nothing at all leaves the count of the statement before it.
     return total === before ? 0 : last;
   };
+}
+
+/** Whether an entry could not be shown where its mirror is broken: no fault of the statement, which does not speak of that. */
+function isOfMirror(connection: Connection, { text }: SqlStatement, error: unknown): boolean {
+  const missing = error instanceof Database.SqliteError ? missingInTrigger(error.message) : undefined;
+  if (missing === undefined || text.includes(missing)) return false;
+  return readMirrors(connection).some(({ problem }) => problem !== null);
 }
 
 /** Gives what SQLite says of a statement its place in the script, and the kind that it has there. */

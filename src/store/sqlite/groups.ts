@@ -75,11 +75,13 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
     );
     const rows = connection.prepare<unknown[], GroupRow>(statement.sql).all(...statement.parameters);
     const groups = rows.slice(0, limit).map((row) => ({ keys: by.map((_, index) => keyOf(row, index)), row }));
-    const names = nameGroups(
-      connection,
-      by[0],
-      groups.map(({ keys }) => keys[0] ?? ''),
-      filter,
+    const names = by.map((field, index) =>
+      nameGroups(
+        connection,
+        field,
+        groups.flatMap(({ keys }) => keys[index] ?? []),
+        filter,
+      ),
     );
     const reverted = revertedGroups(
       connection,
@@ -91,7 +93,7 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
     return {
       groups: groups.map(({ keys, row: { count, first, last, lastSeq } }): Group => ({
         keys,
-        name: names.get(keys[0] ?? '') ?? null,
+        names: keys.map((key, index) => names[index]?.get(key ?? '') ?? null),
         count,
         reverted: reverted.get(placeOf(keys)) ?? 0,
         first,
@@ -162,7 +164,7 @@ function walked(filter: Filter, dimensions: readonly Dimension[]): string {
 
 function nameGroups(
   connection: Connection,
-  field: GroupField | undefined,
+  field: GroupField,
   keys: readonly string[],
   filter: Filter,
 ): ReadonlyMap<string, string> {

@@ -3,6 +3,7 @@ import Database from 'better-sqlite3';
 import type { Statement } from 'better-sqlite3';
 import { looksSecret } from '../../core/capture.js';
 import type { Capture } from '../../core/capture.js';
+import { namesOfChanged } from '../../core/diff.js';
 import { putBack } from '../../core/document-undo.js';
 import type { HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
@@ -389,9 +390,7 @@ function changeBack(run: Run, change: Change, before: Row, after: Row): Step | n
     if (description.columns.some((column) => column.name === name)) continue;
     if (!sameSqlValue(old, after.get(name) ?? null)) conflict(run, change, name, 'column gone');
   }
-  const named = new Set(
-    change.entry.changed_fields === null ? [] : (JSON.parse(change.entry.changed_fields) as string[]),
-  );
+  const named = new Set(namesOfChanged(change.entry.changed_fields));
   const sets: [string, SqlValue][] = [];
   for (const { name } of settable) {
     if (capture.settings.ignore.includes(name) && !description.primaryKey.includes(name)) continue;

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { GROUP_REPORTS } from '../../src/core/report.js';
+import { fixture } from '../support/sources.js';
+import { blocksOf, newDesk } from './pages.js';
+import { DOCS } from './trail.js';
+
+describe('docs/reports.md', () => {
+  const lines = blocksOf('reports.md')
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ text }) => text.trimEnd().split('\n'));
+
+  test('has every report, and each of its commands runs', { timeout: 120_000 }, async () => {
+    const desk = await newDesk();
+    const text = `daybook init
+      daybook record --stdin < '${fixture('demo/settlements.ndjson')}'
+      daybook note settlement:42 'counted again'`;
+    await desk.follow({ language: 'sh', text: `export DAYBOOK_DB=audit.db\n${text}` });
+    const reports = [...Object.keys(GROUP_REPORTS), 'timeline', 'bursts', 'unattributed', 'case'];
+    const page = readFileSync(path.join(DOCS, 'reports.md'), 'utf8');
+    expect(reports.filter((report) => !page.includes(`report ${report}`) && !page.includes(`\`${report}\``))).toEqual(
+      [],
+    );
+    expect(lines.length).toBeGreaterThan(10);
+    for (const line of lines) {
+      const { code, stdout } = await desk.type(`export DAYBOOK_DB=audit.db\n${line}`);
+      expect({ line, code, stdout }).toMatchObject({ code: 0 });
+    }
+    for (const block of blocksOf('reports.md').filter(({ language }) => language === 'ts')) await desk.follow(block);
+    const sum = lines.find((line) => line.includes('sha256sum')) ?? '';
+    const { stdout } = await desk.type(`export DAYBOOK_DB=audit.db\n${sum}`);
+    const told = await desk.type('DAYBOOK_DB=audit.db daybook report case settlement:42 --format json');
+    expect(stdout.slice(0, 64)).toBe((JSON.parse(told.stdout) as { sha256: string }).sha256);
+  });
+});
