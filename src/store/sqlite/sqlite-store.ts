@@ -1,4 +1,4 @@
-import type { AuditStore } from '../audit-store.js';
+import type { AuditStore, RecordOutcome } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
@@ -38,6 +38,9 @@ export interface SqliteStoreOptions extends Circumstances {
   readonly busyTimeout: number;
 }
 
+/** Every index of the trail is written to all over: with the usual 2 MB, each batch would read their pages again. */
+const MANY_BATCHES_CACHE_KIB = 32 * 1024;
+
 /**
  * Opens the trail in a SQLite database.
  * Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`.
@@ -51,21 +54,26 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     settleCutOff(connection, options);
     settleContext(connection, clock);
   };
-  const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
+  const writeNow = <T>(work: (connection: Connection) => T): T =>
     attempt(path, () =>
       writing(connection, () => {
         settle();
         return work(connection);
       }),
     );
+  const write = async <T>(work: (connection: Connection) => T): Promise<T> => writeNow(work);
 
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
   const pruning = () => import('./pruning.js');
 
   return {
-    record: (requests, recording) =>
-      write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
+    record: async (requests, { stopAtConflict = false, oneOfMany = false } = {}) => {
+      const record = (): RecordOutcome[] => writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
+      if (!oneOfMany) return record();
+      connection.pragma(`cache_size = ${-MANY_BATCHES_CACHE_KIB}`);
+      return hurrying(connection, false, record);
+    },
     compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
