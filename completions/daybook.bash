@@ -216,6 +216,18 @@ _daybook_value() {
     'daybook exec --migration') : ;;
     'daybook exec --foreign-keys') choices='on off' ;;
     'daybook exec --format') choices='json' ;;
+    'daybook import --table') : ;;
+    'daybook import --source') : ;;
+    'daybook import --map') : ;;
+    'daybook import --key') : ;;
+    'daybook import --column') : ;;
+    'daybook import --entity-type') : ;;
+    'daybook import --order') choices='newest-first oldest-first' ;;
+    'daybook import --pattern') : ;;
+    'daybook import --assume-tz') : ;;
+    'daybook import --scope-from') : ;;
+    'daybook import --rejects') files=1 ;;
+    'daybook import --format') choices='json' ;;
     *) return 1 ;;
   esac
 }
@@ -257,6 +269,7 @@ _daybook() {
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
       'daybook exec') path='daybook exec' ;;
+      'daybook import') path='daybook import' ;;
       'daybook completion') path='daybook completion' ;;
       'daybook retention set') path='daybook retention set' ;;
       'daybook retention list') path='daybook retention list' ;;
@@ -272,7 +285,7 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture exec completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export revert prune clear retention status backup capture exec import completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -299,6 +312,7 @@ _daybook() {
     'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then

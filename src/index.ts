@@ -24,6 +24,16 @@ export { parseFilter, filterQuestion } from './core/filter-text.js';
 export type { FilterInput } from './core/filter-text.js';
 export type { FieldChange } from './core/field-change.js';
 export type { PruneAccount } from './core/prune-account.js';
+export type {
+  BrokenRecord,
+  ImportedEntry,
+  ImportFormat,
+  ImportSettings,
+  Source,
+  SourceRecord,
+  SourceTime,
+  SourceValue,
+} from './core/import.js';
 export type { EntityState } from './core/state.js';
 export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
 export type { AuditStore, Policy, PruneRule, RecordOutcome, RecordRequest } from './store/audit-store.js';
@@ -32,6 +42,8 @@ export { backup } from './operations/backup.js';
 export { changesOf } from './operations/changes.js';
 export { exportPages, beginExport } from './operations/export.js';
 export { follow } from './operations/follow.js';
+export { importSource, recordImport, rehearseImport, verifyImport } from './operations/import.js';
+export type { Difference, ImportOptions, ImportTotals, Rehearsal, Reject } from './operations/import.js';
 export { history } from './operations/history.js';
 export type { HistoryRequest } from './operations/history.js';
 export { executePrune, policyRules, preparePrune, rehearsePrune } from './operations/prune.js';
@@ -49,3 +61,5 @@ export type { UndoOptions } from './operations/undo.js';
 
 export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
 export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';
+export { openImport } from './importing.js';
+export type { ImportRequest, OpenedImport } from './importing.js';

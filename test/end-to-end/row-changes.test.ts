@@ -37,7 +37,13 @@ describe('docs/library.md', () => {
     await desk.follow({ language: 'sql', text: tables });
     const printed: string[] = [];
     for (const block of blocksOf('library.md')) printed.push(await desk.follow(block));
-    expect(printed).toEqual(['true\n', '', '', 'Error: revision 1 of guild 1138912345678901234 is not the latest\n']);
+    expect(printed).toEqual([
+      'true\n',
+      '',
+      '',
+      'Error: revision 1 of guild 1138912345678901234 is not the latest\n',
+      '1\n',
+    ]);
     const told = (await exported(desk.file)).filter(({ entity_type: type }) => type !== 'capture');
     expect(told).toMatchObject([
       { action: 'update', entity_type: 'settings', actor: 'u-42', new_values: { level: 6 } },
