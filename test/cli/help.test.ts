@@ -1,11 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
 import { capturedChange } from '../support/captured.js';
-import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
-import { run } from '../support/program.js';
+import { cli, given, inTestDirectory, NOW, ok, trail } from '../support/cli.js';
+import { run, temporaryDirectory } from '../support/program.js';
+import { ledgrab } from '../support/sources.js';
 
 interface Place {
   readonly path: readonly string[];
@@ -114,6 +115,11 @@ describe('each example in the help runs', () => {
         await ok(['exec', 'INSERT INTO moderations VALUES (55)']);
       }
     }
+    if (example.startsWith('daybook import')) {
+      copyFileSync(ledgrab(temporaryDirectory()), `${folder}/ledgrab.db`);
+      writeFileSync(`${folder}/events.csv`, 'created_at,action,user\n@,login,"{""name"":""eve""}"\n'.replace('@', NOW));
+      if (example.includes('--verify')) await ok(['import', 'ledgrab', `${folder}/ledgrab.db`]);
+    }
     const words = wordsOf(example).map((word) =>
       word
         .replace(/^1042$/, '1')
@@ -122,7 +128,7 @@ describe('each example in the help runs', () => {
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson(?:\.gz)?|db|sql)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
       input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',

@@ -34,9 +34,10 @@ export function addImport(program: Command, context: Context): void {
   declare(program, 'import', {
     examples: [
       'import --list',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --dry-run',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --rejects rejects.ndjson',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --verify',
+      'import ledgrab ledgrab.db --dry-run',
+      'import ledgrab ledgrab.db --rejects rejects.ndjson',
+      'import ledgrab ledgrab.db --verify',
+      'import csv events.csv --map ts=created_at --map actor=user.name',
     ],
     notes:
       'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, or a text: CSV with a header, or JSON lines; - is stdin.',
