@@ -3,7 +3,7 @@ import { ENTRY_FIELDS, newEntry, SEVERITIES, type JsonText, type NewEntry } from
 import { DaybookError, type ErrorKind } from './errors.js';
 import { isValidId } from './identifiers.js';
 import {
-  countKeys,
+  endOfString,
   fromValue,
   isJsonObject,
   MAXIMUM_DEPTH,
@@ -192,6 +192,19 @@ function parseFlatLine(line: string): Record<string, unknown> | undefined {
     return undefined;
   }
   return isJsonObject(entry) && countKeys(line) === Object.keys(entry).length ? entry : undefined;
+}
+
+/** How many keys stand in valid JSON text. */
+function countKeys(text: JsonText): number {
+  let keys = 0;
+  for (let start = text.indexOf('"'); start >= 0; start = text.indexOf('"', start)) {
+    let next = endOfString(text, start) + 1;
+    // White space is all that may stand here below the colon.
+    while (text.charCodeAt(next) <= 0x20) next++;
+    if (text.charCodeAt(next) === 0x3a) keys++;
+    start = next;
+  }
+  return keys;
 }
 
 function nearestField(name: string): string {

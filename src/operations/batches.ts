@@ -1,7 +1,7 @@
 /** A batch keeps the write lock for about so long, where nothing else is asked. */
 const BATCH_MS = 20;
 const SMALLEST_BATCH = 10;
-const LARGEST_BATCH = 2500;
+const LARGEST_BATCH = 1000;
 const FIRST_BATCH = 200;
 
 /** How many entries to record at once, from how long it took before. */

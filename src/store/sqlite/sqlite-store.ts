@@ -38,9 +38,6 @@ export interface SqliteStoreOptions extends Circumstances {
   readonly busyTimeout: number;
 }
 
-/** Every index of the trail is written to all over: with the usual 2 MB, each batch would read their pages again. */
-const MANY_BATCHES_CACHE_KIB = 32 * 1024;
-
 /**
  * Opens the trail in a SQLite database.
  * Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`.
@@ -71,7 +68,6 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     record: async (requests, { stopAtConflict = false, oneOfMany = false } = {}) => {
       const record = (): RecordOutcome[] => writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
       if (!oneOfMany) return record();
-      connection.pragma(`cache_size = ${-MANY_BATCHES_CACHE_KIB}`);
       return hurrying(connection, false, record);
     },
     compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
