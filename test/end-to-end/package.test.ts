@@ -128,7 +128,7 @@ function newProject(name: string): string {
 function expectNoDevelopmentPackages(folder: string): void {
   const installed = new Set(readdirSync(path.join(folder, 'node_modules')));
   for (const name of Object.keys(manifest.dependencies)) expect(installed).toContain(name);
-  for (const name of ['esbuild', 'typescript', 'vitest', 'oxlint', 'prettier', 'knip', 'fast-check', 'csv-parse']) {
+  for (const name of ['esbuild', 'typescript', 'vitest', 'oxlint', 'prettier', 'knip', 'fast-check']) {
     expect(Object.keys(manifest.devDependencies)).toContain(name);
     expect(installed).not.toContain(name);
   }
