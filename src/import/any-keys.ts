@@ -107,7 +107,7 @@ function gathered(
   }
   for (const field of RECORD_FIELDS) {
     const mapped = given.has(field) || (given.has('entity') && (field === 'entity_type' || field === 'entity_id'));
-    if (mapped || told.has(field) || !Object.hasOwn(values, field)) continue;
+    if (mapped || !Object.hasOwn(values, field)) continue;
     told.add(field);
     given.set(field, { name: field, value: values[field] ?? null });
   }

@@ -78,6 +78,14 @@ describe('records with any keys', () => {
     });
   });
 
+  test('a key may be asked for twice, by a map and by its name', () => {
+    expect(row({ ts: TS, action: 'login' }, 'message=action').fields).toEqual({
+      action: 'login',
+      message: 'login',
+      metadata: '{}',
+    });
+  });
+
   test('a path goes into the JSON text of a cell, and a key may hold dots', () => {
     const { fields } = row(
       { ts: TS, payload: '{"user":{"id":42}}', 'user.mail': 'eve@x', action: 'a' },
