@@ -3,8 +3,9 @@ import { copyFileSync, constants, createWriteStream, mkdtempSync, rmSync } from 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import Database from 'better-sqlite3';
 import { COLUMNS, dominantEntries, entries, signedEntries, valuesOf } from './entries.mjs';
+import { fill } from './fill.mjs';
+import { fillActivityLog, ledgrabEntries } from './ledgrab.mjs';
 import { daybook, run } from './measure.mjs';
 
 /** A folder with what is made in it. Nothing is made before it is asked for. */
@@ -26,6 +27,9 @@ export function createFiles() {
     dominant: (count) => once(`dominant-${count}.db`, (file) => fillTrail(file, dominantEntries(count))),
     /** A trail with all that reports count. */
     signed: (count) => once(`signed-${count}.db`, (file) => fillTrail(file, signedEntries(count))),
+    /** LedGrab's log of so many entries. */
+    activityLog: (count) =>
+      once(`activity-log-${count}.db`, (file) => fillActivityLog(file, ledgrabEntries(entries(count)))),
     /** The lines of so many entries, for `record --stdin`. */
     lines: (count, withIds) =>
       once(`lines-${count}-${withIds ? 'with' : 'without'}-ids.ndjson`, (file) => writeLines(file, count, withIds)),
@@ -56,31 +60,10 @@ export function createFiles() {
 /** The statement that `daybook record` records with. */
 export const INSERT = `INSERT INTO daybook_entries (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
 
-const BATCH = 1000;
-
 async function fillTrail(file, source) {
   await run(daybook('--db', file, 'init'));
   const recordedAt = '2026-05-28T20:26:40.000Z';
   fill(file, INSERT, source, (entry) => valuesOf(entry, entry.id, recordedAt));
-}
-
-/** Fills a table in transactions of one size; durability would cost time and change nothing. */
-export function fill(file, insert, source, values) {
-  const connection = new Database(file);
-  try {
-    connection.pragma('synchronous = OFF');
-    const statement = connection.prepare(insert);
-    let count = 0;
-    connection.exec('BEGIN');
-    for (const entry of source) {
-      statement.run(values(entry));
-      count += 1;
-      if (count % BATCH === 0) connection.exec('COMMIT; BEGIN');
-    }
-    connection.exec('COMMIT');
-  } finally {
-    connection.close();
-  }
 }
 
 async function writeLines(file, count, withIds) {

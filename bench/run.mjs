@@ -12,7 +12,8 @@ import { parseArgs } from 'node:util';
 import { createFiles } from './databases.mjs';
 import { captureInBulk, captureOneByOne } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
-import { csvMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
+import { imports } from './rows/import.mjs';
+import { csvMemory, importMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
 import { mirror } from './rows/mirror.mjs';
 import { pages } from './rows/pages.mjs';
 import { pruneTime, pruneWait } from './rows/prune.mjs';
@@ -27,12 +28,14 @@ const ROWS = [
   history,
   recordWithoutIds,
   recordWithIds,
+  imports,
   ...pages,
   ndjson,
   csv,
   ndjsonMemory,
   csvMemory,
   recordingMemory,
+  importMemory,
   pruneTime,
   pruneWait,
   filledSize,

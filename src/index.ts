@@ -29,6 +29,16 @@ export type { FilterInput } from './core/filter-text.js';
 export type { ListedActor, NamedActor } from './core/directory.js';
 export type { FieldChange } from './core/field-change.js';
 export type { PruneAccount } from './core/prune-account.js';
+export type {
+  BrokenRecord,
+  ImportedEntry,
+  ImportFormat,
+  ImportSettings,
+  Source,
+  SourceRecord,
+  SourceTime,
+  SourceValue,
+} from './core/import.js';
 export type { EntityState } from './core/state.js';
 export type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from './core/report.js';
 export type { UndoConflict, UndoneChange, UndoOutcome } from './core/undo.js';
@@ -41,6 +51,8 @@ export { caseOf } from './operations/case.js';
 export { changesOf } from './operations/changes.js';
 export { exportPages, beginExport } from './operations/export.js';
 export { follow } from './operations/follow.js';
+export { importSource, recordImport, rehearseImport, verifyImport } from './operations/import.js';
+export type { Difference, ImportOptions, ImportTotals, Rehearsal, Reject } from './operations/import.js';
 export { history } from './operations/history.js';
 export type { HistoryRequest } from './operations/history.js';
 export { actorIds, importNames, removeActor, setActor, withNames } from './operations/names.js';
@@ -66,3 +78,5 @@ export type { UndoOptions } from './operations/undo.js';
 
 export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
 export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';
+export { openImport } from './importing.js';
+export type { ImportRequest, OpenedImport } from './importing.js';

@@ -47,6 +47,15 @@ async function recordMemory(files, size) {
   return peak;
 }
 
+async function importPeak(files, size) {
+  const source = await files.activityLog(size);
+  const database = await files.emptyTrail();
+  const peak = await peakMemory(daybook('--db', database, '--quiet', 'import', 'ledgrab', source), files.folder);
+  files.removeDatabase(database);
+  return peak;
+}
+
 export const ndjsonMemory = memoryOf('ndjson', '`export --format ndjson`', exportMemory('ndjson'));
 export const csvMemory = memoryOf('csv', '`export --format csv`', exportMemory('csv'));
 export const recordingMemory = memoryOf('record', '`record --stdin`', recordMemory);
+export const importMemory = memoryOf('import', '`import ledgrab`', importPeak);

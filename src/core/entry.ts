@@ -122,3 +122,12 @@ export function newEntry(fields: Partial<NewEntry> & Pick<NewEntry, 'action'>): 
     ...fields,
   };
 }
+
+/** An entry that is not recorded yet as JSON, its fields in order. Documents are JSON already, and keep every digit. */
+export function newEntryText(entry: NewEntry): JsonText {
+  const members = (ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[]).map((field) => {
+    const value = entry[field];
+    return `"${field}":${value !== null && JSON_FIELDS.has(field) ? value : JSON.stringify(value)}`;
+  });
+  return `{${members.join(',')}}`;
+}

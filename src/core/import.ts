@@ -48,8 +48,11 @@ export interface ImportedEntry {
   readonly id: string;
   /** Null where the source does not say: the entry then gets the time of the import. */
   readonly time: SourceTime | null;
-  /** Documents are JSON text. */
-  readonly fields: Partial<Omit<NewEntry, 'id' | 'ts' | 'recorded_at' | 'source'>> & Pick<NewEntry, 'action'>;
+  /**
+   * Documents are JSON text. `source` and `recorded_at` are those of the import, unless a record brings its own, as
+   * that of another trail does.
+   */
+  readonly fields: Partial<Omit<NewEntry, 'id' | 'ts'>> & Pick<NewEntry, 'action'>;
   /** Whether the format made out nothing but that there is a text. */
   readonly unmatched?: boolean;
 }
@@ -94,6 +97,20 @@ export interface ImportFormat {
    * a record that it cannot take, naming the value.
    */
   reader(settings: ImportSettings): (record: SourceRecord) => readonly ImportedEntry[];
+}
+
+/** Makes records' values of rows that all have these columns, in their order, behind `skip` cells that are no values. */
+export function rowReader(
+  columns: readonly string[],
+  skip = 0,
+): (row: readonly SourceValue[]) => SourceRecord['values'] {
+  // A column of this name would be the prototype of a plain object, which is many times faster than one without.
+  const empty = columns.includes('__proto__') ? () => Object.create(null) as object : () => ({});
+  return (row) => {
+    const values = empty() as Record<string, SourceValue>;
+    for (const [index, name] of columns.entries()) values[name] = row[index + skip] ?? null;
+    return values;
+  };
 }
 
 /**

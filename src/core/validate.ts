@@ -2,7 +2,16 @@ import { changedFields } from './diff.js';
 import { ENTRY_FIELDS, newEntry, SEVERITIES, type JsonText, type NewEntry } from './entry.js';
 import { DaybookError, type ErrorKind } from './errors.js';
 import { isValidId } from './identifiers.js';
-import { endOfString, fromValue, isJsonObject, MAXIMUM_DEPTH, parseDocument, quoted, textProblem } from './json.js';
+import {
+  endOfString,
+  fromValue,
+  isJsonObject,
+  MAXIMUM_DEPTH,
+  parseDocument,
+  plainObject,
+  quoted,
+  textProblem,
+} from './json.js';
 import { formatTimestamp, normalizeTimestamp } from './timestamp.js';
 
 export interface LineOptions {
@@ -15,6 +24,8 @@ export interface LineOptions {
 export interface ValidateOptions extends LineOptions {
   /** How documents arrive: as JSON text, or as values, parsed ones or plain JavaScript. */
   readonly documents: 'text' | 'values';
+  /** Times that are in their form already: nobody has to look at them again. */
+  readonly times?: { readonly ts: string; readonly recorded_at: string };
 }
 
 export interface ValidEntry {
@@ -73,6 +84,8 @@ function optional(problem: Rule['problem']): Rule {
   return { nullable: true, problem };
 }
 
+const DEFAULTS = newEntry({ action: '' });
+
 /**
  * Makes an entry of the fields that somebody gave (undefined is not given), completed by the defaults. `seq` and
  * `reverted_by` are ignored. Where both documents of a change are given, its changed fields are computed.
@@ -84,7 +97,7 @@ export function validateEntry(
   kind: 'usage' | 'data',
   options: ValidateOptions,
 ): ValidEntry {
-  const entry: Record<Field, string | null> = { ...newEntry({ action: '' }), ...options.defaults };
+  const entry: Record<Field, string | null> = { ...DEFAULTS, ...options.defaults, ...options.times };
   const given: Field[] = [];
   for (const key of Object.keys(input)) {
     const value = input[key];
@@ -130,6 +143,8 @@ function readDocument(field: DocumentField, value: unknown, documents: 'text' | 
   return underName(field, 'data', () => {
     if (documents === 'values') return checkedText(field, value);
     if (typeof value !== 'string') throw new DaybookError('data', `${quoted(value)} is not JSON text`);
+    const plain = field === 'changed_fields' ? undefined : plainObject(value);
+    if (plain !== undefined) return plain;
     return checkedText(field, parseDocument(value));
   });
 }

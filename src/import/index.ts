@@ -1,4 +1,5 @@
 import type { ImportFormat } from '../core/import.js';
+import { anyCsv, anyNdjson } from './any-keys.js';
 import { auditLogs } from './audit-logs.js';
 import { djangoAuditlog } from './django-auditlog.js';
 import { ledgrab } from './ledgrab.js';
@@ -10,7 +11,16 @@ import { supaAudit } from './supa-audit.js';
 
 /** The formats that can be imported, by name, in the order in which they are listed. */
 export const IMPORT_FORMATS: ReadonlyMap<string, ImportFormat> = new Map(
-  [ledgrab, settlementAudit, notes, auditLogs, supaAudit, postgresqlAudit, djangoAuditlog, sqliteHistoryJson].map(
-    (format) => [format.name, format],
-  ),
+  [
+    anyNdjson,
+    anyCsv,
+    ledgrab,
+    settlementAudit,
+    notes,
+    auditLogs,
+    supaAudit,
+    postgresqlAudit,
+    djangoAuditlog,
+    sqliteHistoryJson,
+  ].map((format) => [format.name, format]),
 );

@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { createReadStream, openSync, readSync, closeSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { DaybookError } from '../core/errors.js';
-import type { BrokenRecord, Source, SourceKind, SourceRecord, SourceValue } from '../core/import.js';
+import { rowReader } from '../core/import.js';
+import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
 import { isJsonObject, parseDocument, quoted } from '../core/json.js';
 import { splitLines } from '../core/lines.js';
 
@@ -107,20 +108,23 @@ async function* csvRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<rea
     info: true,
     raw: true,
     relax_column_count: true,
+    relax_quotes: true,
     skip_empty_lines: true,
     // What is not quoted and empty is null, as psql writes it.
     cast: (value, { quoting }) => (value === '' && !quoting ? null : value),
   });
   const feeding = feed(parser, bytes);
   let header: readonly string[] | undefined;
+  let valuesOf = rowReader([]);
   let page: (SourceRecord | BrokenRecord)[] = [];
   try {
     for await (const { record, info, raw } of parser as AsyncIterable<CsvRow>) {
       if (header === undefined) {
         header = headerOf(record);
+        valuesOf = rowReader(header);
         continue;
       }
-      page.push(csvRecord(header, record, `line ${info.lines}`, raw));
+      page.push(csvRecord(header.length, { record, info, raw }, valuesOf));
       if (page.length === PAGE) {
         yield page;
         page = [];
@@ -151,18 +155,13 @@ function headerOf(record: readonly (string | null)[]): readonly string[] {
 }
 
 function csvRecord(
-  header: readonly string[],
-  record: readonly (string | null)[],
-  position: string,
-  raw: string,
+  columns: number,
+  { record, info, raw }: CsvRow,
+  valuesOf: ReturnType<typeof rowReader>,
 ): SourceRecord | BrokenRecord {
-  if (record.length !== header.length) {
-    const problem = `${record.length} fields where the header has ${header.length}`;
-    return { position, problem, text: raw };
-  }
-  const values: Record<string, SourceValue> = {};
-  for (const [index, name] of header.entries()) values[name] = record[index] ?? null;
-  return { position, values };
+  const position = `line ${info.lines}`;
+  if (record.length === columns) return { position, values: valuesOf(record) };
+  return { position, problem: `${record.length} fields where the header has ${columns}`, text: raw };
 }
 
 /** Hands the bytes on, and makes sure that they are UTF-8: the parser would put replacement characters in silently. */

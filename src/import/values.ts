@@ -35,7 +35,7 @@ export function objectOf(value: SourceValue | undefined, name: string): JsonText
 }
 
 /** Any JSON value as text: a text is read as JSON. */
-export function jsonOf(value: SourceValue, name: string): JsonText {
+function jsonOf(value: SourceValue, name: string): JsonText {
   try {
     return typeof value === 'string' ? normalizeDocument(value) : documentText(value as never);
   } catch (error) {

@@ -1,7 +1,7 @@
-/** A batch keeps the write lock for about so long. */
+/** A batch keeps the write lock for about so long, where nothing else is asked. */
 const BATCH_MS = 20;
 const SMALLEST_BATCH = 10;
-const LARGEST_BATCH = 2000;
+const LARGEST_BATCH = 1000;
 const FIRST_BATCH = 200;
 
 /** How many entries to record at once, from how long it took before. */
@@ -11,7 +11,8 @@ export interface BatchSizes {
   timed<T>(count: number, work: () => Promise<T>): Promise<T>;
 }
 
-export function batchSizes(): BatchSizes {
+/** @param batchMs how many milliseconds a batch may take */
+export function batchSizes(batchMs: number = BATCH_MS): BatchSizes {
   let size = FIRST_BATCH;
   return {
     next: () => size,
@@ -20,7 +21,7 @@ export function batchSizes(): BatchSizes {
       const result = await work();
       // A short batch says nothing about what a full one would take.
       if (count >= size) {
-        const fitting = Math.round((size * BATCH_MS) / Math.max(performance.now() - began, 1));
+        const fitting = Math.round((size * batchMs) / Math.max(performance.now() - began, 1));
         size = Math.max(SMALLEST_BATCH, Math.min(LARGEST_BATCH, fitting, size * 2));
       }
       return result;

@@ -1,5 +1,5 @@
 import type { Actor, JsonText, NewEntry } from '../core/entry.js';
-import { newEntry } from '../core/entry.js';
+import { newEntry, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
 import type { BrokenRecord, ImportedEntry, Source, SourceRecord, SourceTime } from '../core/import.js';
@@ -58,11 +58,25 @@ export interface EntrySorter {
   close(): void;
 }
 
-const NOTHING: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
+type Counts = { -readonly [Name in keyof ImportTotals]: number };
+
+function nothing(): Counts {
+  return { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
+}
 
 /**
- * Records what a source holds, in batches that are each durable before the next; yields the totals after each page and
- * batch. Killed anywhere, running it again completes it: ids are the same each time.
+ * A batch holds the write lock for about so long; others have it while the next one is read and made. The longer a
+ * batch, the less often a page of an index is written that the next one changes again.
+ */
+const BATCH_MS = 35;
+
+/** The log flows back after so many entries: the fewer times, the less often a page is written that changes again. */
+const CHECKPOINT_EVERY = 25_000;
+
+/**
+ * Records what a source holds, in batches; yields the totals after each. A power cut may take back the last batches,
+ * until `recordImport` has recorded the import itself. Stopped anywhere, running it again completes it: ids are the same
+ * each time.
  * Throws kind `data` at the first record that is broken or in conflict, unless `reject` takes it; what was recorded
  * before it stays.
  */
@@ -71,46 +85,65 @@ export async function* importSource(
   source: Source,
   options: ImportOptions,
 ): AsyncGenerator<ImportTotals, ImportTotals> {
-  let totals = NOTHING;
-  const sizes = batchSizes();
-  for await (const step of pendingEntries(source, options)) {
-    totals = { ...totals, read: totals.read + step.read, rejected: totals.rejected + step.rejected };
-    for (let start = 0; start < step.entries.length;) {
-      const batch = step.entries.slice(start, start + sizes.next());
-      start += batch.length;
-      const outcomes = await sizes.timed(batch.length, () => store.record(batch.map(({ request }) => request)));
-      for (const [index, outcome] of outcomes.entries()) {
-        const entry = batch[index] as PendingEntry;
-        if (outcome.outcome === 'conflict') {
-          await rejectConflict(entry, outcome.fields, options);
-          totals = { ...totals, rejected: totals.rejected + 1 };
-        } else {
-          totals = { ...totals, [outcome.outcome]: totals[outcome.outcome] + 1 };
-        }
-        if (entry.unmatched) totals = { ...totals, unmatched: totals.unmatched + 1 };
+  const totals = nothing();
+  const sizes = batchSizes(BATCH_MS);
+  let waiting: PendingEntry[] = [];
+  let sinceCheckpoint = 0;
+  let failure: unknown;
+  let conflict: DaybookError | undefined;
+  const recordSome = async (count: number): Promise<ImportTotals> => {
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    const requests = batch.map(({ request }) => request);
+    const outcomes = await sizes.timed(batch.length, () =>
+      store.record(requests, { oneOfMany: true, stopAtConflict: options.reject === undefined }),
+    );
+    for (const [index, outcome] of outcomes.entries()) {
+      const entry = batch[index] as PendingEntry;
+      if (outcome.outcome === 'conflict') {
+        const reject = conflictOf(entry, outcome.fields);
+        if (options.reject === undefined) conflict = rejection(reject);
+        else await options.reject(reject);
+        totals.rejected += options.reject === undefined ? 0 : 1;
+      } else {
+        totals[outcome.outcome] += 1;
+        if (entry.unmatched) totals.unmatched += 1;
       }
-      yield totals;
+    }
+    sinceCheckpoint += batch.length;
+    if (sinceCheckpoint >= CHECKPOINT_EVERY) {
+      sinceCheckpoint = 0;
+      await store.checkpointLog();
+    }
+    return { ...totals };
+  };
+  for await (const step of pendingEntries(source, options)) {
+    totals.read += step.read;
+    totals.rejected += step.rejected;
+    waiting = [...waiting, ...step.entries];
+    while (waiting.length >= sizes.next()) {
+      yield await recordSome(sizes.next());
+      if (conflict !== undefined) throw conflict;
       if (options.signal?.aborted === true) return totals;
     }
-    yield totals;
+    yield { ...totals };
     if (options.signal?.aborted === true) return totals;
+    failure = step.failure;
   }
+  while (waiting.length > 0 && conflict === undefined) yield await recordSome(sizes.next());
+  if (conflict !== undefined) throw conflict;
+  if (failure !== undefined) throw failure;
   return totals;
 }
 
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */
-async function rejectConflict(
-  { position, request }: PendingEntry,
-  fields: readonly string[],
-  options: ImportOptions,
-): Promise<void> {
+function conflictOf({ position, request }: PendingEntry, fields: readonly string[]): Reject {
   const reason = `id ${request.entry.id ?? ''} is recorded already, with another ${fields.join(', ')}`;
-  await rejectOrThrow({ position, reason, content: JSON.stringify(request.entry) }, options);
+  return { position, reason, content: newEntryText(request.entry) };
 }
 
-async function rejectOrThrow(reject: Reject, options: ImportOptions): Promise<void> {
-  if (options.reject !== undefined) return options.reject(reject);
-  throw new DaybookError('data', `${reject.position}: ${reject.reason}`, { hint: '… --rejects rejects.ndjson' });
+function rejection({ position, reason }: Reject): DaybookError {
+  return new DaybookError('data', `${position}: ${reason}`, { hint: '… --rejects rejects.ndjson' });
 }
 
 /** A page of what a source holds. */
@@ -118,39 +151,76 @@ interface Step {
   readonly read: number;
   readonly rejected: number;
   readonly entries: readonly PendingEntry[];
+  /** Why this is the last one, where the source does not end here. */
+  readonly failure?: unknown;
 }
 
 /** All entries of a source, ready for the store, in the order in which they are to be recorded. */
 async function* pendingEntries(source: Source, options: ImportOptions): AsyncGenerator<Step> {
   const sorter = options.sorter?.();
   try {
-    let checked = source.kind === 'ndjson';
     let held: readonly TimedEntry[] = [];
-    for await (const page of source.records()) {
-      if (!checked) checked = checkColumns(page, options.needs);
-      const made: TimedEntry[] = [];
-      let broken = 0;
-      for (const record of page) {
-        try {
-          made.push(...entriesOf(record, options));
-        } catch (error) {
-          if (!(error instanceof DaybookError) || error.kind !== 'data') throw error;
-          broken += 1;
-          const content =
-            'problem' in record ? JSON.stringify(record.text) : sourceObject(Object.entries(record.values));
-          await rejectOrThrow({ position: record.position, reason: error.message, content }, options);
-        }
-      }
+    for await (const { read, rejected, made, failure } of madeEntries(source, options)) {
+      // A part of what is to be sorted is of no use.
+      if (sorter !== undefined && failure !== undefined) throw failure;
       sorter?.add(made);
       let entries: readonly PendingEntry[] = [];
-      if (sorter === undefined) [entries, held] = inOrder([...held, ...made]);
-      yield { read: page.length, rejected: broken, entries };
+      if (sorter === undefined) [entries, held] = inOrder(held.length === 0 ? made : [...held, ...made]);
+      if (failure === undefined) yield { read, rejected, entries };
+      else yield { read, rejected, entries: [...entries, ...byFinerTime(held)], failure };
+      if (failure !== undefined) return;
     }
     yield { read: 0, rejected: 0, entries: byFinerTime(held) };
     for (const entries of sorter?.sorted() ?? []) yield { read: 0, rejected: 0, entries };
   } finally {
     sorter?.close();
   }
+}
+
+interface MadeEntries extends Omit<Step, 'entries'> {
+  readonly made: readonly TimedEntry[];
+}
+
+/** What the records of a source say, page by page; a failure is told behind all that came before it. */
+async function* madeEntries(source: Source, options: ImportOptions): AsyncGenerator<MadeEntries> {
+  let checked = source.kind === 'ndjson';
+  let failed: MadeEntries | undefined;
+  try {
+    for await (const page of source.records()) {
+      if (!checked) checked = checkColumns(page, options.needs);
+      const step = await madeOf(page, options);
+      if (step.failure !== undefined) failed = step;
+      if (failed !== undefined) break;
+      yield step;
+    }
+  } catch (failure) {
+    failed = { read: 0, rejected: 0, made: [], failure };
+  }
+  if (failed !== undefined) yield failed;
+}
+
+async function madeOf(page: readonly (SourceRecord | BrokenRecord)[], options: ImportOptions): Promise<MadeEntries> {
+  const made: TimedEntry[] = [];
+  const now = options.clock();
+  const recordedAt = formatTimestamp(now);
+  let [read, rejected] = [0, 0];
+  for (const record of page) {
+    read += 1;
+    try {
+      if ('problem' in record) throw new DaybookError('data', record.problem);
+      for (const entry of options.reader(record)) {
+        made.push({ time: entry.time, item: pending(entry, record.position, { now, recordedAt }, options) });
+      }
+    } catch (error) {
+      if (!(error instanceof DaybookError) || error.kind !== 'data') return { read, rejected, made, failure: error };
+      const content = 'problem' in record ? JSON.stringify(record.text) : sourceObject(Object.entries(record.values));
+      const reject = { position: record.position, reason: error.message, content };
+      if (options.reject === undefined) return { read, rejected, made, failure: rejection(reject) };
+      await options.reject(reject);
+      rejected += 1;
+    }
+  }
+  return { read, rejected, made };
 }
 
 /** An entry with its time in full: what is finer than a millisecond is only good for its place. */
@@ -189,42 +259,54 @@ function checkColumns(page: readonly (SourceRecord | BrokenRecord)[], needs: rea
   throw new DaybookError('data', `the source has no column ${missing}: it has ${columns.join(', ')}`);
 }
 
-function entriesOf(record: SourceRecord | BrokenRecord, options: ImportOptions): TimedEntry[] {
-  if ('problem' in record) throw new DaybookError('data', record.problem);
-  return options.reader(record).map((entry) => ({ time: entry.time, item: pending(entry, record.position, options) }));
+function pending(
+  imported: ImportedEntry,
+  position: string,
+  { now, recordedAt }: { readonly now: number; readonly recordedAt: string },
+  options: ImportOptions,
+): PendingEntry {
+  const { id, time, fields, unmatched = false } = imported;
+  const { entity_id: entityId = null } = fields;
+  const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
+  const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
+  const input = { source: options.source, ...fields, scope, id };
+  const { entry, given } = validateEntry(input, 'data', { documents: 'text', now, times });
+  // When it was recorded is another time at each run, and so is a time that the source does not tell.
+  const compared = time === null ? given : [...given, 'ts' as const];
+  return { request: { entry, given: compared }, position, unmatched };
 }
 
-function pending(imported: ImportedEntry, position: string, options: ImportOptions): PendingEntry {
-  const { id, time, fields } = imported;
-  const now = options.clock();
-  const scope = fields.scope ?? (fields.entity_id == null ? null : (options.scopeOf?.(fields.entity_id) ?? null));
-  const ts = formatTimestamp(time?.ms ?? now);
-  const { entry, given } = validateEntry(
-    { ...fields, scope, id, source: options.source, ts, recorded_at: formatTimestamp(now) },
-    'data',
-    { documents: 'text', now },
-  );
-  // When it was recorded is another time at each run, and so is a time that the source does not tell.
-  const compared = given.filter((field) => field !== 'recorded_at' && (field !== 'ts' || time !== null));
-  return { request: { entry, given: compared }, position, unmatched: imported.unmatched === true };
+interface ValueCount {
+  readonly value: string;
+  readonly count: number;
 }
 
 /** What a rehearsal says beyond the totals: what would be recorded, skipped and rejected. */
 export interface Rehearsal extends ImportTotals {
   readonly first: string | null;
   readonly last: string | null;
-  readonly actions: readonly { readonly action: string; readonly count: number }[];
-  readonly actors: readonly { readonly actor: string; readonly count: number }[];
-  /** The first entries, and the first of those that did not match. */
+  /** The most frequent first. */
+  readonly actions: readonly ValueCount[];
+  readonly actors: readonly ValueCount[];
+  /** The first entries, the first of those that did not match, and the first records that are broken. */
   readonly samples: readonly NewEntry[];
   readonly unmatchedSamples: readonly NewEntry[];
+  readonly rejections: readonly Reject[];
 }
 
 const SAMPLES = 10;
 
-/** Goes through an import and records nothing. */
-export async function rehearseImport(store: AuditStore, source: Source, options: ImportOptions): Promise<Rehearsal> {
-  let totals = NOTHING;
+/** Goes through an import and records nothing. What is broken does not end it. */
+export async function rehearseImport(store: AuditStore, source: Source, asked: ImportOptions): Promise<Rehearsal> {
+  const rejections: Reject[] = [];
+  const options: ImportOptions = {
+    ...asked,
+    reject: async (reject) => {
+      if (rejections.length < SAMPLES) rejections.push(reject);
+      await asked.reject?.(reject);
+    },
+  };
+  const totals = nothing();
   let first: string | null = null;
   let last: string | null = null;
   const actions = new Map<string, number>();
@@ -232,23 +314,19 @@ export async function rehearseImport(store: AuditStore, source: Source, options:
   const samples: NewEntry[] = [];
   const unmatchedSamples: NewEntry[] = [];
   for await (const { step, outcomes } of comparedSteps(store, source, options)) {
-    totals = { ...totals, read: totals.read + step.read, rejected: totals.rejected + step.rejected };
+    totals.read += step.read;
+    totals.rejected += step.rejected;
     for (const [index, pendingEntry] of step.entries.entries()) {
       const { entry } = pendingEntry.request;
       const { unmatched } = pendingEntry;
       const outcome = outcomes[index] as CompareOutcome;
       if (outcome.outcome === 'conflict') {
-        await rejectConflict(pendingEntry, outcome.fields, options);
-        totals = { ...totals, rejected: totals.rejected + 1 };
+        await options.reject?.(conflictOf(pendingEntry, outcome.fields));
+        totals.rejected += 1;
         continue;
       }
-      const fresh = outcome.outcome === 'missing';
-      totals = {
-        ...totals,
-        recorded: totals.recorded + (fresh ? 1 : 0),
-        skipped: totals.skipped + (fresh ? 0 : 1),
-        unmatched: totals.unmatched + (unmatched ? 1 : 0),
-      };
+      totals[outcome.outcome === 'missing' ? 'recorded' : 'skipped'] += 1;
+      if (unmatched) totals.unmatched += 1;
       actions.set(entry.action, (actions.get(entry.action) ?? 0) + 1);
       actors.set(entry.actor, (actors.get(entry.actor) ?? 0) + 1);
       if (first === null || (entry.ts ?? '') < first) first = entry.ts;
@@ -257,19 +335,20 @@ export async function rehearseImport(store: AuditStore, source: Source, options:
       if (unmatched && unmatchedSamples.length < SAMPLES) unmatchedSamples.push(entry);
     }
   }
-  const byCount = <K extends string>(key: K, counts: ReadonlyMap<string, number>) =>
-    [...counts]
-      .toSorted(([, a], [, b]) => b - a)
-      .map(([name, count]) => ({ [key]: name, count }) as { [key in K]: string } & { count: number });
   return {
     ...totals,
     first,
     last,
-    actions: byCount('action', actions),
-    actors: byCount('actor', actors),
+    actions: byCount(actions),
+    actors: byCount(actors),
     samples,
     unmatchedSamples,
+    rejections,
   };
+}
+
+function byCount(counts: ReadonlyMap<string, number>): ValueCount[] {
+  return [...counts].map(([value, count]) => ({ value, count })).toSorted((a, b) => b.count - a.count);
 }
 
 /** A record of a source whose entry is not there, or not as the record says. */
@@ -312,24 +391,28 @@ async function* comparedSteps(
   for await (const step of pendingEntries(source, options)) {
     if (options.signal?.aborted === true) return;
     yield { step, outcomes: await store.compare(step.entries.map(({ request }) => request)) };
+    if (step.failure !== undefined) throw step.failure;
   }
 }
 
-/** Records that an import came to its end, with its counts; returns the seq, or null where nothing had to be told. */
+/**
+ * Records that an import came to its end, or why it stopped before, with its counts, and makes durable what it recorded.
+ * Returns the seq, or null where there was nothing to tell.
+ */
 export async function recordImport(
   store: AuditStore,
   totals: ImportTotals,
-  what: { readonly format: string; readonly source: string; readonly actor: Actor },
+  what: { readonly format: string; readonly source: string; readonly actor: Actor; readonly stopped?: string },
 ): Promise<number | null> {
   if (totals.recorded === 0 && totals.rejected === 0) return null;
-  const { format, source, actor } = what;
+  const { format, source, actor, stopped } = what;
   const entry = newEntry({
     ...actor,
     category: 'system',
     action: 'import',
-    severity: totals.rejected > 0 ? 'warning' : 'info',
-    message: `imported ${totals.recorded} entries from ${source}`,
-    metadata: JSON.stringify({ format, source, ...totals }),
+    severity: totals.rejected > 0 || stopped !== undefined ? 'warning' : 'info',
+    message: `imported ${totals.recorded} entries from ${source}${stopped === undefined ? '' : `, then stopped: ${stopped}`}`,
+    metadata: JSON.stringify({ format, source, ...totals, ...(stopped !== undefined && { stopped }) }),
   });
   const [outcome] = await store.record([{ entry, given: [] }]);
   return outcome?.seq ?? null;

@@ -183,6 +183,12 @@ export interface RecordRequest {
   readonly given: readonly (keyof NewEntry)[];
 }
 
+export interface RecordOptions {
+  readonly stopAtConflict?: boolean;
+  /** One batch of many that follow each other: it holds the lock for no longer than it must. */
+  readonly oneOfMany?: boolean;
+}
+
 /** A named retention rule. */
 export interface Policy {
   readonly name: string;
@@ -378,12 +384,10 @@ export interface NamesImported extends NameCounts {
 export interface AuditStore {
   /**
    * Records all in one transaction. The outcomes are in the order of the requests; with `stopAtConflict` they end with
-   * the first conflict, and nothing behind it is recorded.
+   * the first conflict, and nothing behind it is recorded. With `oneOfMany` a power cut may take it back, until the
+   * next `record` without it, which makes all before it durable.
    */
-  record(
-    requests: readonly RecordRequest[],
-    options?: { readonly stopAtConflict?: boolean },
-  ): Promise<readonly RecordOutcome[]>;
+  record(requests: readonly RecordRequest[], options?: RecordOptions): Promise<readonly RecordOutcome[]>;
   /** What `record` would find of each of these, in their order; records nothing. Each must have an id. */
   compare(requests: readonly RecordRequest[]): Promise<readonly CompareOutcome[]>;
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */

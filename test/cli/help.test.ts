@@ -1,14 +1,13 @@
 import Database from 'better-sqlite3';
-
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
 import { capturedChange } from '../support/captured.js';
-import { cli, given, inTestDirectory, ok, trail } from '../support/cli.js';
+import { cli, given, inTestDirectory, NOW, ok, trail } from '../support/cli.js';
+import { run, temporaryDirectory } from '../support/program.js';
 import { ledgrab, settlements } from '../support/sources.js';
-import { run } from '../support/program.js';
 
 interface Place {
   readonly path: readonly string[];
@@ -126,15 +125,16 @@ describe('each example in the help runs', () => {
       accounts.exec('CREATE TABLE accounts (id, username, email)');
       accounts.close();
     }
-    if (example.startsWith('daybook import notes')) renameSync(settlements(folder).extension, `${folder}/app.db`);
-    if (example.startsWith('daybook import ledgrab')) {
-      const source = ledgrab(folder);
-      if (example.includes('--verify')) await ok(['import', 'ledgrab', source]);
-    }
     if (example.startsWith('daybook mirror')) {
       await ok(['exec', 'CREATE TABLE settlements (id INTEGER PRIMARY KEY, notes TEXT)']);
       const add = 'mirror add settlements.notes --entity-type settlement --key id'.split(' ');
       if (!example.includes('mirror add')) await ok(add);
+    }
+    if (example.startsWith('daybook import')) {
+      renameSync(settlements(folder).extension, `${folder}/app.db`);
+      copyFileSync(ledgrab(temporaryDirectory()), `${folder}/ledgrab.db`);
+      writeFileSync(`${folder}/events.csv`, 'created_at,action,user\n@,login,"{""name"":""eve""}"\n'.replace('@', NOW));
+      if (example.includes('--verify')) await ok(['import', 'ledgrab', `${folder}/ledgrab.db`]);
     }
     const words = wordsOf(example).map((word) =>
       word
@@ -144,9 +144,8 @@ describe('each example in the help runs', () => {
         .replace('@after.json', `@${inTestDirectory('after.json')}`)
         .replace(/^\/var\/backups(?:\/daybook)?/, folder)
         .replace('=/var/lib/lnbits', `=${folder}`)
-        .replace(/^\/var\/lib\/ledgrab/, folder)
         .replace('$(date +%F)', '2026-03-05')
-        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson\.gz|db|sql|html)$)/, `${folder}/`),
+        .replace(/^(?=[\w-]+\.(?:csv|manifest\.json|ndjson(?:\.gz)?|db|sql|html)$)/, `${folder}/`),
     );
     const { code, stderr } = await cli(words, {
       input: words.includes('--stdin') ? '{"action":"x"}\n' : words.includes('exec') ? sql : 'a memo\n',

@@ -7,6 +7,7 @@ import {
   madeDocumentIn,
   normalizeDocument,
   parseDocument,
+  plainObject,
   quoted,
   sameDocument,
 } from '../../src/core/json.js';
@@ -225,5 +226,53 @@ describe('a text that may be a document', () => {
     expect(madeDocumentIn('"a\\u0000b"')).toBe('a\0b');
     expect(documentIn('{"a":1,"a":"2"}')).toBeUndefined();
     expect(madeDocumentIn('{"a":1,"a":"2"}')).toEqual({ a: '2' });
+  });
+});
+
+describe('the fast way through small objects', () => {
+  test.each([
+    ['{}', '{}'],
+    ['{ }', '{}'],
+    ['{"n": 0, "ip": "10.0.0.0", "deep": {"a": [1, 2]}}', '{"n":0,"ip":"10.0.0.0","deep":{"a":[1,2]}}'],
+    ['{"a  b": " c\t"}\n', undefined],
+    ['{"text": "two  spaces , and : marks"}\n', '{"text":"two  spaces , and : marks"}'],
+  ])('takes %j', (text, expected) => {
+    expect(plainObject(text)).toBe(expected);
+  });
+
+  test.each([
+    '{"a":1,"a":2}',
+    '{"a": 1, "a": 1}',
+    '{"a": {"b": 1, "b": 2}}',
+    '{"n": 9007199254740993}',
+    '{"n": 1.0}',
+    '{"n": -0}',
+    '{"n": 1e5}',
+    '{"2": 1, "1": 2}',
+    '{"a": "\\u0000"}',
+    '{"a": "\ud800"}',
+    '{"torn": ',
+    '[1]',
+    ' {}',
+    `{"a": ${'['.repeat(1001)}${']'.repeat(1001)}}`,
+  ])('leaves %j to the exact one', (text) => {
+    expect(plainObject(text)).toBeUndefined();
+  });
+
+  test('says what the exact one says, or nothing', () => {
+    const number = fc.oneof(fc.integer(), fc.constantFrom('9007199254740993', '1.0', '-0', '1e3', '0.5')).map(String);
+    const space = fc.constantFrom('', ' ', '\n', '  ');
+    const key = fc.constantFrom('"a"', '"b"', '"a b"', '"1"', '"__proto__"', '"\\n"', '"\\u00e9"');
+    const member = fc
+      .tuple(space, key, space, fc.oneof(number, key, fc.constant('{"a": [ ] }')), space)
+      .map(([before, name, between, value, after]) => `${before}${name}${between}:${between}${value}${after}`);
+    fc.assert(
+      fc.property(fc.array(member, { maxLength: 4 }), (members) => {
+        const text = `{${members.join(',')}}`;
+        const fast = plainObject(text);
+        expect(fast === undefined || fast === documentText(parseDocument(text))).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

@@ -43,6 +43,7 @@ describe('docs/library.md', () => {
       '',
       'Error: revision 1 of guild 1138912345678901234 is not the latest\n',
       'u-42\n',
+      '1\n',
     ]);
     const told = (await exported(desk.file)).filter(({ entity_type: type }) => type !== 'capture');
     expect(told).toMatchObject([

@@ -193,6 +193,107 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         await expect(recordAll(store, [{ action: '' }])).rejects.toMatchObject({ kind: 'data' });
       });
 
+      test('says of many what it says of each, whatever ids they have', async () => {
+        const request = fc.record({
+          id: fc.option(fc.constantFrom(...'abcdefghijklmnopqrst'), { freq: 3 }),
+          message: fc.constantFrom('one', 'one', 'one', 'two'),
+        });
+        await fc.assert(
+          fc.asyncProperty(fc.array(request, { maxLength: 40 }), fc.boolean(), async (list, stopAtConflict) => {
+            await onNewTrail(async (fresh) => {
+              const known = new Map([['a', 'one']]);
+              await recordAll(fresh, [{ id: 'a', message: 'one' }]);
+              const expected: string[] = [];
+              for (const { id, message } of list) {
+                const there = id === null ? undefined : known.get(id);
+                const outcome = there === undefined ? 'recorded' : there === message ? 'skipped' : 'conflict';
+                expected.push(outcome);
+                if (id !== null && outcome === 'recorded') known.set(id, message);
+                if (stopAtConflict && outcome === 'conflict') break;
+              }
+              const requests = list.map((fields) => ({
+                entry: newEntry({ action: 'update', ...fields }),
+                given: ['message'] as const,
+              }));
+              const compared = await fresh.compare(requests.filter(({ entry }) => entry.id !== null));
+              expect(compared.map(({ outcome }) => outcome)).toEqual(
+                list
+                  .filter(({ id }) => id !== null)
+                  .map(({ id, message }) => (id !== 'a' ? 'missing' : message === 'one' ? 'same' : 'conflict')),
+              );
+              const outcomes = await fresh.record(requests, { stopAtConflict, oneOfMany: true });
+              expect(outcomes.map(({ outcome }) => outcome)).toEqual(expected);
+              const recorded = await readAll(fresh, { order: 'recorded' });
+              const fed = list.filter((_, index) => expected[index] === 'recorded');
+              expect(recorded.slice(1).map(({ message }) => message)).toEqual(fed.map(({ message }) => message));
+              for (const [index, outcome] of outcomes.entries()) {
+                const found = await fresh.find({ seq: outcome.seq });
+                expect(found?.id).toBe(outcome.id);
+                if (list[index]?.id !== null) expect(outcome.id).toBe(list[index]?.id);
+              }
+            });
+          }),
+          { numRuns: 40 },
+        );
+      });
+
+      test('keeps every field of many, those that are alike and those that are not', async () => {
+        const full = (index: number): Partial<NewEntry> =>
+          Object.fromEntries(
+            ENTRY_FIELDS.slice(1).map((field) => [field, index % 3 === 0 ? null : `${field} ${index % 2}`]),
+          ) as Partial<NewEntry>;
+        const list = Array.from({ length: 12 }, (_, index) => ({
+          ...full(index),
+          id: `id ${index}`,
+          ts: '2026-03-05T12:00:00.000Z',
+          recorded_at: null,
+          category: 'c',
+          action: 'a "quoted", [bracketed] \u{1f99c}',
+          severity: index % 2 === 0 ? 'info' : 'error',
+          actor: 'eve',
+          actor_type: 'user',
+          scope: index % 3 === 0 ? null : `k:${index}`,
+          entity_type: 't',
+          message: index % 2 === 0 ? '' : '12',
+          metadata: '{"n":9007199254740993}',
+          old_values: null,
+          new_values: index === 5 ? '{}' : null,
+          changed_fields: null,
+        }));
+        await recordAll(store, list);
+        const found = await readAll(store, { order: 'recorded' });
+        expect(found.map(({ seq: _seq, reverted_by: _by, ...entry }) => entry)).toEqual(list);
+      });
+
+      test('gives the clock to many without a time, each for itself', async () => {
+        let now = NOW;
+        const ticking = await trail.open({ clock: () => now++ });
+        await recordAll(ticking, numbered(20));
+        const times = (await readAll(store, { order: 'recorded' })).map(({ ts }) => ts);
+        expect(new Set(times).size).toBeGreaterThan(1);
+        expect(times).toEqual(times.toSorted());
+      });
+
+      test('compare says what differs, and records nothing', async () => {
+        await recordAll(store, [{ id: 'a', message: 'one', metadata: '{"x":1,"y":2}' }]);
+        const request = (fields: Partial<NewEntry>) => ({
+          entry: newEntry({ action: 'update', ...fields }),
+          given: Object.keys(fields) as (keyof NewEntry)[],
+        });
+        expect(
+          await store.compare([
+            request({ id: 'a', message: 'one', metadata: '{"y":2,"x":1}' }),
+            request({ id: 'b' }),
+            request({ id: 'a', message: 'two', severity: 'error' }),
+          ]),
+        ).toEqual([
+          { outcome: 'same' },
+          { outcome: 'missing' },
+          { outcome: 'conflict', fields: ['message', 'severity'] },
+        ]);
+        expect(await store.lastSeq()).toBe(1);
+      });
+
       test('records nothing of nothing', async () => {
         expect(await store.record([])).toEqual([]);
       });

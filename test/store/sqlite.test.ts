@@ -172,3 +172,32 @@ describe('settings that nobody can read', () => {
     expect(await store.extent({})).toMatchObject({ count: 4 });
   });
 });
+
+describe("an application's triggers on the trail", () => {
+  const many = numbered(20, (index) => ({ id: `id ${index}` }));
+
+  test('see every entry of many, in order', async () => {
+    const { trail, store } = await sqliteTrail();
+    const application = trail.plain();
+    application.exec(`CREATE TABLE seen (message TEXT);
+      CREATE TRIGGER seen_entries AFTER INSERT ON daybook_entries
+      BEGIN INSERT INTO seen (message) VALUES (NEW.message); END`);
+    await recordAll(store, many);
+    // With one there already, and one twice, in the same call.
+    await recordAll(store, [...many.slice(10), { id: 'new', message: 'new' }, { id: 'new', message: 'new' }]);
+    const seen = application.prepare('SELECT message FROM seen ORDER BY rowid').pluck().all();
+    expect(seen).toEqual([...many.map(({ message }) => message), 'new']);
+  });
+
+  test.each(['ABORT', 'FAIL', 'ROLLBACK'])('that refuse one by %s refuse all of its call', async (how) => {
+    const { trail, store } = await sqliteTrail();
+    trail.plain().exec(`CREATE TRIGGER no_12 AFTER INSERT ON daybook_entries WHEN NEW.message = 'number 12'
+      BEGIN SELECT RAISE(${how}, 'not this one'); END`);
+    await expect(recordAll(store, many)).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
+    await expect(recordAll(store, numbered(20))).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
+    expect(await store.lastSeq()).toBe(0);
+    expect(await readAll(store)).toEqual([]);
+    await recordAll(store, many.slice(0, 10));
+    expect(await readAll(store)).toHaveLength(10);
+  });
+});

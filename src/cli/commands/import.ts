@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
-import type { ImportFormat, ImportSettings, Source } from '../../core/import.js';
-import { quoted } from '../../core/json.js';
+import type { ImportFormat, ImportSettings } from '../../core/import.js';
+import type { OpenedImport } from '../../importing.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
 import { declare, entries, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -10,6 +10,7 @@ import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { openRejects } from '../rejects.js';
+import type { Rejects } from '../rejects.js';
 
 interface Options {
   readonly list?: true;
@@ -34,10 +35,11 @@ export function addImport(program: Command, context: Context): void {
   declare(program, 'import', {
     examples: [
       'import --list',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --dry-run',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --rejects rejects.ndjson',
-      'import ledgrab /var/lib/ledgrab/ledgrab.db --verify',
+      'import ledgrab ledgrab.db --dry-run',
+      'import ledgrab ledgrab.db --rejects rejects.ndjson',
+      'import ledgrab ledgrab.db --verify',
       'import notes app.db --table dca_settlements --key id --column notes --entity-type settlement --pattern memo,stamped',
+      'import csv events.csv --map ts=created_at --map actor=user.name',
     ],
     notes:
       'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, or a text: CSV with a header, or JSON lines; - is stdin.',
@@ -69,37 +71,34 @@ export function addImport(program: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print the counts as JSON').choices(['json']))
     .action(async (name: string | undefined, path: string | undefined, options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const { IMPORT_FORMATS } = await import('../../import/index.js');
-      if (options.list === true) return list([...IMPORT_FORMATS.values()], context);
+      if (options.list === true) {
+        const { IMPORT_FORMATS } = await import('../../import/index.js');
+        const { formatList, formatListJson } = await import('../import-text.js');
+        const { stdout } = context.streams;
+        const formats = [...IMPORT_FORMATS.values()];
+        return stdout.write(
+          options.format === 'json' ? formatListJson(formats) : await formatList(formats, stdout.columns),
+        );
+      }
       if (name === undefined || path === undefined) {
         throw new DaybookError('usage', 'say which format, and from where', { hint: 'daybook import --list' });
       }
-      const format = IMPORT_FORMATS.get(name);
-      if (format === undefined) {
-        throw new DaybookError(
-          'usage',
-          `${quoted(name)} is no format: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
-        );
-      }
-      checkOptions(format, options);
+      const { formatNamed } = await import('../../importing.js');
+      const format = await formatNamed(name);
+      await checkOptions(format, options);
       await interruptible(context, (signal) => importFrom(format, path, options, { globals, context, signal }));
     });
 }
 
-async function list(formats: readonly ImportFormat[], context: Context): Promise<void> {
-  const width = Math.max(...formats.map(({ name }) => name.length));
-  for (const { name, description, kinds } of formats) {
-    await context.streams.stdout.write(`${name.padEnd(width)}  ${description} (${kinds.join(', ')})\n`);
-  }
-}
-
 const SETTINGS = ['map', 'key', 'column', 'entityType', 'order', 'pattern'] as const;
 
-function checkOptions(format: ImportFormat, options: Options): void {
+async function checkOptions(format: ImportFormat, options: Options): Promise<void> {
   const stray = SETTINGS.find((setting) => options[setting] !== undefined && !format.settings.includes(setting));
   if (stray !== undefined) {
-    const flag = stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new DaybookError('usage', `--${flag} says nothing to the format ${format.name}`);
+    const { flagOf } = await import('../import-text.js');
+    throw new DaybookError('usage', `${flagOf(stray)} says nothing to the format ${format.name}`, {
+      hint: 'daybook import --list',
+    });
   }
   if (options.verify === true && options.dryRun === true) {
     throw new DaybookError('usage', '--verify and --dry-run: one at a time');
@@ -114,114 +113,54 @@ interface Run {
 
 async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
-  const name = options.source ?? format.source ?? sourceName(path);
-  const source = await openSource(format, path, options, world);
   const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
+  const { table, source, map, key, column, entityType, order, pattern, assumeTz, scopeFrom, redact } = options;
+  const asked = {
+    table,
+    source,
+    map,
+    key,
+    column,
+    entityType,
+    order,
+    pattern,
+    assumeZone: assumeTz,
+    scopeFrom,
+    redact,
+  };
+  const { openImport } = await import('../../importing.js');
+  const opened = await openImport(format, path, {
+    ...asked,
+    ...(path === '-' && { stream: context.streams.stdin.readable }),
+    ...(rejects && { reject: rejectingInto(rejects) }),
+    busyTimeout: globals.busyTimeout,
+    clock: context.now,
+    signal,
+  });
   try {
-    const plainReader = format.reader({
-      source: name,
-      assumedZone:
-        options.assumeTz === undefined
-          ? undefined
-          : (await import('../../core/period.js')).resolveZone(options.assumeTz),
-      map: options.map ?? [],
-      entityType: options.entityType,
-      key: options.key,
-      column: options.column,
-      order: options.order,
-      pattern: options.pattern,
-      table: options.table ?? format.table,
-      lookup: source.lookup,
-    });
-    const redacted = new Set<string>();
-    const paths = options.redact ?? [];
-    const reader =
-      paths.length === 0
-        ? plainReader
-        : (await import('../../import/redacting.js')).redacting(plainReader, paths, redacted);
-    const { openSorter } = await import('../../store/sqlite/sorter.js');
-    const scopeOf = options.scopeFrom === undefined ? undefined : scopeLookup(options.scopeFrom, source);
-    const importOptions: ImportOptions = {
-      source: name,
-      reader,
-      needs: format.needs,
-      clock: context.now,
-      signal,
-      ...(scopeOf && { scopeOf }),
-      ...(format.inOrder ? {} : { sorter: openSorter }),
-      ...(rejects && {
-        reject: ({ position, reason, content }) =>
-          rejects.take(
-            Buffer.from(
-              `{"position":${JSON.stringify(position)},"reason":${JSON.stringify(reason)},"record":${content}}`,
-            ),
-            `${position}: ${reason}`,
-          ),
-      }),
-    };
-    if (options.verify === true) await verify(source, importOptions, options, world);
-    else if (options.dryRun === true) await rehearse(source, importOptions, options, world);
-    else await importAll(format, source, importOptions, options, world);
+    if (options.verify === true) await verify(opened, options, world);
+    else if (options.dryRun === true) await rehearse(opened, options, world);
+    else await importAll(opened, options, world);
     await rejects?.finish();
-    const unhidden = paths.filter((one) => !redacted.has(one));
+    const unhidden = opened.unhidden();
     if (unhidden.length > 0) {
       await note(context, globals, `--redact ${unhidden.join(', ')}: nothing of that name is in any entry`);
     }
   } finally {
     await rejects?.abandon();
-    source.close();
+    opened.source.close();
   }
 }
 
-/** The name of a file without its folder and its ending. */
-function sourceName(path: string): string {
-  const base = path.replace(/^.*\//s, '').replace(/(?!^)\.[^.]*$/, '');
-  return base === '-' || base === '' ? 'stdin' : base;
-}
-
-async function openSource(format: ImportFormat, path: string, options: Options, world: Run): Promise<Source> {
-  const { kindOfFile, openTextSource, peeked } = await import('../../import/text-source.js');
-  const stdin = path === '-' ? await peeked(world.context.streams.stdin.readable) : undefined;
-  const kind = stdin?.kind ?? kindOfFile(path);
-  if (!format.kinds.includes(kind)) {
-    throw new DaybookError('usage', `${path} is ${kind}, and ${format.name} comes as ${format.kinds.join(' or ')}`);
-  }
-  if (kind !== 'sqlite') {
-    if (options.table !== undefined) throw new DaybookError('usage', `--table: ${path} is a text and has no tables`);
-    return openTextSource(path, kind, stdin?.bytes);
-  }
-  const table = options.table ?? format.table;
-  if (table === undefined)
-    throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
-  const { openSourceDatabase } = await import('../../store/sqlite/source.js');
-  return openSourceDatabase({ path, table, busyTimeout: world.globals.busyTimeout });
-}
-
-/** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */
-function scopeLookup(text: string, source: Source): (entityId: string) => string | null {
-  const parts =
-    /^\s*(?:(?<kind>[^:=(),]+)=)?(?<table>[^(),]+?)\s*\(\s*(?<key>[^(),]+?)\s*,\s*(?<column>[^(),]+?)\s*\)\s*$/.exec(
-      text,
-    )?.groups;
-  if (parts === undefined) {
-    throw new DaybookError(
-      'usage',
-      `--scope-from ${quoted(text)} is not table(key, column), such as settlements(id, machine_id)`,
-    );
-  }
-  const { kind, table = '', key = '', column = '' } = parts;
-  const find = source.lookup(table, key, column);
-  const prefix = kind ?? column.replace(/_?id$/i, '');
-  return (entityId) => {
-    const found = find(entityId);
-    return found === null || found === '' ? null : `${prefix === '' ? column : prefix}:${found}`;
+function rejectingInto(rejects: Rejects): NonNullable<ImportOptions['reject']> {
+  return ({ position, reason, content }) => {
+    const line = `{"position":${JSON.stringify(position)},"reason":${JSON.stringify(reason)},"record":${content}}`;
+    return rejects.take(Buffer.from(line), `${position}: ${reason}`);
   };
 }
 
 async function importAll(
-  format: ImportFormat,
-  source: Source,
-  options: ImportOptions,
+  { format, source, options }: OpenedImport,
   { format: output }: Options,
   { globals, context, signal }: Run,
 ): Promise<void> {
@@ -235,7 +174,14 @@ async function importAll(
     total: source.total,
   });
   await withStore(context, globals, 'write', async (store) => {
-    let totals: ImportTotals | undefined;
+    let totals: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
+    const recordEnd = (stopped?: string): Promise<number | null> =>
+      recordImport(store, totals, {
+        format: format.name,
+        source: options.source,
+        actor: globals.actor,
+        ...(stopped !== undefined && { stopped }),
+      });
     try {
       const steps = importSource(store, source, options);
       for (;;) {
@@ -244,18 +190,28 @@ async function importAll(
         await progress.update(totals.recorded + totals.skipped);
         if (step.done === true) break;
       }
+      if (signal.aborted) throw new DaybookError('interrupted', 'interrupted');
+    } catch (error) {
+      await progress.end();
+      // What kept the import from going on is what to tell, also where its end cannot be recorded either.
+      const seq = await recordEnd(error instanceof DaybookError ? error.message : String(error)).catch(() => null);
+      throw stoppedAfter(totals, seq, error);
     } finally {
       await progress.end();
     }
-    if (signal.aborted)
-      throw new DaybookError('interrupted', `interrupted after ${entries(totals.recorded)}; run it again to go on`);
-    const seq = await recordImport(store, totals, {
-      format: format.name,
-      source: options.source,
-      actor: globals.actor,
-    });
-    await printTotals(totals, seq, output, { globals, context, signal });
+    await printTotals(totals, await recordEnd(), output, { globals, context, signal });
   });
+}
+
+/** An error with what is recorded all the same, and how to go on. */
+function stoppedAfter(totals: ImportTotals, seq: number | null, error: unknown): unknown {
+  if (!(error instanceof DaybookError) || (error.kind !== 'interrupted' && totals.recorded === 0)) return error;
+  const told = seq === null ? '' : `, as entry ${seq} tells`;
+  return new DaybookError(
+    error.kind,
+    `${error.message} (${totalsText(totals)}${told}: run it again to go on, nothing is recorded twice)`,
+    { cause: error, ...(error.hint !== undefined && { hint: error.hint }) },
+  );
 }
 
 async function printTotals(
@@ -282,32 +238,25 @@ function totalsText({ recorded, skipped, unmatched, rejected }: ImportTotals): s
 }
 
 async function rehearse(
-  source: Source,
-  options: ImportOptions,
+  { source, options }: OpenedImport,
   { format }: Options,
   { globals, context }: Run,
 ): Promise<void> {
-  const { rehearseImport } = await import('../../operations/import.js');
-  const { visible } = await import('../../terminal/sanitize.js');
+  const [{ rehearseImport }, { rehearsalJson, rehearsalText }] = await Promise.all([
+    import('../../operations/import.js'),
+    import('../import-text.js'),
+  ]);
   const found = await withStore(context, globals, 'read', (store) => rehearseImport(store, source, options));
   const { stdout } = context.streams;
-  if (format === 'json') {
-    const { samples, unmatchedSamples, ...counts } = found;
-    const whole = { ...counts, entry: null, samples, unmatched_samples: unmatchedSamples };
-    return stdout.write(`${JSON.stringify(whole)}\n`);
-  }
-  const line = (text: string): Promise<void> => stdout.write(`${visible(text, { newlines: 'mark' })}\n`);
-  await line(`would read ${found.read}, ${totalsText(found).replace('recorded', 'record')}`);
-  if (found.first !== null) await line(`from ${found.first} to ${found.last ?? ''}`);
-  for (const { action, count } of found.actions) await line(`action ${action}: ${count}`);
-  for (const { actor, count } of found.actors.slice(0, 20)) await line(`actor ${actor}: ${count}`);
-  for (const entry of found.unmatchedSamples) await line(`did not match: ${entry.message}`);
-  for (const entry of found.samples) await line(`${entry.ts ?? ''} ${entry.action} ${entry.actor}: ${entry.message}`);
+  await stdout.write(
+    format === 'json'
+      ? rehearsalJson(found)
+      : await rehearsalText(found, stdout.isTerminal ? stdout.columns : undefined),
+  );
 }
 
 async function verify(
-  source: Source,
-  options: ImportOptions,
+  { source, options }: OpenedImport,
   { format }: Options,
   { globals, context }: Run,
 ): Promise<void> {
@@ -315,15 +264,20 @@ async function verify(
   const { visible } = await import('../../terminal/sanitize.js');
   const { stdout } = context.streams;
   let different = 0;
+  const say = (text: string): Promise<void> => stdout.write(`${visible(text, { newlines: 'mark' })}\n`);
+  const reject: ImportOptions['reject'] = async (broken) => {
+    await options.reject?.(broken);
+    if (format === undefined) await say(`${broken.position}: ${broken.reason}`);
+  };
   const result = await withStore(context, globals, 'read', async (store) => {
-    const differences = verifyImport(store, source, options);
+    const differences = verifyImport(store, source, { ...options, reject });
     for (;;) {
       const step = await differences.next();
       if (step.done === true) return step.value;
       different += 1;
       const { position, id, fields } = step.value;
       const what = fields === null ? 'has no entry' : `has an entry with another ${fields.join(', ')}`;
-      if (format === undefined) await stdout.write(`${visible(`${position}: ${id} ${what}`, { newlines: 'mark' })}\n`);
+      if (format === undefined) await say(`${position}: ${id} ${what}`);
     }
   });
   if (format === 'json') await stdout.write(`${JSON.stringify({ ...result, different })}\n`);

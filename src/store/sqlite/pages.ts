@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Statement } from 'better-sqlite3';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
-import type { EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
+import type { Entry, EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
 import { EMPTY_TEXT, FIELD_END } from '../../core/fields.js';
 import type { Filter } from '../../core/filter.js';
 import type {
@@ -375,6 +375,19 @@ export function findEntry(
     .raw()
     .get(value);
   return row === undefined ? undefined : toEntry(row);
+}
+
+/** Those of the entries with these ids that are there, by their ids. */
+export function findEntries(connection: Connection, ids: readonly string[]): Map<string, Entry> {
+  if (ids.length === 0) return new Map();
+  const columns = [...ENTRY_FIELDS.map(column), 'NULL'].join(', ');
+  const rows = connection
+    .prepare<[string], Cell[]>(
+      `SELECT ${columns} FROM daybook_entries AS e WHERE e.id IN (SELECT value FROM json_each(?))`,
+    )
+    .raw()
+    .all(JSON.stringify(ids));
+  return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
 }
 
 export function lastSeq(connection: Connection): number {

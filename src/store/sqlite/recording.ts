@@ -6,7 +6,7 @@ import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
-import { findEntry } from './pages.js';
+import { findEntries, findEntry } from './pages.js';
 
 /** All but the seq, which is the trail's to give. The id comes first, so that it can be left out. */
 const COLUMNS = ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[];
@@ -76,24 +76,65 @@ interface Recorded {
 /** Fewer than these are inserted one by one: the statement for many takes longer to prepare. */
 const MANY = 8;
 
-/**
- * Inserts many entries at once into the transaction that is open, all of them with an id or none: a statement for each
- * would be half of the time that recording takes.
- */
+/** Inserts many entries into the transaction that is open, all of them with an id or none. */
+type ManyInserter = (entries: readonly NewEntry[], clock: () => number) => Recorded[];
+
+const manyInserters = new WeakMap<Connection, ManyInserter>();
+
 function insertMany(connection: Connection, entries: readonly NewEntry[], clock: () => number): Recorded[] {
-  const columns = entries[0]?.id === null ? COLUMNS.slice(1) : COLUMNS;
-  const rows = entries.map((entry) =>
-    columns.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column])),
-  );
-  const recorded = connection
-    .prepare<[string], Recorded>(
-      `INSERT INTO daybook_entries (${columns.join(', ')})
-       SELECT ${columns.map((_, index) => `value ->> ${index}`).join(', ')} FROM jsonb_each(jsonb(?))
-       RETURNING seq, id`,
-    )
-    .all(JSON.stringify(rows));
-  if (recorded.length === entries.length) return recorded;
-  throw new DaybookError('failed', `SQLite said of ${recorded.length} entries that they are in, of ${entries.length}`);
+  const known = manyInserters.get(connection) ?? manyInserter(connection);
+  manyInserters.set(connection, known);
+  return known(entries, clock);
+}
+
+/** More statements than these are no longer the same ones. */
+const STATEMENTS_KEPT = 20;
+
+/**
+ * One statement takes all rows from a table that is not there but for it: a statement for each row would be half of the
+ * time that recording takes. What all rows say alike, as an import's source, it is given once.
+ */
+function manyInserter(connection: Connection): ManyInserter {
+  let rows: () => Iterable<(string | null)[]> = () => [];
+  const places = COLUMNS.map((_, index) => `value_${index}`);
+  connection.table('daybook_rows_to_insert', {
+    columns: places,
+    *rows() {
+      yield* rows();
+    },
+  });
+  const statements = new Map<string, Statement<unknown[], Recorded>>();
+  const statementFor = (alike: readonly string[], various: readonly string[]): Statement<unknown[], Recorded> => {
+    const sql = `INSERT INTO daybook_entries (${[...alike, ...various].join(', ')})
+      SELECT ${[...alike.map(() => '?'), ...places.slice(0, various.length)].join(', ')} FROM daybook_rows_to_insert
+      RETURNING seq, id`;
+    const found = statements.get(sql) ?? connection.prepare<unknown[], Recorded>(sql);
+    if (statements.size >= STATEMENTS_KEPT) statements.clear();
+    statements.set(sql, found);
+    return found;
+  };
+  return (entries, clock) => {
+    const [first] = entries as readonly [NewEntry];
+    const columns = first.id === null ? COLUMNS.slice(1) : COLUMNS;
+    // Each that has no time of its own asks the clock for one.
+    const differs = (column: keyof NewEntry): boolean =>
+      (column === 'ts' && first.ts === null) || entries.some((entry) => entry[column] !== first[column]);
+    const various = columns.filter(differs);
+    const alike = columns.filter((column) => !various.includes(column));
+    const valueOf = (entry: NewEntry, column: keyof NewEntry): string | null =>
+      column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column];
+    // A row has a value for each of the places, of which the statement asks for the first.
+    const rest = places.slice(various.length).map(() => null);
+    rows = function* () {
+      for (const entry of entries) yield [...various.map((column) => valueOf(entry, column)), ...rest];
+    };
+    const recorded = statementFor(alike, various).all(...alike.map((column) => first[column]));
+    if (recorded.length === entries.length) return recorded;
+    throw new DaybookError(
+      'failed',
+      `SQLite said of ${recorded.length} entries that they are in, of ${entries.length}`,
+    );
+  };
 }
 
 /** Records what is not there yet; an id that is there already is compared instead. Runs in the open transaction. */
@@ -103,27 +144,65 @@ export function recordEntries(
   stopAtConflict: boolean,
   clock: () => number,
 ): RecordOutcome[] {
+  // Most often none is there, and then asking first would be for nothing.
+  return recordAllAsNew(connection, requests, clock) ?? recordUnlessThere(connection, requests, stopAtConflict, clock);
+}
+
+/** Nothing, and undefined, where the entries are few, or one of their ids is there already or stands among them twice. */
+function recordAllAsNew(
+  connection: Connection,
+  requests: readonly RecordRequest[],
+  clock: () => number,
+): RecordOutcome[] | undefined {
+  const named = naming(connection);
+  const entries = requests.map(({ entry, given }) => named(entry, given));
+  if (entries.length < MANY || entries.some(({ id }) => (id === null) !== (entries[0]?.id === null))) return undefined;
+  try {
+    return connection.transaction(() => insertMany(connection, entries, clock).map(recordedOutcome))();
+  } catch (error) {
+    // An application's trigger may have ended the transaction around this, too.
+    if (connection.inTransaction && entries[0]?.id !== null && isConstraint(error)) return undefined;
+    throw error;
+  }
+}
+
+function isConstraint(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_CONSTRAINT');
+}
+
+function recordedOutcome({ seq, id }: Recorded): RecordOutcome {
+  return { outcome: 'recorded', seq, id };
+}
+
+function recordUnlessThere(
+  connection: Connection,
+  requests: readonly RecordRequest[],
+  stopAtConflict: boolean,
+  clock: () => number,
+): RecordOutcome[] {
   const outcomes: RecordOutcome[] = [];
-  const there = idsThere(connection, requests);
+  const there = findEntries(connection, idsOf(requests));
+  const added = new Set<string>();
   const named = naming(connection);
   let fresh: NewEntry[] = [];
   const flush = (): void => {
+    if (fresh.length === 0) return;
     const insert = fresh.length < MANY ? undefined : insertMany(connection, fresh, clock);
     const recorded = insert ?? fresh.map(plainInserter(connection, clock));
-    for (const { seq, id } of recorded) outcomes.push({ outcome: 'recorded', seq, id });
+    outcomes.push(...recorded.map(recordedOutcome));
     fresh = [];
   };
   for (const request of requests) {
     const { entry, given } = request;
-    if (entry.id === null || !there.has(entry.id)) {
+    if (entry.id === null || !(there.has(entry.id) || added.has(entry.id))) {
       if (fresh.length > 0 && (fresh[0]?.id === null) !== (entry.id === null)) flush();
       fresh.push(named(entry, given));
       // It may stand twice among these.
-      if (entry.id !== null) there.add(entry.id);
+      if (entry.id !== null) added.add(entry.id);
       continue;
     }
     flush();
-    const known = findEntry(connection, { id: entry.id });
+    const known = there.get(entry.id) ?? findEntry(connection, { id: entry.id });
     if (known === undefined) throw new DaybookError('failed', `entry ${entry.id} was there and cannot be read`);
     const { seq, id } = known;
     const fields = differing(request, known);
@@ -134,21 +213,15 @@ export function recordEntries(
   return outcomes;
 }
 
-/** Which of the ids are recorded already. */
-function idsThere(connection: Connection, requests: readonly RecordRequest[]): Set<string> {
-  const ids = requests.flatMap(({ entry }) => (entry.id === null ? [] : [entry.id]));
-  if (ids.length === 0) return new Set();
-  const found = connection
-    .prepare<[string], string>('SELECT id FROM daybook_entries WHERE id IN (SELECT value FROM json_each(?))')
-    .pluck()
-    .all(JSON.stringify(ids));
-  return new Set(found);
+function idsOf(requests: readonly RecordRequest[]): string[] {
+  return requests.flatMap(({ entry }) => (entry.id === null ? [] : [entry.id]));
 }
 
 /** What is recorded of these, without recording anything. */
 export function compareEntries(connection: Connection, requests: readonly RecordRequest[]): CompareOutcome[] {
+  const there = findEntries(connection, idsOf(requests));
   return requests.map((request) => {
-    const known = request.entry.id === null ? undefined : findEntry(connection, { id: request.entry.id });
+    const known = request.entry.id === null ? undefined : there.get(request.entry.id);
     if (known === undefined) return { outcome: 'missing' };
     const fields = differing(request, known);
     return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };

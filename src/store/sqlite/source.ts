@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
+import { rowReader } from '../../core/import.js';
 import type { Source, SourceRecord, SourceValue } from '../../core/import.js';
 import { quoted as shown } from '../../core/json.js';
 import type { Connection } from './connection.js';
@@ -26,7 +27,9 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
   );
   try {
     connection.defaultSafeIntegers(true);
-    const { key } = told(path, () => tableOf(connection, table, path));
+    // It is read once, from the first row to the last.
+    told(path, () => connection.pragma('cache_size = -1024'));
+    const shape = told(path, () => tableOf(connection, table, path));
     const total = told(path, () =>
       Number(
         connection
@@ -38,7 +41,7 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
     return {
       kind: 'sqlite',
       total,
-      records: () => rows(connection, { table, key, path }),
+      records: () => rows(connection, table, shape),
       lookup: (other, from, to) => lookup(connection, { table: other, key: from, value: to, path }),
       close: () => connection.close(),
     };
@@ -49,8 +52,9 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
 }
 
 interface TableShape {
+  readonly path: string;
   readonly columns: readonly string[];
-  /** The columns that its rows are read by: the rowid, or the primary key where there is none. */
+  /** What its rows are read by, as SQL: the rowid, or the primary key where there is none. */
   readonly key: readonly string[];
 }
 
@@ -61,7 +65,9 @@ function tableOf(connection: Connection, table: string, path: string): TableShap
     )
     .get(table);
   if (found?.type !== 'table') {
-    throw new DaybookError('usage', `${path} has no table ${shown(table)}: it has ${tableNames(connection)}`);
+    const what =
+      found?.type === 'view' ? `${shown(table)} is a view, which has no key to read by` : `no table ${shown(table)}`;
+    throw new DaybookError('usage', `${path}: ${what}; its tables: ${tableNames(connection)}`);
   }
   const columns = connection
     .prepare<[string], { name: string; pk: bigint }>('SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1')
@@ -70,9 +76,11 @@ function tableOf(connection: Connection, table: string, path: string): TableShap
   const primaryKey = columns
     .filter(({ pk }) => pk > 0n)
     .toSorted((a, b) => Number(a.pk - b.pk))
-    .map(({ name }) => name);
+    .map(({ name }) => quoted(name));
   const rowid = ['rowid', '_rowid_', 'oid'].find((name) => !names.some((other) => other.toLowerCase() === name));
-  return { columns: names, key: found.wr === 1n || rowid === undefined ? primaryKey : [rowid] };
+  const key = found.wr === 1n || rowid === undefined ? primaryKey : [rowid];
+  if (key.length === 0) throw new DaybookError('usage', `${path}: table ${shown(table)} has no key to read by`);
+  return { path, columns: names, key };
 }
 
 function tableNames(connection: Connection): string {
@@ -85,34 +93,29 @@ function tableNames(connection: Connection): string {
   return names.length === 0 ? 'none' : names.join(', ');
 }
 
-type Row = Record<string, SourceValue>;
-
 async function* rows(
   connection: Connection,
-  { table, key, path }: { table: string; key: readonly string[]; path: string },
+  table: string,
+  shape: TableShape,
 ): AsyncGenerator<readonly SourceRecord[]> {
-  const isRowid = key.length === 1 && /^_?(?:rowid|oid)_?$/.test(key[0] ?? '');
-  const names = key.map((name) => (isRowid ? name : quoted(name)));
-  const keyColumns = names.map((name, index) => `${name} AS "daybook_key_${index}"`).join(', ');
-  const page = (after: readonly unknown[] | undefined): Row[] =>
+  const { columns, key, path } = shape;
+  const names = key.join(', ');
+  const select = (where: string) =>
     told(path, () =>
       connection
-        .prepare<unknown[], Row>(
-          `SELECT ${keyColumns}, * FROM ${quoted(table)}
-           ${after === undefined ? '' : `WHERE (${names.join(', ')}) > (${names.map(() => '?').join(', ')})`}
-           ORDER BY ${names.join(', ')} LIMIT ${PAGE}`,
+        .prepare<unknown[], SourceValue[]>(
+          `SELECT ${[...key, ...columns.map(quoted)].join(', ')} FROM ${quoted(table)} ${where} ORDER BY ${names} LIMIT ${PAGE}`,
         )
-        .all(...(after ?? [])),
+        .raw(),
     );
-  for (let found = page(undefined); found.length > 0;) {
-    let last: SourceValue[] = [];
-    yield found.map((row) => {
-      last = key.map((_, index) => row[`daybook_key_${index}`] ?? null);
-      for (const index of key.keys()) delete row[`daybook_key_${index}`];
-      return { position: `row ${last.map(String).join(', ')}`, values: row };
-    });
-    if (found.length < PAGE) return;
-    found = page(last);
+  const first = select('');
+  const following = select(`WHERE (${names}) > (${key.map(() => '?').join(', ')})`);
+  const valuesOf = rowReader(columns, key.length);
+  for (let page = told(path, () => first.all()); page.length > 0;) {
+    yield page.map((row) => ({ position: `row ${row.slice(0, key.length).join(', ')}`, values: valuesOf(row) }));
+    if (page.length < PAGE) return;
+    const last = page.at(-1)?.slice(0, key.length) ?? [];
+    page = told(path, () => following.all(...last));
   }
 }
 

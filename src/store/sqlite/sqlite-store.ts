@@ -1,4 +1,4 @@
-import type { AuditStore } from '../audit-store.js';
+import type { AuditStore, RecordOutcome } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
@@ -51,7 +51,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     settleCutOff(connection, options);
     settleContext(connection, clock);
   };
-  const write = async <T>(work: (connection: Connection) => T): Promise<T> =>
+  const writeNow = <T>(work: (connection: Connection) => T): T =>
     attempt(path, () =>
       writing(connection, () => {
         settle();
@@ -68,6 +68,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       });
     }
   };
+  const write = async <T>(work: (connection: Connection) => T): Promise<T> => writeNow(work);
 
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
@@ -77,8 +78,11 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const reporting = () => import('./reporting.js');
 
   return {
-    record: (requests, recording) =>
-      write(() => recordEntries(connection, requests, recording?.stopAtConflict === true, clock)),
+    record: async (requests, { stopAtConflict = false, oneOfMany = false } = {}) => {
+      const record = (): RecordOutcome[] => writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
+      if (!oneOfMany) return record();
+      return hurrying(connection, false, record);
+    },
     compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {

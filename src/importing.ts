@@ -1,0 +1,159 @@
+import { DaybookError } from './core/errors.js';
+import type { ImportFormat, ImportSettings, Source } from './core/import.js';
+import { quoted } from './core/json.js';
+import type { EntrySorter, ImportOptions } from './operations/import.js';
+
+/** How to read a source: what the options of `daybook import` say. */
+export interface ImportRequest {
+  /** The name that entries have as their source, where it is not that of the format, or of the file. */
+  readonly source?: string | undefined;
+  /** The IANA zone of times without an offset, or `local`; without it they are refused. */
+  readonly assumeZone?: string | undefined;
+  /** The table of a SQLite file, where it is not that of the format. */
+  readonly table?: string | undefined;
+  /** `table(key, column)`: where the scope of an entity is to be found in the source. */
+  readonly scopeFrom?: string | undefined;
+  readonly map?: ImportSettings['map'] | undefined;
+  readonly entityType?: string | undefined;
+  readonly key?: string | undefined;
+  readonly column?: string | undefined;
+  readonly order?: ImportSettings['order'];
+  readonly pattern?: string | undefined;
+  /** Dotted paths of values that are not to be kept. */
+  readonly redact?: readonly string[] | undefined;
+  /** Milliseconds to wait for a lock on the source; 5000 where it is not given. */
+  readonly busyTimeout?: number;
+  /** The bytes to read instead of the file, where `path` is only its name. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number;
+  readonly reject?: ImportOptions['reject'];
+  readonly signal?: AbortSignal;
+}
+
+/** A source that is open, and how to import it. */
+export interface OpenedImport {
+  readonly format: ImportFormat;
+  readonly source: Source;
+  readonly options: ImportOptions;
+  /** The paths to redact that stood in no entry, once all are read. */
+  unhidden(): readonly string[];
+}
+
+/**
+ * Opens a source to be imported, rehearsed or verified: a SQLite file (read-only), CSV or JSON lines. Throws kind
+ * `usage` for an unknown format and settings that are wrong, kind `data` for a file that cannot be read, kind `busy`.
+ *
+ * @example
+ * const { source, options } = await openImport('ledgrab', 'ledgrab.db');
+ * for await (const { recorded } of importSource(store, source, options)) console.log(recorded);
+ * source.close();
+ */
+export async function openImport(
+  format: ImportFormat | string,
+  path: string,
+  request: ImportRequest = {},
+): Promise<OpenedImport> {
+  const found = typeof format === 'string' ? await formatNamed(format) : format;
+  const name = request.source ?? found.source ?? sourceName(path);
+  const source = await openSource(found, path, request);
+  try {
+    const plainReader = found.reader({
+      source: name,
+      assumedZone:
+        request.assumeZone === undefined
+          ? undefined
+          : (await import('./core/period.js')).resolveZone(request.assumeZone),
+      map: request.map ?? [],
+      entityType: request.entityType,
+      key: request.key,
+      column: request.column,
+      order: request.order,
+      pattern: request.pattern,
+      table: request.table ?? found.table,
+      lookup: source.lookup,
+    });
+    const paths = request.redact ?? [];
+    const hidden = new Set<string>();
+    const reader =
+      paths.length === 0 ? plainReader : (await import('./import/redacting.js')).redacting(plainReader, paths, hidden);
+    const options: ImportOptions = {
+      source: name,
+      reader,
+      needs: found.needs,
+      clock: request.clock ?? Date.now,
+      ...(request.scopeFrom !== undefined && { scopeOf: scopeLookup(request.scopeFrom, source) }),
+      ...(!found.inOrder && { sorter: await loadSorter() }),
+      ...(request.reject && { reject: request.reject }),
+      ...(request.signal && { signal: request.signal }),
+    };
+    return { format: found, source, options, unhidden: () => paths.filter((one) => !hidden.has(one)) };
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/** Throws kind `usage` for a name that no format has. */
+export async function formatNamed(name: string): Promise<ImportFormat> {
+  const { IMPORT_FORMATS } = await import('./import/index.js');
+  const format = IMPORT_FORMATS.get(name);
+  if (format !== undefined) return format;
+  throw new DaybookError(
+    'usage',
+    `${quoted(name)} is no format: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
+    {
+      hint: 'daybook import --list',
+    },
+  );
+}
+
+async function loadSorter(): Promise<() => EntrySorter> {
+  const { openSorter } = await import('./store/sqlite/sorter.js');
+  return openSorter;
+}
+
+/** The name of a file without its folder and its ending. */
+function sourceName(path: string): string {
+  const base = path.replace(/^.*\//s, '').replace(/(?!^)\.[^.]*$/, '');
+  return base === '-' || base === '' ? 'stdin' : base;
+}
+
+async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
+  const { kindOfFile, openTextSource, peeked } = await import('./import/text-source.js');
+  const stream = request.stream === undefined ? undefined : await peeked(request.stream);
+  const kind = stream?.kind ?? kindOfFile(path);
+  if (!format.kinds.includes(kind)) {
+    throw new DaybookError('usage', `${path} is ${kind}, and ${format.name} comes as ${format.kinds.join(' or ')}`);
+  }
+  if (kind !== 'sqlite') {
+    if (request.table !== undefined) throw new DaybookError('usage', `--table: ${path} is a text and has no tables`);
+    return openTextSource(path, kind, stream?.bytes);
+  }
+  const table = request.table ?? format.table;
+  if (table === undefined)
+    throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
+  const { openSourceDatabase } = await import('./store/sqlite/source.js');
+  return openSourceDatabase({ path, table, busyTimeout: request.busyTimeout ?? 5000 });
+}
+
+/** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */
+function scopeLookup(text: string, source: Source): (entityId: string) => string | null {
+  const parts =
+    /^\s*(?:(?<kind>[^:=(),]+)=)?(?<table>[^(),]+?)\s*\(\s*(?<key>[^(),]+?)\s*,\s*(?<column>[^(),]+?)\s*\)\s*$/.exec(
+      text,
+    )?.groups;
+  if (parts === undefined) {
+    throw new DaybookError(
+      'usage',
+      `--scope-from ${quoted(text)} is not table(key, column), such as settlements(id, machine_id)`,
+    );
+  }
+  const { kind, table = '', key = '', column = '' } = parts;
+  const find = source.lookup(table, key, column);
+  const prefix = kind ?? column.replace(/_?id$/i, '');
+  return (entityId) => {
+    const found = find(entityId);
+    return found === null || found === '' ? null : `${prefix === '' ? column : prefix}:${found}`;
+  };
+}

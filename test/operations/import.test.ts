@@ -1,0 +1,338 @@
+import { describe, expect, test } from 'vitest';
+import { DaybookError } from '../../src/core/errors.js';
+import type { BrokenRecord, ImportedEntry, Source, SourceRecord } from '../../src/core/import.js';
+import { importSource, recordImport, rehearseImport, verifyImport } from '../../src/operations/import.js';
+import type { EntrySorter, ImportOptions, ImportTotals, Reject } from '../../src/operations/import.js';
+import type { AuditStore } from '../../src/store/audit-store.js';
+import { openSorter } from '../../src/store/sqlite/sorter.js';
+import { ACTOR, NOW, readAll, sqliteTrail } from '../store/trail.js';
+
+type Line = Readonly<Record<string, string | null>>;
+
+/** A source of pages; a page that is an error ends it. */
+function sourceOf(...pages: readonly (readonly (Line | BrokenRecord)[] | Error)[]): Source {
+  return {
+    kind: 'ndjson',
+    total: undefined,
+    async *records() {
+      let number = 0;
+      for (const page of pages) {
+        if (page instanceof Error) throw page;
+        yield page.map((line): SourceRecord | BrokenRecord => {
+          number += 1;
+          return 'problem' in line ? (line as BrokenRecord) : { position: `line ${number}`, values: line as Line };
+        });
+      }
+    },
+    lookup: () => () => null,
+    close: () => {},
+  };
+}
+
+/** `ms` and `finer` are the time, without `ms` there is none; `bad` makes it broken. */
+function reader({ values, position }: SourceRecord): readonly ImportedEntry[] {
+  const { id, ms, finer, message, bad, entity } = values as Line;
+  if (typeof bad === 'string') throw new DaybookError('data', `bad ${bad}`);
+  return [
+    {
+      id: id ?? position,
+      time: typeof ms !== 'string' ? null : { ms: Number(ms), finer: finer ?? '' },
+      fields: { action: 'note', message: message ?? id ?? '', entity_id: entity ?? null },
+      unmatched: message === 'stray',
+    },
+  ];
+}
+
+const OPTIONS: ImportOptions = { source: 'test', reader, needs: [], clock: () => NOW };
+
+async function imported(
+  store: AuditStore,
+  source: Source,
+  options: Partial<ImportOptions> = {},
+): Promise<ImportTotals> {
+  const steps = importSource(store, source, { ...OPTIONS, ...options });
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function collecting(): { rejects: Reject[]; reject: NonNullable<ImportOptions['reject']> } {
+  const rejects: Reject[] = [];
+  return {
+    rejects,
+    reject: async (each) => {
+      rejects.push(each);
+    },
+  };
+}
+
+const messages = async (store: AuditStore): Promise<string[]> =>
+  (await readAll(store, { order: 'recorded' })).map(({ message }) => message);
+
+const BROKEN: BrokenRecord = { position: 'line 9', problem: 'torn', text: '{"a' };
+
+describe('an import', () => {
+  test('records what is new, with its source and when it was recorded; a second one adds nothing', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([{ id: 'a', ms: '1000' }], [{ id: 'b', ms: '2000' }]);
+    expect(await imported(store, source)).toEqual({ read: 2, recorded: 2, skipped: 0, unmatched: 0, rejected: 0 });
+    expect(await store.find({ id: 'b' })).toMatchObject({
+      ts: '1970-01-01T00:00:02.000Z',
+      recorded_at: '2026-03-05T12:00:00.000Z',
+      source: 'test',
+    });
+    const later = { clock: () => NOW + 60_000 };
+    expect(await imported(store, source, later)).toMatchObject({ read: 2, recorded: 0, skipped: 2 });
+    const grown = sourceOf(
+      [
+        { id: 'a', ms: '1000' },
+        { id: 'c', ms: '1500' },
+      ],
+      [{ id: 'b', ms: '2000' }],
+    );
+    expect(await imported(store, grown, later)).toMatchObject({ read: 3, recorded: 1, skipped: 2 });
+  });
+
+  test('gives what has no time that of the import, and knows it again at another time', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([{ id: 'a' }]);
+    await imported(store, source);
+    expect(await store.find({ id: 'a' })).toMatchObject({ ts: '2026-03-05T12:00:00.000Z' });
+    expect(await imported(store, source, { clock: () => NOW + 60_000 })).toMatchObject({ recorded: 0, skipped: 1 });
+  });
+
+  test('keeps the order within a millisecond, also across pages, and else that of the source', async () => {
+    const { store } = await sqliteTrail();
+    const at = (id: string, ms: string, finer: string): Line => ({ id, ms, finer });
+    await imported(
+      store,
+      sourceOf(
+        [at('later', '9', ''), at('n3', '5', '3'), at('n1', '5', '1')],
+        [at('n2', '5', '15'), at('end', '6', '')],
+        [],
+      ),
+    );
+    expect(await messages(store)).toEqual(['later', 'n1', 'n2', 'n3', 'end']);
+  });
+
+  test('sorts by time where the source is in no order, what has no time last', async () => {
+    const { store } = await sqliteTrail();
+    const sorter = openSorter as () => EntrySorter;
+    const source = sourceOf(
+      [{ id: 'none' }, { id: 'c', ms: '3' }],
+      [
+        { id: 'b', ms: '2', finer: '5' },
+        { id: 'a', ms: '2' },
+      ],
+    );
+    await imported(store, source, { sorter });
+    expect(await messages(store)).toEqual(['a', 'b', 'c', 'none']);
+  });
+
+  test('counts what did not match, and records it', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([{ id: 'a', ms: '1', message: 'stray' }]);
+    expect(await imported(store, source)).toMatchObject({ recorded: 1, unmatched: 1 });
+    expect(await imported(store, source)).toMatchObject({ skipped: 1, unmatched: 1 });
+  });
+
+  test('asks for the scope of an entity that has none', async () => {
+    const { store } = await sqliteTrail();
+    const scopeOf = (id: string): string | null => (id === '7' ? 'machine:4' : null);
+    await imported(
+      store,
+      sourceOf([
+        { id: 'a', ms: '1', entity: '7' },
+        { id: 'b', ms: '1', entity: '8' },
+        { id: 'c', ms: '1' },
+      ]),
+      {
+        scopeOf,
+      },
+    );
+    expect((await readAll(store, { order: 'recorded' })).map(({ scope }) => scope)).toEqual(['machine:4', null, null]);
+  });
+
+  test('ends at the first broken record, after all before it', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([
+      { id: 'a', ms: '1' },
+      { id: 'x', bad: 'one' },
+      { id: 'b', ms: '1' },
+    ]);
+    await expect(imported(store, source)).rejects.toMatchObject({ kind: 'data', message: 'line 2: bad one' });
+    expect(await messages(store)).toEqual(['a']);
+  });
+
+  test('records nothing of a broken source that has to be sorted', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([{ id: 'a', ms: '1' }], [BROKEN]);
+    await expect(imported(store, source, { sorter: openSorter as () => EntrySorter })).rejects.toThrow('line 9: torn');
+    expect(await messages(store)).toEqual([]);
+  });
+
+  test('what the source fails with ends it, after all before it', async () => {
+    const { store } = await sqliteTrail();
+    const failure = new DaybookError('data', 'source.db cannot be read');
+    await expect(imported(store, sourceOf([{ id: 'a', ms: '1' }], failure))).rejects.toBe(failure);
+    expect(await messages(store)).toEqual(['a']);
+  });
+
+  test('hands out what is broken or in conflict, and goes on', async () => {
+    const { store } = await sqliteTrail();
+    const { rejects, reject } = collecting();
+    const source = sourceOf([
+      { id: 'a', ms: '1' },
+      { id: 'x', bad: 'one' },
+      { id: 'a', ms: '1', message: 'other' },
+      BROKEN,
+      { id: 'a', ms: '1' },
+      { id: 'b', ms: '1' },
+    ]);
+    expect(await imported(store, source, { reject })).toEqual({
+      read: 6,
+      recorded: 2,
+      skipped: 1,
+      unmatched: 0,
+      rejected: 3,
+    });
+    expect(rejects.map(({ position, reason }) => `${position}: ${reason}`)).toEqual([
+      'line 2: bad one',
+      'line 9: torn',
+      'line 3: id a is recorded already, with another message',
+    ]);
+    expect(rejects.map(({ content }) => JSON.parse(content) as unknown)).toMatchObject([
+      { id: 'x', bad: 'one' },
+      '{"a',
+      { id: 'a', message: 'other', metadata: {} },
+    ]);
+  });
+
+  test('ends at a conflict, and tells how far it came', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([
+      { id: 'a', ms: '1' },
+      { id: 'a', ms: '2' },
+      { id: 'b', ms: '3' },
+    ]);
+    const seen: ImportTotals[] = [];
+    await expect(async () => {
+      for await (const totals of importSource(store, source, OPTIONS)) seen.push(totals);
+    }).rejects.toThrow('line 2: id a is recorded already, with another ts');
+    expect(seen.at(-1)).toMatchObject({ read: 3, recorded: 1 });
+    expect(await messages(store)).toEqual(['a']);
+  });
+
+  test('says which column a row lacks', async () => {
+    const { store } = await sqliteTrail();
+    const source: Source = { ...sourceOf([{ id: 'a', ms: '1' }]), kind: 'csv' };
+    await expect(imported(store, source, { needs: ['id', 'actor'] })).rejects.toThrow(
+      'the source has no column actor: it has id, ms',
+    );
+  });
+
+  test('stops where it is asked to, and goes on from there', async () => {
+    const { store } = await sqliteTrail();
+    const page = (first: number): Line[] =>
+      Array.from({ length: 500 }, (_, n) => ({ id: `n${first + n}`, ms: String(first + n) }));
+    const source = sourceOf(page(0), page(500), page(1000));
+    const controller = new AbortController();
+    const steps = importSource(store, source, { ...OPTIONS, signal: controller.signal });
+    let totals = await steps.next();
+    while (totals.value.recorded === 0) totals = await steps.next();
+    controller.abort();
+    totals = await steps.next();
+    expect(totals.done).toBe(true);
+    expect(totals.value.recorded).toBeLessThan(1500);
+    const again = await imported(store, source);
+    expect(again).toMatchObject({ recorded: 1500 - totals.value.recorded, skipped: totals.value.recorded });
+    expect(await store.lastSeq()).toBe(1500);
+  });
+});
+
+describe('the entry of an import', () => {
+  const totals = { read: 3, recorded: 2, skipped: 1, unmatched: 0, rejected: 0 };
+  const what = { format: 'ledgrab', source: 'home', actor: ACTOR };
+
+  test('carries its counts', async () => {
+    const { store } = await sqliteTrail();
+    const seq = await recordImport(store, totals, what);
+    const entry = await store.find({ seq: seq ?? 0 });
+    expect(entry).toMatchObject({ category: 'system', action: 'import', severity: 'info', actor: 'anna' });
+    expect(JSON.parse(entry?.metadata ?? '')).toEqual({ format: 'ledgrab', source: 'home', ...totals });
+  });
+
+  test('is a warning where something was left out, or the import stopped', async () => {
+    const { store } = await sqliteTrail();
+    await recordImport(store, { ...totals, rejected: 1 }, what);
+    await recordImport(store, totals, { ...what, stopped: 'line 4: torn' });
+    const found = await readAll(store, { order: 'recorded' });
+    expect(found.map(({ severity }) => severity)).toEqual(['warning', 'warning']);
+    expect(JSON.parse(found[1]?.metadata ?? '')).toMatchObject({ stopped: 'line 4: torn' });
+  });
+
+  test('is not there where nothing came of it', async () => {
+    const { store } = await sqliteTrail();
+    expect(await recordImport(store, { ...totals, recorded: 0 }, what)).toBeNull();
+    expect(await store.lastSeq()).toBe(0);
+  });
+});
+
+describe('a rehearsal', () => {
+  test('counts what an import would do, and does nothing', async () => {
+    const { store } = await sqliteTrail();
+    await imported(store, sourceOf([{ id: 'a', ms: '1000' }]));
+    const source = sourceOf([
+      { id: 'a', ms: '1000' },
+      { id: 'b', ms: '5000', message: 'stray' },
+      { id: 'a', ms: '9' },
+      BROKEN,
+      { id: 'c', ms: '3000' },
+    ]);
+    const found = await rehearseImport(store, source, OPTIONS);
+    expect(found).toMatchObject({
+      read: 5,
+      recorded: 2,
+      skipped: 1,
+      unmatched: 1,
+      rejected: 2,
+      first: '1970-01-01T00:00:01.000Z',
+      last: '1970-01-01T00:00:05.000Z',
+      actions: [{ value: 'note', count: 3 }],
+      actors: [{ value: 'unknown', count: 3 }],
+    });
+    expect(found.unmatchedSamples.map(({ id }) => id)).toEqual(['b']);
+    expect(found.rejections.map(({ position }) => position)).toEqual(['line 9', 'line 3']);
+    expect(await store.lastSeq()).toBe(1);
+  });
+});
+
+describe('a verification', () => {
+  test('names every record whose entry is missing or differs', async () => {
+    const { store } = await sqliteTrail();
+    await imported(
+      store,
+      sourceOf([
+        { id: 'a', ms: '1' },
+        { id: 'b', ms: '1' },
+      ]),
+    );
+    const { reject, rejects } = collecting();
+    const steps = verifyImport(
+      store,
+      sourceOf([{ id: 'a', ms: '1' }, { id: 'b', ms: '2', message: 'other' }, { id: 'c', ms: '1' }, BROKEN]),
+      { ...OPTIONS, reject },
+    );
+    const differences: unknown[] = [];
+    let step = await steps.next();
+    for (; step.done !== true; step = await steps.next()) differences.push(step.value);
+    expect(differences).toEqual([
+      { position: 'line 2', id: 'b', fields: ['message', 'ts'] },
+      { position: 'line 3', id: 'c', fields: null },
+    ]);
+    expect(step.value).toEqual({ read: 4, entries: 3, rejected: 1 });
+    expect(rejects).toHaveLength(1);
+    expect(await store.lastSeq()).toBe(2);
+  });
+});
