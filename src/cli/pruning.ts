@@ -5,7 +5,7 @@ import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { PreparedPrune, PruneResult } from '../operations/prune.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
-import { entries, interruptible, note, withStore } from './command.js';
+import { entries, interruptible, note, printOutcome, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -64,7 +64,9 @@ export async function runPrune(
     const archive = await archivePath(options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
     const result = await execute(store, prepared, archive, globals, context);
-    await printResult(result, options, context);
+    await printOutcome(context, globals, `deleted ${entries(result.deleted)}`, () =>
+      printResult(result, options, context),
+    );
   });
 }
 
