@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { DaybookError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { AuditStore } from '../store/audit-store.js';
-import { visible } from '../terminal/sanitize.js';
+import { visible, visibleJson } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { addGlobalOptions } from './globals.js';
@@ -77,6 +77,12 @@ export async function interruptible<T>(context: Context, work: (signal: AbortSig
 /** So many entries, in words. */
 export function entries(count: number): string {
   return count === 1 ? '1 entry' : `${count} entries`;
+}
+
+/** Prints JSON, or an object as JSON, on a line; on a terminal, what strangers hid in it is there to be seen. */
+export async function printJson(value: string | object, { streams: { stdout } }: Context): Promise<void> {
+  const json = typeof value === 'string' ? value : JSON.stringify(value);
+  await stdout.write(`${stdout.isTerminal ? visibleJson(json) : json}\n`);
 }
 
 /** Says something for people in one line of stderr, unless they asked for quiet. */

@@ -1,8 +1,7 @@
 import { ENTRY_FIELDS } from '../core/entry.js';
 import { record } from '../operations/record.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
-import { visibleJson } from '../terminal/sanitize.js';
-import { printOutcome } from './command.js';
+import { printJson, printOutcome } from './command.js';
 import type { Context } from './context.js';
 import { entryJson } from './entry-json.js';
 import type { Globals } from './globals.js';
@@ -26,8 +25,6 @@ export async function printSeq(
   format: 'json' | undefined,
   context: Context,
 ): Promise<void> {
-  const { stdout } = context.streams;
-  if (format === undefined) return stdout.write(`${seq}\n`);
-  const text = `${await entryJson(store, seq, ENTRY_FIELDS)}\n`;
-  await stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+  if (format === undefined) return context.streams.stdout.write(`${seq}\n`);
+  await printJson(await entryJson(store, seq, ENTRY_FIELDS), context);
 }

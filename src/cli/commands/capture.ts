@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, withStore } from '../command.js';
+import { visible } from '../../terminal/sanitize.js';
+import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 
@@ -243,7 +243,6 @@ function addRemove(group: Command, context: Context): void {
 }
 
 async function print(context: Context, text: string, json: boolean): Promise<void> {
-  const { stdout } = context.streams;
-  if (json) return stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
-  await stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
+  if (json) return printJson(text, context);
+  await context.streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
 }

@@ -8,8 +8,7 @@ import { textProblem } from '../../core/json.js';
 import { triggerProblems } from '../../operations/status.js';
 import type { Executed } from '../../store/audit-store.js';
 import { strictText } from '../../core/lines.js';
-import { visibleJson } from '../../terminal/sanitize.js';
-import { declare, entries, note, printOutcome, withStore } from '../command.js';
+import { declare, entries, note, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
@@ -65,7 +64,7 @@ export function addExec(program: Command, context: Context): void {
         const executed = await store.execute({ sql, ...who, foreignKeys: options.foreignKeys === 'on', dryRun });
         const tell = async (): Promise<void> => {
           for (const { message } of await triggerProblems(store)) await note(context, globals, message);
-          if (options.format === 'json') return printJson(executed, options, context);
+          if (options.format === 'json') return printFacts(executed, options, context);
           if (!context.streams.stdout.isTerminal) return printText(executed, options, globals, context);
           const { withNames } = await import('../../operations/names.js');
           const wouldRecord = await withNames(store, executed.wouldRecord);
@@ -118,8 +117,7 @@ function readFile(path: string): string {
   return strictText(bytes, `--file ${path}`);
 }
 
-async function printJson(executed: Executed, options: Options, context: Context): Promise<void> {
-  const { stdout } = context.streams;
+async function printFacts(executed: Executed, options: Options, context: Context): Promise<void> {
   const { statements, rows, entries: count, firstSeq, lastSeq, wouldRecord } = executed;
   const facts = JSON.stringify({
     dry_run: options.dryRun === true,
@@ -130,8 +128,7 @@ async function printJson(executed: Executed, options: Options, context: Context)
     last_seq: lastSeq,
   });
   const listed = options.dryRun === true ? `,"would_record":[${wouldRecord.map(entryJson).join(',')}]` : '';
-  const text = `${facts.slice(0, -1)}${listed}}\n`;
-  await stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+  await printJson(`${facts.slice(0, -1)}${listed}}`, context);
 }
 
 function summary({ statements, rows, entries: count }: Executed): string {

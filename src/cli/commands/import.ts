@@ -4,7 +4,7 @@ import { DaybookError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings, Source } from '../../core/import.js';
 import { quoted } from '../../core/json.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
-import { declare, entries, interruptible, note, withStore } from '../command.js';
+import { declare, entries, interruptible, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -267,7 +267,7 @@ async function printTotals(
   const { read, recorded, skipped, unmatched, rejected } = totals;
   if (output === 'json') {
     const counts = { read, recorded, skipped, unmatched, rejected, entry: seq };
-    return context.streams.stdout.write(`${JSON.stringify(counts)}\n`);
+    return printJson(counts, context);
   }
   await note(context, globals, `read ${read}, ${totalsText(totals)}`);
 }
@@ -294,7 +294,7 @@ async function rehearse(
   if (format === 'json') {
     const { samples, unmatchedSamples, ...counts } = found;
     const whole = { ...counts, entry: null, samples, unmatched_samples: unmatchedSamples };
-    return stdout.write(`${JSON.stringify(whole)}\n`);
+    return printJson(whole, context);
   }
   const line = (text: string): Promise<void> => stdout.write(`${visible(text, { newlines: 'mark' })}\n`);
   await line(`would read ${found.read}, ${totalsText(found).replace('recorded', 'record')}`);
@@ -326,7 +326,7 @@ async function verify(
       if (format === undefined) await stdout.write(`${visible(`${position}: ${id} ${what}`, { newlines: 'mark' })}\n`);
     }
   });
-  if (format === 'json') await stdout.write(`${JSON.stringify({ ...result, different })}\n`);
+  if (format === 'json') await printJson({ ...result, different }, context);
   if (different > 0 || result.rejected > 0) {
     throw new DaybookError(
       'findings',
