@@ -5,6 +5,7 @@ import { DaybookError } from '../../core/errors.js';
 import { status } from '../../operations/status.js';
 import type { Status } from '../../operations/status.js';
 import { visible } from '../../terminal/sanitize.js';
+import { OutputClosed } from '../../terminal/streams.js';
 import { declare, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
@@ -31,7 +32,12 @@ export function addStatus(program: Command, context: Context): void {
       const found = await withStore(context, globals, 'read', (store) =>
         status(store, { database: globals.db, now: context.now(), zone: globals.zone, grace }),
       );
-      await (options.format === 'json' ? printJson(found, context) : context.streams.stdout.write(statusText(found)));
+      try {
+        await (options.format === 'json' ? printJson(found, context) : context.streams.stdout.write(statusText(found)));
+      } catch (error) {
+        // A monitor may look at the exit code alone.
+        if (options.check !== true || !(error instanceof OutputClosed)) throw error;
+      }
       if (options.check === true && found.problems.length > 0) {
         throw new DaybookError('findings', found.problems.map((problem) => problem.message).join('; '));
       }
