@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { capturedChange } from '../support/captured.js';
 import { cli, given, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
 import { run as runProgram, start, temporaryDirectory } from '../support/program.js';
 
@@ -385,7 +386,10 @@ describe('reading commands write nothing to the database', () => {
   test('its bytes and its time of change are the same afterwards', async () => {
     await given({ action: 'a', ts: '2020-01-01T00:00:00Z' }, { action: 'b' });
     await ok(['retention', 'set', 'p', '--max-age', '5y']);
-    await ok(['exec', 'CREATE TABLE users (id INTEGER PRIMARY KEY, role); CREATE TABLE shown (id INTEGER PRIMARY KEY, notes TEXT)']);
+    await ok([
+      'exec',
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, role); CREATE TABLE shown (id INTEGER PRIMARY KEY, notes TEXT)',
+    ]);
     await ok(['capture', 'add', 'users']);
     await ok(['exec', "INSERT INTO users VALUES (7, 'user')"]);
     await ok(['exec', "UPDATE users SET role = 'admin'"]);
@@ -457,6 +461,8 @@ describe('output into a pipe that closes early', () => {
     await given({ action: 'a', ts: '2099-01-01T00:00:00Z' });
     expect(await cli(['status', '--check'], { closesAfter: 0 })).toMatchObject({ code: 3 });
     expect(await cli(['status'], { closesAfter: 0 })).toMatchObject({ code: 0 });
+    await capturedChange(await trail());
+    expect(await cli(['capture', 'check'], { closesAfter: 0 })).toMatchObject({ code: 1 });
   });
 
   test('export says so and exits 1', async () => {
