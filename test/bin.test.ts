@@ -38,6 +38,44 @@ describe('the door', () => {
     expect(code).not.toMatch(/=>|`|\?\.|\?\?|\b(?:import|async|await|class|const|let)\b|catch \{|\.\.\.\w/);
   });
 
+  // Each file that is loaded is a part of start-up, which is what an operator feels.
+  test.each([
+    [['--help'], []],
+    [['--version'], []],
+    [
+      ['history', '-n', '50'],
+      ['command-history', 'better-sqlite3'],
+    ],
+    [
+      ['note', 'machine:7', 'jammed'],
+      ['command-note', 'better-sqlite3'],
+    ],
+    [
+      ['record', '--action', 'x'],
+      ['command-record', 'better-sqlite3'],
+    ],
+    [
+      ['count', '--action', 'note'],
+      ['command-count', 'better-sqlite3'],
+    ],
+  ])('loads for %j only what it needs', async (words, parts) => {
+    const cwd = temporaryDirectory();
+    const watch = path.join(cwd, 'watch.cjs');
+    await writeFile(
+      watch,
+      `const fs = require('node:fs');
+      const read = fs.readFileSync;
+      fs.readFileSync = (file, ...rest) => {
+        if (String(file).endsWith('.bundle')) fs.appendFileSync('loaded', require('node:path').basename(file, '.bundle') + ' ');
+        return read(file, ...rest);
+      };`,
+    );
+    await run(['init'], { cwd });
+    expect(await run(words, { cwd, nodeOptions: ['--require', watch] })).toMatchObject({ code: 0 });
+    const loaded = (await readFile(path.join(cwd, 'loaded'), 'utf8')).trim().split(' ');
+    expect(loaded.toSorted()).toEqual(['cli', 'commander', 'errors', 'streams', ...parts].toSorted());
+  });
+
   test('says that it has not been built', async () => {
     const bin = path.join(temporaryDirectory(), 'bin');
     await mkdir(bin);

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { DaybookError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { AuditStore } from '../store/audit-store.js';
-import { visible } from '../terminal/sanitize.js';
+import { visible, visibleJson } from '../terminal/sanitize.js';
+import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { addGlobalOptions } from './globals.js';
 import type { Globals } from './globals.js';
@@ -77,7 +79,37 @@ export function entries(count: number): string {
   return count === 1 ? '1 entry' : `${count} entries`;
 }
 
+/** Prints JSON, or an object as JSON, on a line; on a terminal, what strangers hid in it is there to be seen. */
+export async function printJson(value: string | object, { streams: { stdout } }: Context): Promise<void> {
+  const json = typeof value === 'string' ? value : JSON.stringify(value);
+  await stdout.write(`${stdout.isTerminal ? visibleJson(json) : json}\n`);
+}
+
 /** Says something for people in one line of stderr, unless they asked for quiet. */
 export async function note(context: Context, globals: Globals, text: string): Promise<void> {
   if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`);
+}
+
+/**
+ * Prints what came of a change that is durable by now; `done` says it for people. Who took a failure to print for a
+ * failure to change would make the change twice: so a reader that has gone is none, and any other error says first what
+ * is done.
+ */
+export async function printOutcome(
+  context: Context,
+  globals: Globals,
+  done: string,
+  print: () => Promise<void>,
+): Promise<void> {
+  try {
+    await print();
+  } catch (error) {
+    if (!(error instanceof DaybookError)) throw error;
+    if (!(error instanceof OutputClosed)) {
+      throw new DaybookError('failed', `${done}, but ${error.message}`, { cause: error });
+    }
+    await note(context, globals, `${done}, but nobody reads the output`).catch((closed: unknown) => {
+      if (!(closed instanceof OutputClosed)) throw closed;
+    });
+  }
 }

@@ -83,7 +83,7 @@ export function rehearsalJson(found: Rehearsal): string {
     rejected_samples: rejections.map(({ position, reason }) => ({ position, reason })),
   };
   const listed = (entries: readonly NewEntry[]): string => `[${entries.map(newEntryText).join(',')}]`;
-  return `${JSON.stringify(head).slice(0, -1)},"samples":${listed(samples)},"unmatched_samples":${listed(unmatchedSamples)}}\n`;
+  return `${JSON.stringify(head).slice(0, -1)},"samples":${listed(samples)},"unmatched_samples":${listed(unmatchedSamples)}}`;
 }
 
 function countLines(counts: Rehearsal['actions'], ruler: Ruler): string[] {

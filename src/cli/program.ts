@@ -158,9 +158,9 @@ async function addWhole(program: Command, name: string, context: Context): Promi
 export async function programFor(words: readonly string[], context: Context): Promise<Command> {
   const program = bareProgram();
   const word = commandWord(words);
-  const named = Object.keys(COMMANDS).find((name) => word === name || word === COMMANDS[name]?.alias);
+  const named = Object.entries(COMMANDS).find(([name, { alias }]) => [name, alias ?? name].includes(word ?? ''));
   if (named !== undefined) {
-    await addWhole(program, named, context);
+    await addWhole(program, named[0], context);
     return program;
   }
   for (const [name, { description, alias }] of Object.entries(COMMANDS)) {

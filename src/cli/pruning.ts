@@ -5,7 +5,7 @@ import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { PreparedPrune, PruneResult } from '../operations/prune.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
-import { entries, interruptible, note, withStore } from './command.js';
+import { entries, interruptible, note, printJson, printOutcome, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -64,7 +64,9 @@ export async function runPrune(
     const archive = await archivePath(options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
     const result = await execute(store, prepared, archive, globals, context);
-    await printResult(result, options, context);
+    await printOutcome(context, globals, `deleted ${entries(result.deleted)}`, () =>
+      printResult(result, options, context),
+    );
   });
 }
 
@@ -170,10 +172,9 @@ async function sayPlan(
 
 async function printResult(result: PruneResult, options: PruneOptions, context: Context): Promise<void> {
   const { stdout } = context.streams;
-  const { visible, visibleJson } = await import('../terminal/sanitize.js');
+  const { visible } = await import('../terminal/sanitize.js');
   if (options.format === 'json') {
-    const text = `${JSON.stringify(result)}\n`;
-    return stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+    return printJson(result, context);
   }
   if (result.dry_run) {
     return stdout.write(`would delete ${entries(result.deleted)}, and leave ${result.remaining}\n`);

@@ -2,7 +2,7 @@ import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
 import type { UndoConflict, UndoneChange, UndoOutcome } from '../core/undo.js';
 import { visible } from '../terminal/sanitize.js';
-import { entries, note, withStore } from './command.js';
+import { entries, note, printOutcome, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 import { printSeq } from './recorded.js';
@@ -33,17 +33,20 @@ export async function runUndo(
       }
       throw new DaybookError('refused', `${conflicts(outcome)}: nothing was undone`, { hint: '… --force' });
     }
-    for (const one of outcome.conflicts) await note(context, globals, `overruled: ${conflictText(one)}`);
-    await sayUndone(outcome, dryRun, globals, context);
     if (dryRun) {
+      await sayOutcome(outcome, dryRun, globals, context);
       for (const statement of outcome.script) {
         await stdout.write(`${stdout.isTerminal ? visible(statement, { newlines: 'keep' }) : statement}\n`);
       }
       return;
     }
-    for (const { entries: made } of outcome.undone) {
-      for (const seq of made) await printSeq(store, seq, options.format, context);
-    }
+    const undone = outcome.undone.filter((one) => one.done !== 'nothing').length;
+    await printOutcome(context, globals, `undid ${entries(undone)}`, async () => {
+      await sayOutcome(outcome, dryRun, globals, context);
+      for (const { entries: made } of outcome.undone) {
+        for (const seq of made) await printSeq(store, seq, options.format, context);
+      }
+    });
   });
 }
 
@@ -65,7 +68,8 @@ function conflictText({ seq, entity, field, obstacle, by }: UndoConflict): strin
 
 const MOST_TOLD = 20;
 
-async function sayUndone(outcome: UndoOutcome, dryRun: boolean, globals: Globals, context: Context): Promise<void> {
+async function sayOutcome(outcome: UndoOutcome, dryRun: boolean, globals: Globals, context: Context): Promise<void> {
+  for (const one of outcome.conflicts) await note(context, globals, `overruled: ${conflictText(one)}`);
   const { undone, leftOut } = outcome;
   for (const one of undone.slice(0, MOST_TOLD)) await note(context, globals, undoneText(one, dryRun));
   if (undone.length > MOST_TOLD) {

@@ -546,6 +546,7 @@ export interface AuditStore {
   moveCheckpoint(name: string, from: number, to: number): Promise<void>;
 
   facts(now: number): Promise<StoreFacts>;
+  /** Copies everything into a file. Throws kind `missing` where what it copied is damaged. */
   backup(target: string): Promise<void>;
   close(): Promise<void>;
 }

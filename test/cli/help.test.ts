@@ -39,6 +39,8 @@ describe('help', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.startsWith(`Usage: ${['daybook', ...path].join(' ')}`)).toBe(true);
     for (const { long } of place?.tree.options ?? []) expect(stdout).toContain(long);
+    const listed = [...stdout.matchAll(/^ {2}([a-z-]+)(?:\|[a-z-]+)?(?: [^ ].*)? {2}/gm)].map(([, name]) => name);
+    for (const { name } of place?.tree.subcommands ?? []) expect(listed).toContain(name);
     expect((await cli([...path, '-h'])).stdout).toBe(stdout);
   });
 

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { capturedChange } from '../support/captured.js';
 import { cli, given, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
 import { run as runProgram, start, temporaryDirectory } from '../support/program.js';
 
@@ -365,11 +366,34 @@ describe('reading commands write nothing to the database', () => {
     ['prune', '--dry-run'],
     ['backup', '{file}.db'],
     ['history', '--follow'],
+    ['history', 'users:7', '--states'],
+    ['state', 'users:7'],
+    ['state', 'users', '--at', 'now'],
+    ['changes', 'users:7', '--field', 'role'],
+    ['report', 'actors'],
+    ['report', 'timeline', '--format', 'csv'],
+    ['report', 'bursts'],
+    ['report', 'unattributed'],
+    ['report', 'case', 'users:7', '--html', '{file}.html'],
+    ['revert', '6', '--apply', '--reason', 'r', '--dry-run'],
+    ['actors', 'list'],
+    ['capture', 'list'],
+    ['mirror', 'list'],
+    ['mirror', 'check'],
+    ['completion', 'bash'],
   ];
 
   test('its bytes and its time of change are the same afterwards', async () => {
     await given({ action: 'a', ts: '2020-01-01T00:00:00Z' }, { action: 'b' });
     await ok(['retention', 'set', 'p', '--max-age', '5y']);
+    await ok([
+      'exec',
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, role); CREATE TABLE shown (id INTEGER PRIMARY KEY, notes TEXT)',
+    ]);
+    await ok(['capture', 'add', 'users']);
+    await ok(['exec', "INSERT INTO users VALUES (7, 'user')"]);
+    await ok(['exec', "UPDATE users SET role = 'admin'"]);
+    await ok(['mirror', 'add', 'shown.notes', '--entity-type', 'users', '--key', 'id']);
     const db = await trail();
     const before = stateOf(db);
     for (const words of READING) {
@@ -431,6 +455,14 @@ describe('output into a pipe that closes early', () => {
     ]) {
       expect(await cli(words, { closesAfter: 0 }), words.join(' ')).toEqual({ code: 0, stdout: '', stderr: '' });
     }
+  });
+
+  test('a check has its answer in its exit code, whoever reads the rest', async () => {
+    await given({ action: 'a', ts: '2099-01-01T00:00:00Z' });
+    expect(await cli(['status', '--check'], { closesAfter: 0 })).toMatchObject({ code: 3 });
+    expect(await cli(['status'], { closesAfter: 0 })).toMatchObject({ code: 0 });
+    await capturedChange(await trail());
+    expect(await cli(['capture', 'check'], { closesAfter: 0 })).toMatchObject({ code: 1 });
   });
 
   test('export says so and exits 1', async () => {

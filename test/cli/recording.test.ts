@@ -389,3 +389,8 @@ describe('revert: takes an entry back by a new one', () => {
     expect(await count()).toBe(0);
   });
 });
+
+test('an entry that is recorded is recorded, though nobody reads its seq or any note', async () => {
+  expect(await cli(['note', 'machine:7', 'hello'], { closesAfter: 0 })).toMatchObject({ code: 0 });
+  expect(await ok(['count'])).toBe('1\n');
+});

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
 import { cli, given, inTestDirectory, ok } from '../support/cli.js';
@@ -371,8 +372,12 @@ describe('what enters is hostile: it reaches a terminal only with what it hides 
     await ok(['export', '--checkpoint', HOSTILE, '-o', inTestDirectory('checkpoint.ndjson')]);
     await given({ action: HOSTILE, ts: '2020-01-02T00:00:00Z' });
     await ok(['retention', 'set', HOSTILE, '--max-age', '1y', '--search', HOSTILE, '--actor', HOSTILE]);
+    writeFileSync(inTestDirectory('notes.ndjson'), `${JSON.stringify({ id: HOSTILE, text: HOSTILE })}\n`);
   }
 
+  /** Stands for a file in which a note is hostile. */
+  const NOTES = 'NOTES';
+  const OF_NOTES = ['--key', 'id', '--column', 'text', '--entity-type', 'machine', '--pattern', 'memo'];
   const PLACES = [
     ['history'],
     ['history', '--format', 'line'],
@@ -390,6 +395,26 @@ describe('what enters is hostile: it reaches a terminal only with what it hides 
     ['export'],
     ['export', '--format', 'json'],
     ['export', '--format', 'csv', '--exact'],
+    ['report', 'actors'],
+    ['report', 'actors', '--by', 'action', '--format', 'json'],
+    ['report', 'fields', '--format', 'csv'],
+    ['report', 'bursts', '--more-than', '1'],
+    ['report', 'unattributed'],
+    ['report', 'case', `${HOSTILE.replaceAll(':', '')}:${HOSTILE}`],
+    ['report', 'case', `${HOSTILE.replaceAll(':', '')}:${HOSTILE}`, '--format', 'json'],
+    ['changes', '--field', HOSTILE],
+    ['changes', '--field', HOSTILE, '--format', 'ndjson'],
+    ['state', `t:${HOSTILE}`],
+    ['actors', 'set', HOSTILE, '--name', HOSTILE],
+    ['actors', 'list'],
+    ['actors', 'list', '--format', 'json'],
+    ['import', 'notes', NOTES, ...OF_NOTES, '--dry-run'],
+    ['import', 'notes', NOTES, ...OF_NOTES, '--dry-run', '--format', 'json'],
+    ['import', 'notes', NOTES, ...OF_NOTES, '--verify'],
+    ['import', HOSTILE, NOTES],
+    ['mirror', 'add', `${HOSTILE}.${HOSTILE}`, '--entity-type', 'a', '--key', 'id'],
+    ['capture', 'add', HOSTILE],
+    ['exec', HOSTILE],
     ['retention', 'list'],
     ['retention', 'list', '--format', 'json'],
     ['retention', 'set', HOSTILE, '--max-age', '2y'],
@@ -438,10 +463,14 @@ describe('what enters is hostile: it reaches a terminal only with what it hides 
     ['history'],
   ];
 
+  function withFile(word: string): string {
+    return word === NOTES ? inTestDirectory('notes.ndjson') : word;
+  }
+
   test.each([40, 80, 200])('in every place that prints, at %i columns', async (columns) => {
     await hostileTrail();
     for (const words of PLACES) {
-      const { stdout, stderr } = await cli(words, { terminal: true, columns, env: { NO_COLOR: '1' } });
+      const { stdout, stderr } = await cli(words.map(withFile), { terminal: true, columns, env: { NO_COLOR: '1' } });
       const what = words.map((word) => word.replace(HOSTILE, 'HOSTILE')).join(' ');
       // In CSV a line feed inside quotes is a part of the value.
       expect(danger(words.includes('csv') ? stdout.replaceAll('\n', ' ') : stdout), `stdout of ${what}`).toBe('');
@@ -455,7 +484,7 @@ describe('what enters is hostile: it reaches a terminal only with what it hides 
     for (const words of PLACES) {
       if (words.includes('export') || words.includes('json') || words.includes('ndjson') || words.includes('csv'))
         continue;
-      const { stdout, stderr } = await cli(words);
+      const { stdout, stderr } = await cli(words.map(withFile));
       // values and retention list put tabs between their columns.
       expect(danger(stdout.replaceAll('\t', ' ')), `stdout of ${words.join(' ')}`).toBe('');
       expect(danger(stderr), `stderr of ${words.join(' ')}`).toBe('');

@@ -151,6 +151,8 @@ describe('a damaged database', () => {
       }
       const exported = await runIn(file, ['export', '-o', 'out.ndjson', '--checkpoint', 'siem']);
       expect(exported.code).toBe(4);
+      const copied = await runIn(file, ['backup', 'copy.db']);
+      expect(copied).toMatchObject({ code: 4, stderr: expect.stringContaining('audit.db is damaged') });
       expect(otherFiles(directory).filter((name) => name !== 'archive.ndjson')).toEqual([]);
     }
   }, 60_000);

@@ -153,7 +153,7 @@ describe('the packed tarball', () => {
       expect(packed).toContain(name);
     }
     expect([...new Set(packed.map((name) => name.split('/')[0]))].toSorted()).toEqual(
-      [...always, 'CHANGELOG.md', 'bin', 'completions', 'dist', 'docs', 'man'].toSorted(),
+      [...always, 'CHANGELOG.md', 'CONTRIBUTING.md', 'bin', 'completions', 'dist', 'docs', 'man'].toSorted(),
     );
     for (const folder of manifest.files) {
       expect(

@@ -68,8 +68,73 @@ describe('a pipe whose reader goes early', () => {
     writeFileSync(path.join(path.dirname(file), 'lines'), '{"action":"login"}\n'.repeat(5000));
     const ended = await codeOfFirst(file, 'record --stdin --ack --quiet < lines', 'true');
     expect(ended.code).toBe(1);
+    const told = /^daybook: recorded (\d+) entries, up to line \1, but the output was closed/.exec(ended.stderr)?.[1];
+    expect(Number(told)).toBe(countEntries(file) - ENTRIES);
     expectSound(file);
   });
+});
+
+describe('what is done stays done when its outcome cannot be told', () => {
+  const CAPTURED = `CREATE TABLE machines (id INTEGER PRIMARY KEY, site TEXT); INSERT INTO machines VALUES (1, 'hall')`;
+
+  /** A trail with a captured table, whose last entry, 3, is a change of it. */
+  async function ready(): Promise<string> {
+    const file = path.join(temporaryDirectory(), 'audit.db');
+    for (const words of [
+      ['init'],
+      ['note', 'machine:1', 'first'],
+      ['exec', CAPTURED],
+      ['capture', 'add', 'machines'],
+      ['exec', "UPDATE machines SET site = 'yard'"],
+    ]) {
+      expect(await run(['--db', file, ...words]), words.join(' ')).toMatchObject({ code: 0 });
+    }
+    return file;
+  }
+
+  const COMMANDS: [words: string, done: string, entries: number][] = [
+    ['note machine:1 hello', 'entry 4 is recorded', 4],
+    ['note machine:1 hello --format json', 'entry 4 is recorded', 4],
+    ['record --action x', 'entry 4 is recorded', 4],
+    ['revert 1 --reason mistaken', 'entry 4 is recorded', 4],
+    ['revert 3 --apply --reason mistaken', 'undid 1 entry', 4],
+    [`exec "UPDATE machines SET site = 'attic'"`, '1 statement, 1 row changed, 1 entry', 4],
+    [`exec "UPDATE machines SET site = 'attic'" --format json`, '1 statement, 1 row changed, 1 entry', 4],
+    ['clear --yes', 'deleted 3 entries', 1],
+    ['prune --before now --yes --format json', 'deleted 3 entries', 1],
+    [`record --stdin --format json < lines`, 'recorded 2 entries', 5],
+  ];
+
+  test.each(COMMANDS)('%s: with a reader that has gone it ends with 0', async (words, done, entries) => {
+    const file = await ready();
+    writeFileSync(path.join(path.dirname(file), 'lines'), '{"action":"login"}\n'.repeat(2));
+    // It starts when its reader has gone.
+    const waiting = `{ until [ -e gone ]; do sleep 0.01; done; ${DAYBOOK} ${words}; echo $? > code; }`;
+    const { stderr } = await pipe(
+      file,
+      `${waiting} | { exec <&-; touch gone; until [ -e code ]; do sleep 0.01; done; }`,
+    );
+    expect({ code: readFileSync(path.join(path.dirname(file), 'code'), 'utf8'), stderr }).toEqual({
+      code: '0\n',
+      stderr: expect.stringMatching(new RegExp(`^${done}, but nobody reads the output\n$`, 'm')),
+    });
+    expect(countEntries(file)).toBe(entries);
+  });
+
+  test.each(COMMANDS)(
+    '%s: with an output on a full disk it says what is done, and fails',
+    async (words, done, entries) => {
+      const file = await ready();
+      writeFileSync(path.join(path.dirname(file), 'lines'), '{"action":"login"}\n'.repeat(2));
+      expect(await pipe(file, `${DAYBOOK} ${words} > /dev/full`)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(
+          new RegExp(`^daybook: ${done}, but cannot write to standard output: ENOSPC`, 'm'),
+        ),
+      });
+      expect(countEntries(file)).toBe(entries);
+    },
+  );
 });
 
 describe('large pipes', () => {

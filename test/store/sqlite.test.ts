@@ -81,21 +81,32 @@ describe('what other programs stored', () => {
     expect((await store.rows({ ...query, upTo: 2 }, ['message'])).rows).toHaveLength(2);
   });
 
-  test('in UTF-16 is there as rows, and not as fields', async () => {
-    const { trail } = await sqliteTrail();
-    const file = path.join(trail.directory, 'wide.db');
-    const connection = new Database(file);
-    connection.exec("PRAGMA encoding = 'UTF-16le'; CREATE TABLE app (x)");
-    connection.close();
-    initialize({ path: file, alongside: true, busyTimeout: 50, clock: () => NOW, actor: ACTOR });
-    const presence = { host: 'here', pid: 1, lives: () => true };
-    const wide = openSqliteStore({ path: file, readonly: false, busyTimeout: 50, clock: () => NOW, presence });
-    onTestFinished(() => wide.close());
-    await recordAll(wide, [{ message: 'fine' }]);
-    const query = { filter: {}, order: 'oldest', limit: 10, upTo: await wide.lastSeq() } as const;
-    expect((await wide.rows(query, ['message'])).rows.at(-1)).toEqual(['fine']);
-    expect(await wide.fields(query, ['message'])).toBeNull();
-  });
+  test.each(['UTF-16le', 'UTF-16be'])(
+    'in %s is there as rows and as lines of UTF-8, and not as fields',
+    async (encoding) => {
+      const { trail } = await sqliteTrail();
+      const file = path.join(trail.directory, 'wide.db');
+      const connection = new Database(file);
+      connection.exec(`PRAGMA encoding = '${encoding}'; CREATE TABLE app (x)`);
+      connection.close();
+      initialize({ path: file, alongside: true, busyTimeout: 50, clock: () => NOW, actor: ACTOR });
+      const presence = { host: 'here', pid: 1, lives: () => true };
+      const wide = openSqliteStore({ path: file, readonly: false, busyTimeout: 50, clock: () => NOW, presence });
+      onTestFinished(() => wide.close());
+      const query = { filter: {}, order: 'oldest', limit: 10, upTo: 10 } as const;
+      const linesOf = async (): Promise<string> =>
+        new TextDecoder('utf-8', { fatal: true }).decode(
+          (await wide.lines(query, ['seq', 'message', 'metadata'])).lines,
+        );
+      expect(await linesOf()).toBe('');
+      await recordAll(wide, [{ message: 'fine' }, { message: 'é 日本 😀', metadata: '{"名":1}' }]);
+      expect((await wide.rows(query, ['message'])).rows).toEqual([['fine'], ['é 日本 😀']]);
+      expect(await linesOf()).toBe(
+        '{"seq":1,"message":"fine","metadata":{}}\n{"seq":2,"message":"é 日本 😀","metadata":{"名":1}}\n',
+      );
+      expect(await wide.fields(query, ['message'])).toBeNull();
+    },
+  );
 
   test('in a pretty form is one line of JSON', async () => {
     const { trail, store } = await sqliteTrail();

@@ -7,7 +7,7 @@ import type { ListedActor, NamedActor } from '../../core/directory.js';
 import { DaybookError } from '../../core/errors.js';
 import type { NameColumns } from '../../import/names-csv.js';
 import type { AuditStore, NamesImported } from '../../store/audit-store.js';
-import { declare, note, withStore } from '../command.js';
+import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -305,9 +305,8 @@ async function printImported(
   context: Context,
 ): Promise<void> {
   const { read, added, changed, unchanged, unnamed, entry } = imported;
-  const { stdout } = context.streams;
   if (options.format === 'json') {
-    await stdout.write(`${JSON.stringify({ read, added, changed, unchanged, unnamed, entry })}\n`);
+    await printJson({ read, added, changed, unchanged, unnamed, entry }, context);
   }
   const parts = [
     `${added} added`,

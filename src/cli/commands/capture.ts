@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, withStore } from '../command.js';
+import { visible } from '../../terminal/sanitize.js';
+import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 
@@ -128,9 +128,9 @@ function addList(group: Command, context: Context): void {
     .action(async (options: FormatOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const captures = await withStore(context, globals, 'read', (store) => store.captures());
-      if (options.format === 'json') return print(context, JSON.stringify({ captures: captures.map(listed) }), true);
+      if (options.format === 'json') return printJson({ captures: captures.map(listed) }, context);
       if (captures.length === 0) return note(context, globals, 'no table is captured');
-      await print(context, captures.map(line).join('\n'), false);
+      await print(context, captures.map(line).join('\n'));
     });
 }
 
@@ -175,9 +175,9 @@ function addCheck(group: Command, context: Context): void {
     .action(async (tables: readonly string[], options: FormatOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const cases = await withStore(context, globals, 'write', (store) => store.checkCaptures(tables));
-      if (options.format === 'json') await print(context, JSON.stringify({ cases }), true);
+      if (options.format === 'json') await printJson({ cases }, context);
       else if (cases.length === 0) await note(context, globals, 'no table is captured');
-      else await print(context, cases.map(caseLine).join('\n'), false);
+      else await print(context, cases.map(caseLine).join('\n'));
       const failing = cases.filter(({ outcome }) => outcome === 'fails');
       if (failing.length > 0) {
         throw new DaybookError('findings', `${failing.length} of ${cases.length} cases fail`, {
@@ -242,8 +242,6 @@ function addRemove(group: Command, context: Context): void {
     });
 }
 
-async function print(context: Context, text: string, json: boolean): Promise<void> {
-  const { stdout } = context.streams;
-  if (json) return stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
-  await stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
+async function print(context: Context, text: string): Promise<void> {
+  await context.streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
 }

@@ -6,11 +6,9 @@ import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
 import { triggerProblems } from '../../operations/status.js';
-import type { Problem } from '../../operations/status.js';
 import type { Executed } from '../../store/audit-store.js';
 import { strictText } from '../../core/lines.js';
-import { visibleJson } from '../../terminal/sanitize.js';
-import { declare, entries, note, withStore } from '../command.js';
+import { declare, entries, note, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
@@ -61,20 +59,19 @@ export function addExec(program: Command, context: Context): void {
       const globals = await resolveGlobals(command, context);
       const who = readWho(options, globals);
       const sql = await readSql(argument, options.file, context);
-      const forPeople = options.format === undefined && context.streams.stdout.isTerminal;
-      let problems: readonly Problem[] = [];
-      const executed = await withStore(context, globals, 'write', async (store) => {
-        const foreignKeys = options.foreignKeys === 'on';
-        const done = await store.execute({ sql, ...who, foreignKeys, dryRun: options.dryRun === true });
-        problems = await triggerProblems(store);
-        if (!forPeople) return done;
-        const { withNames } = await import('../../operations/names.js');
-        return { ...done, wouldRecord: await withNames(store, done.wouldRecord) };
+      const dryRun = options.dryRun === true;
+      await withStore(context, globals, 'write', async (store) => {
+        const executed = await store.execute({ sql, ...who, foreignKeys: options.foreignKeys === 'on', dryRun });
+        const tell = async (): Promise<void> => {
+          for (const { message } of await triggerProblems(store)) await note(context, globals, message);
+          if (options.format === 'json') return printFacts(executed, options, context);
+          if (!context.streams.stdout.isTerminal) return printText(executed, options, globals, context);
+          const { withNames } = await import('../../operations/names.js');
+          const wouldRecord = await withNames(store, executed.wouldRecord);
+          await printText({ ...executed, wouldRecord }, options, globals, context);
+        };
+        await (dryRun ? tell() : printOutcome(context, globals, summary(executed), tell));
       });
-      await (options.format === 'json'
-        ? printJson(executed, options, context)
-        : printText(executed, options, globals, context));
-      for (const { message } of problems) await note(context, globals, message);
     });
 }
 
@@ -120,8 +117,7 @@ function readFile(path: string): string {
   return strictText(bytes, `--file ${path}`);
 }
 
-async function printJson(executed: Executed, options: Options, context: Context): Promise<void> {
-  const { stdout } = context.streams;
+async function printFacts(executed: Executed, options: Options, context: Context): Promise<void> {
   const { statements, rows, entries: count, firstSeq, lastSeq, wouldRecord } = executed;
   const facts = JSON.stringify({
     dry_run: options.dryRun === true,
@@ -132,8 +128,15 @@ async function printJson(executed: Executed, options: Options, context: Context)
     last_seq: lastSeq,
   });
   const listed = options.dryRun === true ? `,"would_record":[${wouldRecord.map(entryJson).join(',')}]` : '';
-  const text = `${facts.slice(0, -1)}${listed}}\n`;
-  await stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+  await printJson(`${facts.slice(0, -1)}${listed}}`, context);
+}
+
+function summary({ statements, rows, entries: count }: Executed): string {
+  return [
+    statements === 1 ? '1 statement' : `${statements} statements`,
+    rows === 1 ? '1 row changed' : `${rows} rows changed`,
+    entries(count),
+  ].join(', ');
 }
 
 /** The documents of an entry are JSON text already, whose numbers keep every digit. */
@@ -146,17 +149,12 @@ function entryJson(entry: HistoryEntry): string {
 }
 
 async function printText(executed: Executed, options: Options, globals: Globals, context: Context): Promise<void> {
-  const { statements, rows, entries: count, wouldRecord } = executed;
-  const summary = [
-    statements === 1 ? '1 statement' : `${statements} statements`,
-    rows === 1 ? '1 row changed' : `${rows} rows changed`,
-    entries(count),
-  ].join(', ');
-  if (options.dryRun !== true) return context.streams.stdout.write(`${summary}\n`);
+  if (options.dryRun !== true) return context.streams.stdout.write(`${summary(executed)}\n`);
+  const { entries: count, wouldRecord } = executed;
   const { stdout } = context.streams;
   const list = await entryList(await looksOf(stdout, globals));
   const listed = await list(wouldRecord);
   if (listed !== '') await stdout.write(listed);
   const cut = wouldRecord.length < count ? `, of which the first ${wouldRecord.length} are shown` : '';
-  await note(context, globals, `would be ${summary}${cut}: nothing was changed`);
+  await note(context, globals, `would be ${summary(executed)}${cut}: nothing was changed`);
 }

@@ -4,7 +4,7 @@ import { DaybookError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../importing.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
-import { declare, entries, interruptible, note, withStore } from '../command.js';
+import { declare, entries, interruptible, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -223,7 +223,7 @@ async function printTotals(
   const { read, recorded, skipped, unmatched, rejected } = totals;
   if (output === 'json') {
     const counts = { read, recorded, skipped, unmatched, rejected, entry: seq };
-    return context.streams.stdout.write(`${JSON.stringify(counts)}\n`);
+    return printJson(counts, context);
   }
   await note(context, globals, `read ${read}, ${totalsText(totals)}`);
 }
@@ -248,11 +248,8 @@ async function rehearse(
   ]);
   const found = await withStore(context, globals, 'read', (store) => rehearseImport(store, source, options));
   const { stdout } = context.streams;
-  await stdout.write(
-    format === 'json'
-      ? rehearsalJson(found)
-      : await rehearsalText(found, stdout.isTerminal ? stdout.columns : undefined),
-  );
+  if (format === 'json') return printJson(rehearsalJson(found), context);
+  await stdout.write(await rehearsalText(found, stdout.isTerminal ? stdout.columns : undefined));
 }
 
 async function verify(
@@ -280,7 +277,7 @@ async function verify(
       if (format === undefined) await say(`${position}: ${id} ${what}`);
     }
   });
-  if (format === 'json') await stdout.write(`${JSON.stringify({ ...result, different })}\n`);
+  if (format === 'json') await printJson({ ...result, different }, context);
   if (different > 0 || result.rejected > 0) {
     throw new DaybookError(
       'findings',

@@ -16,7 +16,7 @@ import type { AddedMirror, Mirror, MirrorCounts, MirrorRequest, MirrorSettings }
 import type { CheckedMirror, MirrorDifference } from '../../operations/mirror.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, withStore } from '../command.js';
+import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
@@ -341,9 +341,4 @@ function addRemove(group: Command, context: Context): void {
 
 async function print(text: string, { streams }: Context): Promise<void> {
   await streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
-}
-
-async function printJson(value: object, { streams }: Context): Promise<void> {
-  const text = JSON.stringify(value);
-  await streams.stdout.write(`${streams.stdout.isTerminal ? visibleJson(text) : text}\n`);
 }

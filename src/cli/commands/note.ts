@@ -49,7 +49,7 @@ export function addNote(program: Command, context: Context): void {
       await requestWith('');
       await withStore(context, globals, 'write', async (store) => {
         const request = await requestWith(await noteText(words, context));
-        await printRecorded(store, request, options.format, context);
+        await printRecorded(store, request, options.format, globals, context);
       });
     });
 }

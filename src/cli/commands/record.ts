@@ -4,7 +4,8 @@ import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import type { InputLine, RecordedLines } from '../../operations/record-lines.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { declare, entries, interruptible, note, withStore } from '../command.js';
+import type { Output } from '../../terminal/streams.js';
+import { declare, entries, interruptible, note, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import type { EntryOptions } from '../entry-options.js';
 import { collect } from '../filters.js';
@@ -86,7 +87,9 @@ export function addRecord(program: Command, context: Context): void {
         { ...options, action: options.action },
         { globals, context, defaults: newEntry({ action: '', ...globals.actor }) },
       );
-      await withStore(context, globals, 'write', (store) => printRecorded(store, request, options.format, context));
+      await withStore(context, globals, 'write', (store) =>
+        printRecorded(store, request, options.format, globals, context),
+      );
     });
 }
 
@@ -136,19 +139,34 @@ async function recordLinesOf(
       totals = step.value;
       if (options.ack === true && totals.recorded !== last && totals.line > 0) {
         last = totals.recorded;
-        await stdout.write(`{"recorded": ${totals.recorded}, "line": ${totals.line}}\n`);
+        await acknowledge(totals, stdout);
       }
       await progress.update(totals.recorded);
       if (step.done === true) break;
     }
     await progress.end();
     await rejects?.finish();
-    await printTotals(totals, options, globals, context);
+    const { recorded } = totals;
+    await printOutcome(context, globals, `recorded ${entries(recorded)}`, () =>
+      printTotals(totals, options, globals, context),
+    );
   } finally {
     await progress.end();
     await rejects?.abandon();
   }
   if (signal.aborted) throw new DaybookError('interrupted', 'interrupted: what had arrived is recorded');
+}
+
+/** Nobody would know how far the input is recorded, so it ends here where nobody reads. */
+async function acknowledge({ recorded, line }: RecordedLines, stdout: Output): Promise<void> {
+  try {
+    await stdout.write(`{"recorded": ${recorded}, "line": ${line}}\n`);
+  } catch (error) {
+    if (!(error instanceof DaybookError)) throw error;
+    throw new DaybookError('failed', `recorded ${entries(recorded)}, up to line ${line}, but ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** A stream that we destroyed ourselves has ended, and has not failed. */

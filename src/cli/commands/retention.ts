@@ -5,8 +5,8 @@ import { describeFilter } from '../../core/filter-text.js';
 import { DaybookError } from '../../core/errors.js';
 import { describeLimits, policyJson, removePolicy, setPolicy } from '../../operations/retention.js';
 import type { Policy } from '../../store/audit-store.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, withStore } from '../command.js';
+import { visible } from '../../terminal/sanitize.js';
+import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
@@ -85,8 +85,7 @@ function addList(group: Command, context: Context): void {
       const policies = await withStore(context, globals, 'read', (store) => store.policies());
       const { stdout } = context.streams;
       if (options.format === 'json') {
-        const text = `{"policies": [${policies.map(policyJson).join(', ')}]}\n`;
-        return stdout.write(stdout.isTerminal ? visibleJson(text) : text);
+        return printJson(`{"policies": [${policies.map(policyJson).join(', ')}]}`, context);
       }
       if (policies.length === 0) return note(context, globals, 'there are no retention policies');
       const rows = policies.map((policy) => [policy.name, describeLimits(policy), describeFilter(policy.filter)]);

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
-import { declare, withStore } from '../command.js';
+import { declare, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
@@ -53,7 +53,9 @@ export function addRevert(program: Command, context: Context): void {
     await withStore(context, globals, 'write', async (store) => {
       const { revert } = await import('../../operations/revert.js');
       const entry = await revert(store, key, globals.actor, options.reason);
-      await printSeq(store, entry.seq, options.format, context);
+      await printOutcome(context, globals, `entry ${entry.seq} is recorded`, () =>
+        printSeq(store, entry.seq, options.format, context),
+      );
     });
   });
 }

@@ -5,8 +5,7 @@ import type { HistoryEntry } from '../../core/entry.js';
 import { entryDifferences } from '../../core/entry-differences.js';
 import { surroundings } from '../../operations/surroundings.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { visibleJson } from '../../terminal/sanitize.js';
-import { declare, withStore } from '../command.js';
+import { declare, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { entryJson } from '../entry-json.js';
 import { resolveGlobals } from '../globals.js';
@@ -42,7 +41,6 @@ export function addShow(program: Command, context: Context): void {
 }
 
 async function showJson(store: AuditStore, entry: HistoryEntry, around: number, context: Context): Promise<void> {
-  const { stdout } = context.streams;
   const one = (seq: number): Promise<string> => entryJson(store, seq, HISTORY_FIELDS);
   const { before, after } = await surroundings(store, entry, around);
   const all = async (entries: readonly HistoryEntry[]): Promise<string> =>
@@ -50,7 +48,7 @@ async function showJson(store: AuditStore, entry: HistoryEntry, around: number, 
   const itself = await one(entry.seq);
   const text =
     around === 0 ? itself : `{"before": [${await all(before)}], "entry": ${itself}, "after": [${await all(after)}]}`;
-  await stdout.write(`${stdout.isTerminal ? visibleJson(text) : text}\n`);
+  await printJson(text, context);
 }
 
 async function showText(

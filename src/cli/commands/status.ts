@@ -4,8 +4,9 @@ import { parseDuration } from '../../core/duration.js';
 import { DaybookError } from '../../core/errors.js';
 import { status } from '../../operations/status.js';
 import type { Status } from '../../operations/status.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, withStore } from '../command.js';
+import { visible } from '../../terminal/sanitize.js';
+import { OutputClosed } from '../../terminal/streams.js';
+import { declare, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import { underOption } from '../under-option.js';
@@ -31,11 +32,12 @@ export function addStatus(program: Command, context: Context): void {
       const found = await withStore(context, globals, 'read', (store) =>
         status(store, { database: globals.db, now: context.now(), zone: globals.zone, grace }),
       );
-      const { stdout } = context.streams;
-      const text = options.format === 'json' ? `${JSON.stringify(found)}\n` : statusText(found);
-      await stdout.write(
-        !stdout.isTerminal && options.format === 'json' ? text : options.format === 'json' ? visibleJson(text) : text,
-      );
+      try {
+        await (options.format === 'json' ? printJson(found, context) : context.streams.stdout.write(statusText(found)));
+      } catch (error) {
+        // A monitor may look at the exit code alone.
+        if (options.check !== true || !(error instanceof OutputClosed)) throw error;
+      }
       if (options.check === true && found.problems.length > 0) {
         throw new DaybookError('findings', found.problems.map((problem) => problem.message).join('; '));
       }

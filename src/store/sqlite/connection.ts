@@ -128,6 +128,12 @@ export function attempt<T>(path: string, work: () => T): T {
   }
 }
 
+/** A database with pages that do not fit together; `found` is what SQLite says of them. */
+export function damaged(path: string, found: string, cause?: unknown): DaybookError {
+  const hint = `sqlite3 ${shellWord(path)} 'PRAGMA integrity_check'`;
+  return new DaybookError('missing', `${path} is damaged (${found})`, { cause, hint });
+}
+
 function explained(path: string, error: unknown): unknown {
   if (error instanceof TypeError && error.message.includes('directory does not exist')) {
     return new DaybookError('missing', `the folder of ${path} does not exist`, { cause: error });
@@ -141,7 +147,7 @@ function explained(path: string, error: unknown): unknown {
   }
   if (code === 'SQLITE_NOTADB') return say('missing', `${path} is not a SQLite database`);
   if (code.startsWith('SQLITE_CORRUPT')) {
-    return say('missing', `${path} is damaged (${message})`, `sqlite3 ${shellWord(path)} 'PRAGMA integrity_check'`);
+    return damaged(path, message, error);
   }
   if (
     code === 'SQLITE_READONLY_DIRECTORY' ||

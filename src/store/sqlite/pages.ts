@@ -158,8 +158,17 @@ export function readLines(connection: Connection, query: PageQuery, columns: rea
   const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}\n'`;
   const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')})`;
   const { text, ...page } = readJoined(connection, query, line, 'line');
-  // SQLite does not look at the bytes that another program stored as text; what leaves here is UTF-8.
-  return { lines: isUtf8(text) ? text : Buffer.from(text.toString('utf8')), ...page };
+  return { lines: asUtf8(text), ...page };
+}
+
+/**
+ * Lines as UTF-8, whatever the database keeps its text in. They start with a brace, of which UTF-16 makes two bytes. In a
+ * database of UTF-8, SQLite does not look at the bytes that another program stored as text.
+ */
+function asUtf8(lines: Buffer): Buffer {
+  if (lines[1] === 0) return Buffer.from(lines.toString('utf16le'));
+  if (lines[0] === 0) return Buffer.from(lines.swap16().toString('utf16le'));
+  return isUtf8(lines) ? lines : Buffer.from(lines.toString('utf8'));
 }
 
 /** A longer row is not joined to others: a page of such rows could be too large for memory, and for SQLite. */
