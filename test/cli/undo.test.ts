@@ -44,6 +44,7 @@ describe('revert --apply', () => {
     expect(await json(['show', '5', '--format', 'json'])).toMatchObject({
       action: 'update',
       actor: 'carol',
+      recorded_by: 'alice@desk',
       reverts: undone['id'],
       metadata: { table: 'users', reason: 'a slip' },
     });

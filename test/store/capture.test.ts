@@ -1481,3 +1481,42 @@ describe('the name of who changes a row', () => {
     ]);
   });
 });
+
+test.each(PROGRAMS)(
+  'who ran the program that acts for somebody goes from the context into every entry, in %s',
+  async (_name, program) => {
+    const { file, connection } = await scene(USERS);
+    const errors = program(file, [
+      `BEGIN`,
+      `INSERT INTO daybook_context (actor, recorded_by) VALUES ('mod', 'root@web-1')`,
+      `INSERT INTO users (id, email) VALUES (4, 'd@x')`,
+      `UPDATE users SET name = 'Ann' WHERE id = 1`,
+      `UPDATE users SET id = 5 WHERE id = 2`,
+      `REPLACE INTO users (id, email) VALUES (6, 'd@x')`,
+      `DELETE FROM users WHERE id = 1`,
+      `DELETE FROM daybook_context`,
+      `COMMIT`,
+      `BEGIN`,
+      `INSERT INTO daybook_context (actor, recorded_by, used) VALUES ('mod', 'root@web-1', julianday('now') - 1)`,
+      `DELETE FROM users WHERE id = 3`,
+      `DELETE FROM daybook_context`,
+      `COMMIT`,
+    ]);
+    expect(errors.filter((error) => error !== null)).toEqual([]);
+    const entries = connection
+      .prepare(`SELECT action, entity_id, recorded_by FROM daybook_entries WHERE category = 'entity' ORDER BY seq`)
+      .raw()
+      .all();
+    expect(entries).toEqual([
+      ['create', '4', 'root@web-1'],
+      ['update', '1', 'root@web-1'],
+      ['delete', '2', 'root@web-1'],
+      ['create', '5', 'root@web-1'],
+      ['delete', '4', 'root@web-1'],
+      ['create', '6', 'root@web-1'],
+      ['delete', '1', 'root@web-1'],
+      // Of a context that has expired, nothing is taken.
+      ['delete', '3', null],
+    ]);
+  },
+);

@@ -872,7 +872,7 @@ describe('a dry run', () => {
     const all = (connection = app): unknown[] => ['t', odd].map((table) => rowsOf(connection, table));
     // The text of a real, and so of a key with one, is another in another release of SQLite.
     const marks = (connection = app): unknown[] =>
-      connection.prepare('SELECT seq, action, actor, correlation_id, metadata FROM daybook_entries').all();
+      connection.prepare('SELECT seq, action, actor, recorded_by, correlation_id, metadata FROM daybook_entries').all();
     const reverts = (connection = app): unknown[] =>
       connection
         .prepare(
@@ -907,11 +907,12 @@ describe('a dry run', () => {
     ] as const) {
       const now = [all(), await store.lastSeq()];
       const which = { filter: { correlation_id: [from] } };
-      const dry = await undo(which, { dryRun: true, correlationId: to });
+      const actor = { ...ACTOR, recorded_by: 'root@web-1' };
+      const dry = await undo(which, { dryRun: true, correlationId: to, actor });
       expect(dry).toMatchObject({ applied: false, conflicts: [] });
       expect([all(), await store.lastSeq()]).toEqual(now);
       const shelled = inShell(dry.script);
-      expect(await undo(which, { correlationId: to })).toMatchObject({ applied: true });
+      expect(await undo(which, { correlationId: to, actor })).toMatchObject({ applied: true });
       expect(shelled).toEqual({ rows: all(), marks: marks(), reverts: reverts() });
       if (from !== 'back') expect(all()).toEqual(before);
     }

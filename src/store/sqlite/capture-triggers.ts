@@ -248,8 +248,8 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const entry = (source: EntrySource): string => {
     const metadata = source.link ?? plainMetadata;
     const actor = source.actor === 'NULL' ? 'c.actor' : `coalesce(c.actor, ${source.actor})`;
-    return `INSERT INTO daybook_entries (action, actor, actor_type, actor_name, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
-  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = ${actor}), ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
+    return `INSERT INTO daybook_entries (action, actor, actor_type, actor_name, recorded_by, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
+  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = ${actor}), c.recorded_by, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
   FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON (${contextHolds('c.used')})${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;

@@ -103,6 +103,7 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
     actorType: actor.actor_type,
     correlationId,
     reason,
+    recordedBy: actor.recorded_by,
   });
   holdContext(connection);
 }

@@ -220,6 +220,7 @@ function undoEntry(run: Run, seq: number): void {
       reason,
       reverts: change.id,
       revertsCreated: change.createdId,
+      recordedBy: actor.recorded_by,
     });
     // It holds until it is cleared, which happens in the same transaction.
     execute(run, [`${SET_CONTEXT} (`, ...separated(context.map((value) => ({ value }))), `, ${HELD})`]);
