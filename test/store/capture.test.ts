@@ -5,7 +5,7 @@ import { looksSecret } from '../../src/core/capture.js';
 import { setActor } from '../../src/operations/names.js';
 import { capturedTrail } from './captured.js';
 import type { Captured as Trail } from './captured.js';
-import { ACTOR } from './trail.js';
+import { ACTOR, recordAll } from './trail.js';
 import { PROGRAMS } from './writing-programs.js';
 
 const USERS = `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, data TEXT);
@@ -1053,6 +1053,21 @@ describe('add, refresh and remove', () => {
     expect(second?.sinceSeq).toBeGreaterThan(first?.untilSeq ?? Infinity);
     expect(third?.sinceSeq).toBeGreaterThan(second?.untilSeq ?? Infinity);
     expect(captured(connection)).toMatchObject([{ id: '1' }]);
+  });
+
+  test('a gap begins behind what was captured here, whatever was copied in from elsewhere since', async () => {
+    const { store, connection, lastSeq } = await scene(USERS);
+    connection.exec('DELETE FROM users WHERE id = 1');
+    const untilSeq = lastSeq();
+    const ts = '2099-01-01T00:00:00.000Z';
+    const copy = { ts, action: 'update', entity_type: 'users', entity_id: '2', metadata: '{"table":"users"}' };
+    await recordAll(store, [
+      { ...copy, source: 'the other database' },
+      { ...copy, recorded_at: '2026-03-05T12:00:00.000Z' },
+    ]);
+    connection.exec('DROP TRIGGER daybook_capture_users_after_delete; DELETE FROM users');
+    await store.refreshCaptures(['users'], ACTOR);
+    expect((await store.captureHistory('users'))?.spans).toMatchObject([{ untilSeq, ended: 'gap' }, { ended: null }]);
   });
 
   test('adding again is a gap where changes went unseen, and none where a trigger only runs too early', async () => {

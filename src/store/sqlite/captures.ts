@@ -513,7 +513,7 @@ function endSpan(connection: Connection, entityType: string, ended: 'removed' | 
     .prepare(
       `UPDATE daybook_capture_spans SET ended = ?, (until_seq, until_ts) = (
          SELECT seq, ts FROM daybook_entries
-         WHERE seq = coalesce(?, (SELECT seq FROM daybook_entries WHERE entity_type = ? AND seq >= since_seq AND json_extract(metadata, '$.table') = table_name ORDER BY ts_ms DESC, seq DESC LIMIT 1), since_seq))
+         WHERE seq = coalesce(?, (SELECT seq FROM daybook_entries WHERE entity_type = ? AND seq >= since_seq AND recorded_at IS NULL AND source IS NULL AND metadata ->> '$.table' = table_name ORDER BY ts_ms DESC, seq DESC LIMIT 1), since_seq))
        WHERE entity_type = ? AND ended IS NULL`,
     )
     .run(ended, seq, entityType, entityType);
