@@ -958,8 +958,8 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
 
   test.each<readonly [string, Partial<CaptureRequest>, string, RegExp]>([
     ['keyless', {}, 'refused', /no primary key/],
-    ['seen', {}, 'refused', /view/],
-    ['searched', {}, 'refused', /virtual/],
+    ['seen', {}, 'refused', /: it is a view, and/],
+    ['searched', {}, 'refused', /: it is a virtual table, and/],
     ['searched_data', {}, 'refused', /shadow/],
     ['daybook_entries', {}, 'refused', /belongs to daybook/],
     ['sqlite_schema', {}, 'refused', /belongs to/],

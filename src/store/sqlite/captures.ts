@@ -15,7 +15,7 @@ import type { Trigger } from './capture-triggers.js';
 import type { Connection } from './connection.js';
 import { nestingTriggers } from './nesting-triggers.js';
 import { inserter } from './recording.js';
-import { describeTable, quoted } from './table-description.js';
+import { describeTable, findTable, quoted } from './table-description.js';
 import type { TableDescription } from './table-description.js';
 
 /** Who changes a capture, and the clock of the entry that tells of it. */
@@ -252,7 +252,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
   const known = installedOn(connection, asked);
-  if (known === undefined) return unchanged(describeTable(connection, asked).name);
+  if (known === undefined) return unchanged(findTable(connection, asked).name);
   const { table, settings } = known;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);

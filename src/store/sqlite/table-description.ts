@@ -52,21 +52,37 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/**
- * Describes an ordinary table for capture, by the name it was made with.
- * Throws kind `missing` where there is no such table, and kind `refused` for one that cannot be captured.
- */
-export function describeTable(connection: Connection, asked: string): TableDescription {
+interface NamedTable {
+  /** As it was made with. */
+  readonly name: string;
+  readonly withoutRowid: boolean;
+  readonly strict: boolean;
+  /** What it is where that is no ordinary table, with its article. */
+  readonly isRather: string | null;
+}
+
+/** Finds a table, or what passes for one, by its name. Throws kind `missing`. */
+export function findTable(connection: Connection, asked: string): NamedTable {
   const found = connection
     .prepare<[string], { name: string; type: string; wr: number; strict: number }>(
       `SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
     )
     .get(asked);
   if (found === undefined) throw new DaybookError('missing', `no table ${asked} in this database`);
-  const { name } = found;
+  const { name, type, wr, strict } = found;
+  const isRather = type === 'table' ? null : type === 'view' ? 'a view' : `a ${type} table`;
+  return { name, withoutRowid: wr === 1, strict: strict === 1, isRather };
+}
+
+/**
+ * Describes an ordinary table for capture, by the name it was made with.
+ * Throws kind `missing` where there is no such table, and kind `refused` for one that cannot be captured.
+ */
+export function describeTable(connection: Connection, asked: string): TableDescription {
+  const { name, withoutRowid, strict, isRather } = findTable(connection, asked);
   const refuse = (reason: string): DaybookError => new DaybookError('refused', `${name} cannot be captured: ${reason}`);
   if (/^(?:daybook|sqlite)_/i.test(name)) throw refuse('it belongs to daybook or to SQLite itself');
-  if (found.type !== 'table') throw refuse(`it is a ${found.type} table or view, and has no triggers on rows`);
+  if (isRather !== null) throw refuse(`it is ${isRather}, and has no triggers on rows`);
   const rows = connection
     .prepare<[string], ColumnRow>('SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)')
     .all(name);
@@ -75,14 +91,14 @@ export function describeTable(connection: Connection, asked: string): TableDescr
   if (first === undefined) throw refuse('it has no primary key, so nothing says which row an entry is about');
   // The column that is the rowid has no index: any other type name, INT among them, makes one, as PRIMARY KEY DESC does.
   const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(name) !== undefined;
-  const rowid = found.wr === 0 && !indexed ? first.name : null;
+  const rowid = !withoutRowid && !indexed ? first.name : null;
   const columns = rows.map((row) => row.name);
   const primaryKey = key.map((row) => row.name);
   return {
     name,
-    withoutRowid: found.wr === 1,
-    hiddenRowid: found.wr === 1 || rowid !== null ? null : rowidName(columns),
-    columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
+    withoutRowid,
+    hiddenRowid: withoutRowid || rowid !== null ? null : rowidName(columns),
+    columns: rows.map((row) => describeColumn(row, strict, row.name === rowid)),
     primaryKey,
     followsItself: followsItself(connection, name, columns, primaryKey),
     uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
