@@ -1395,17 +1395,35 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(await amiss(one)).toContainEqual(['an update fails', reason]);
   });
 
-  test('tells of a trigger of the application that cannot run, and leaves no trace', async () => {
-    const { store, connection } = await scene(
-      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END`,
+  test('tries the rest where a trigger of the application cannot run, and leaves no trace', async () => {
+    const { store, connection, capture } = await scene(
+      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END;
+       ${USERS} CREATE TRIGGER unknown BEFORE INSERT ON users BEGIN SELECT function_of_the_application(NEW.id); END`,
     );
+    await capture('users');
     const before = connection.serialize();
-    await expect(store.checkCaptures([])).rejects.toMatchObject({
-      kind: 'failed',
-      message: expect.stringContaining('no such table: main.nowhere'),
-    });
+    const checked = await store.checkCaptures([]);
+    const outcome = (table: string, words: string): unknown =>
+      checked.filter((one) => one.table === table && one.case === words).map((one) => one.reason ?? one.outcome);
+    const cannotRun = 'because it cannot run, captured or not: no such';
+    expect(outcome('notes', 'an update')).toEqual([`${cannotRun} table: main.nowhere`]);
+    expect(outcome('notes', 'an insert')).toEqual(['holds']);
+    expect(outcome('users', 'an update')).toEqual(['holds']);
+    expect(outcome('users', 'an insert')).toEqual([`${cannotRun} function: function_of_the_application`]);
+    expect(checked.filter((one) => one.outcome === 'fails')).toEqual([]);
     expect(connection.serialize().equals(before)).toBe(true);
     expect(await store.leakedContext()).toBeNull();
+  });
+
+  test('fails where it is capture that cannot run', async () => {
+    const { store, connection } = await scene(NOTES);
+    connection.exec('DROP TABLE daybook_actors');
+    expect(await store.checkCaptures([])).toContainEqual({
+      table: 'notes',
+      case: 'an update',
+      outcome: 'fails',
+      reason: 'no such table: main.daybook_actors',
+    });
   });
 
   test('lets others write between its cases, and is not misled by what they write', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capture, CheckedCase } from '../../core/capture.js';
 import { looksSecret } from '../../core/capture.js';
 import Database from 'better-sqlite3';
-import { captureOf } from './captures.js';
+import { captureOf, liftCapture } from './captures.js';
 import { setContext } from './context.js';
 import type { Connection } from './connection.js';
 import { identityOf, rowJson } from './capture-triggers.js';
@@ -77,6 +77,42 @@ export async function checkCaptures(connection: Connection, tables: readonly str
 }
 
 function tried(connection: Connection, capture: Capture, work: Case): Pick<CheckedCase, 'outcome' | 'reason'> {
+  try {
+    const reason = rehearsed(connection, capture, work);
+    return { outcome: reason === null ? 'holds' : 'fails', reason };
+  } catch (error) {
+    if (error instanceof NotTried) return { outcome: 'not tried', reason: `because ${error.message}` };
+    if (isConstraint(error)) return { outcome: 'not tried', reason: `because ${error.message}` };
+    if (error instanceof Error && error.message.startsWith('daybook:')) {
+      return { outcome: 'fails', reason: error.message };
+    }
+    if (!isOfSql(error)) throw error;
+    return cannotRunAnyway(connection, capture, work, error)
+      ? { outcome: 'not tried', reason: `because it cannot run, captured or not: ${error.message}` }
+      : { outcome: 'fails', reason: error.message };
+  }
+}
+
+/** What SQLite says of a statement or a trigger that cannot run: it names what is not there, or not known to it. */
+function isOfSql(error: unknown): error is Error {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR';
+}
+
+/** Whether a case fails in the same way without the triggers of capture: then it is the application's own that cannot run. */
+function cannotRunAnyway(connection: Connection, capture: Capture, work: Case, { message }: Error): boolean {
+  try {
+    rehearsed(connection, capture, (bench) => {
+      liftCapture(connection, capture.table);
+      return work(bench);
+    });
+    return false;
+  } catch (error) {
+    return isOfSql(error) && error.message === message;
+  }
+}
+
+/** Runs a case in a transaction that is rolled back, and gives what it finds wrong. */
+function rehearsed(connection: Connection, capture: Capture, work: Case): string | null {
   connection.exec('BEGIN IMMEDIATE');
   try {
     const bench = benchOf(connection, capture);
@@ -86,15 +122,7 @@ function tried(connection: Connection, capture: Capture, work: Case): Pick<Check
       correlationId: 'daybook check',
       reason: null,
     });
-    const reason = work(bench);
-    return { outcome: reason === null ? 'holds' : 'fails', reason };
-  } catch (error) {
-    if (error instanceof NotTried) return { outcome: 'not tried', reason: `because ${error.message}` };
-    if (isConstraint(error)) return { outcome: 'not tried', reason: `because ${error.message}` };
-    if (error instanceof Error && error.message.startsWith('daybook:')) {
-      return { outcome: 'fails', reason: error.message };
-    }
-    throw error;
+    return work(bench);
   } finally {
     // A trigger of the application may have rolled back already.
     if (connection.inTransaction) connection.exec('ROLLBACK');
