@@ -862,6 +862,39 @@ describe.each(PROGRAMS)('%s', (_name, execute) => {
     },
   );
 
+  test('a table of very many columns, also in the key and redacted, is captured like any other', async () => {
+    const columns = Array.from({ length: 1100 }, (_, index) => `c${index}`);
+    const key = columns.slice(0, 60);
+    const { file, connection } = await scene(
+      `CREATE TABLE wide (${columns.map((name) => `${name} TEXT${key.includes(name) ? " DEFAULT ''" : ''}`).join(', ')}, PRIMARY KEY (${key.join(', ')})) STRICT;
+       CREATE TABLE beside (id INTEGER PRIMARY KEY)`,
+      { redact: columns.slice(-50) },
+      ['wide'],
+    );
+    const errors = execute(file, [
+      `INSERT INTO wide (c0, c59, c60, c1099) VALUES ('a', 'b', 'c', 'd')`,
+      `UPDATE wide SET c61 = 'e', c1049 = 'f', c1050 = 'g', c1099 = 'h'`,
+      `UPDATE wide SET c59 = 'i'`,
+      'INSERT INTO beside VALUES (1)',
+      'DELETE FROM wide',
+    ]);
+    expect(errors).toEqual([null, null, null, null, null]);
+    const id = (last: string): string => JSON.stringify(key.map((name) => ({ c0: 'a', c59: last })[name] ?? ''));
+    const row = (values: object): object => ({
+      ...Object.fromEntries(columns.map((name) => [name, key.includes(name) ? '' : null])),
+      ...values,
+    });
+    const first = { c0: 'a', c59: 'b', c60: 'c' };
+    const then = { ...first, c61: 'e', c1049: 'f', c1050: '[redacted]', c1099: '[redacted]' };
+    expect(captured(connection)).toMatchObject([
+      { action: 'create', id: id('b'), old: null, new: row({ ...first, c1099: '[redacted]' }) },
+      { action: 'update', id: id('b'), new: row(then), changed: ['c61', 'c1049', 'c1050', 'c1099'] },
+      { action: 'delete', id: id('b'), old: row(then) },
+      { action: 'create', id: id('i'), new: row({ ...then, c59: 'i' }) },
+      { action: 'delete', id: id('i'), old: row({ ...then, c59: 'i' }) },
+    ]);
+  });
+
   test('keeps every digit of an integer, and every bit of a real', async () => {
     const { file, connection } = await scene('CREATE TABLE things (id INTEGER PRIMARY KEY, v);');
     const values = [
