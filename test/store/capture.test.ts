@@ -1448,6 +1448,25 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(await store.leakedContext()).toBeNull();
   });
 
+  test('keeps to its row, and to the keys beside it: others may be very many, and hold up who writes', async () => {
+    const { store, connection } = await scene(
+      `CREATE TABLE teams (league TEXT, number INTEGER, PRIMARY KEY (league, number));
+       CREATE TABLE players (id INTEGER PRIMARY KEY, league, number,
+         FOREIGN KEY (league, number) REFERENCES teams ON DELETE CASCADE ON UPDATE CASCADE);
+       INSERT INTO teams VALUES ('a', 1), ('b', 100);
+       INSERT INTO players VALUES (1, 'a', 1);
+       CREATE TRIGGER gone BEFORE DELETE ON players BEGIN SELECT RAISE(ABORT, 'a player goes'); END;
+       CREATE TRIGGER moved BEFORE UPDATE ON players BEGIN SELECT RAISE(ABORT, 'a player moves'); END;
+       CREATE TRIGGER far BEFORE INSERT ON teams WHEN NEW.number > 100 BEGIN SELECT RAISE(ABORT, 'all keys were read'); END`,
+    );
+    const cases = ['an insert', 'an update of the key', 'a delete', 'INSERT OR REPLACE that changes nothing'];
+    const checked = await store.checkCaptures([]);
+    expect(checked.filter((one) => cases.includes(one.case)).map(({ reason, outcome }) => reason ?? outcome)).toEqual(
+      cases.map(() => 'holds'),
+    );
+    expect(connection.prepare('SELECT * FROM players').raw().all()).toEqual([[1, 'a', 1]]);
+  });
+
   test('fails where it is capture that cannot run', async () => {
     const { store, connection } = await scene(NOTES);
     connection.exec('DROP TABLE daybook_actors');
