@@ -1227,6 +1227,16 @@ describe('what happens to a captured table', () => {
     });
   });
 
+  test('a trigger of the application that is named like one of ours is reckoned with as well', async () => {
+    const { store, connection } = await scene(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1);
+       CREATE TRIGGER daybook_of_the_application BEFORE INSERT ON t BEGIN UPDATE t SET n = n + 1; END`,
+    );
+    expect(() => connection.exec('REPLACE INTO t VALUES (1, 7)')).toThrow(/while a REPLACE of it is under way/);
+    const checked = await store.checkCaptures(['t']);
+    expect(checked.at(-1)?.reason).toMatch('refused where daybook_of_the_application does so');
+  });
+
   test('triggers that may write into it within a REPLACE are reckoned with, or a problem', async () => {
     const { store, capture, connection } = await scene(
       `CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (5, 5);
