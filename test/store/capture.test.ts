@@ -1477,6 +1477,21 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(connection.prepare('SELECT * FROM players').raw().all()).toEqual([[1, 'a', 1]]);
   });
 
+  test('is not tried on a table that only the application can read', async () => {
+    const { store, capture, connection } = await scene('', {}, []);
+    connection.function('own', { deterministic: true }, (value) => value);
+    connection.exec('CREATE TABLE computed (id INTEGER PRIMARY KEY, v AS (own(id))); INSERT INTO computed VALUES (1)');
+    await capture('computed');
+    const checked = await store.checkCaptures([]);
+    expect(checked.filter(({ outcome }) => outcome === 'fails')).toEqual([]);
+    expect(checked).toContainEqual({
+      table: 'computed',
+      case: 'a delete',
+      outcome: 'not tried',
+      reason: 'because it cannot run, captured or not: unknown function: own()',
+    });
+  });
+
   test('fails where it is capture that cannot run', async () => {
     const { store, connection } = await scene(NOTES);
     connection.exec('DROP TABLE daybook_actors');

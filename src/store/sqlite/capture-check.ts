@@ -95,7 +95,7 @@ function tried(connection: Connection, capture: Capture, work: Case): Pick<Check
 
 /** What SQLite says of a statement or a trigger that cannot run: it names what is not there, or not known to it. */
 function isOfSql(error: unknown): error is Error {
-  return error instanceof Database.SqliteError && error.code === 'SQLITE_ERROR';
+  return error instanceof Database.SqliteError && /^SQLITE_ERROR(?:_|$)/.test(error.code);
 }
 
 /** Whether a case fails in the same way without the triggers of capture: then it is the application's own that cannot run. */
