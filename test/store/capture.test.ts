@@ -765,6 +765,28 @@ const CASES: readonly Case[] = [
     recursive: ['delete b', 'delete a', 'create a', 'update a', 'create c'],
   },
   {
+    what: 'rows that fall by a partial key of which only the condition changes',
+    schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, state TEXT, u TEXT, "it's ""so""" INTEGER, g AS (state = 'on'));
+      CREATE UNIQUE INDEX live ON t (u) WHERE "STATE" = 'live';
+      CREATE UNIQUE INDEX so ON t (u) WHERE "it's ""so""";
+      CREATE UNIQUE INDEX computed ON t (u) /* while */ WHERE g;
+      INSERT INTO t VALUES (1, 'live', 'a', 0), (2, 'draft', 'a', 0), (3, 'x', 'b', 1), (4, 'x', 'b', 0), (5, 'on', 'c', 0), (6, 'x', 'c', 0)`,
+    run: [
+      `UPDATE OR REPLACE t SET state = 'live' WHERE id = 2`,
+      `UPDATE OR REPLACE t SET "it's ""so""" = 1 WHERE id = 4`,
+      `UPDATE OR REPLACE t SET state = 'on' WHERE id = 6`,
+    ],
+    entries: [
+      { action: 'delete', id: '1', message: 't 1 replaced' },
+      { action: 'update', id: '2', changed: ['state'] },
+      { action: 'delete', id: '3' },
+      { action: 'update', id: '4', changed: [`it's "so"`] },
+      { action: 'delete', id: '5' },
+      { action: 'update', id: '6', changed: ['state', 'g'] },
+    ],
+    recursive: ['delete 1', 'update 2', 'delete 3', 'update 4', 'delete 5', 'update 6'],
+  },
+  {
     what: 'foreign keys to itself that fit no key, where none is enforced',
     schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, FOREIGN KEY (a, b) REFERENCES t ON UPDATE CASCADE,
       FOREIGN KEY (b) REFERENCES t (nowhere) ON UPDATE CASCADE)`,

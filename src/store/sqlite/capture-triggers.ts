@@ -47,7 +47,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   const { differs, uniqueDiffers } = parts;
   // SQLite does not even look at these where a statement sets other columns. Whoever sets the rowid may call it so.
   const keyEvent =
-    parts.keyColumns === null ? '' : ` OF ${[...parts.keyColumns.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
+    parts.deciding === null ? '' : ` OF ${[...parts.deciding.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
   const event = (when: string): string =>
     when === 'BEFORE UPDATE' || when === 'AFTER UPDATE key' ? `${when.replace(' key', '')}${keyEvent}` : when;
   // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
@@ -219,13 +219,15 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     return [column, `OLD.${at}`, `NEW.${at}`];
   };
   const keyColumns = new Set(table.uniqueKeys.flatMap((key) => key.columns.map((column) => column.name)));
+  /** What an update changes before a REPLACE can take other rows: a key, or what decides whether a partial one holds. */
+  const deciding = new Set([...keyColumns, ...table.uniqueKeys.flatMap((key) => key.conditional)]);
   const differs =
     chained(
       watched.map((column) => differ(...byColumn(column))),
       'OR',
     ) || 'FALSE';
   const uniqueDiffers = [
-    ...[...keyColumns].map((key) => differ(...byColumn(columnOf(table, key)))),
+    ...[...deciding].map((key) => differ(...byColumn(columnOf(table, key)))),
     ...(table.hiddenRowid === null ? [] : [`OLD.${table.hiddenRowid} <> NEW.${table.hiddenRowid}`]),
   ].join(' OR ');
   const sameKey = table.primaryKey.map((key) => `NOT (${differ(...byColumn(columnOf(table, key)))})`).join(' AND ');
@@ -349,7 +351,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     differs,
     uniqueDiffers,
     /** Null where one of them is computed from others. */
-    keyColumns: [...keyColumns].some((key) => columnOf(table, key).generated) ? null : [...keyColumns],
+    deciding: [...deciding].some((key) => columnOf(table, key).generated) ? null : [...deciding],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
     insertMark: markOf(rowidKey === undefined ? '' : `NEW.${quoted(rowidKey)}`),
     // A rowid that is still to be chosen is -1.

@@ -19,6 +19,8 @@ interface UniqueKey {
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
   /** The condition of a partial index, in SQL. */
   readonly where: string | null;
+  /** The columns that this condition may name: one too many only costs time. */
+  readonly conditional: readonly string[];
 }
 
 export interface TableDescription {
@@ -101,7 +103,7 @@ export function describeTable(connection: Connection, asked: string): TableDescr
     columns: rows.map((row) => describeColumn(row, strict, row.name === rowid)),
     primaryKey,
     followsItself: followsItself(connection, name, columns, primaryKey),
-    uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
+    uniqueKeys: uniqueKeys(connection, name, columns, rowid, refuse),
   };
 }
 
@@ -158,6 +160,7 @@ export function affinityOf(type: string): 'integer' | 'text' | 'blob' | 'other' 
 function uniqueKeys(
   connection: Connection,
   table: string,
+  all: readonly string[],
   rowid: string | null,
   refuse: (reason: string) => DaybookError,
 ): UniqueKey[] {
@@ -177,6 +180,7 @@ function uniqueKeys(
     return {
       isRowid: false,
       where: partial === 1 ? conditionOf(connection, index) : null,
+      conditional: partial === 1 ? namedIn(sqlOf(connection, index), all) : [],
       partial: partial === 1 || folds,
       columns: columns.map(({ name, collation }) => {
         if (name === null) {
@@ -190,11 +194,29 @@ function uniqueKeys(
   });
   return rowid === null
     ? keys
-    : [{ isRowid: true, where: null, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+    : [
+        {
+          isRowid: true,
+          where: null,
+          conditional: [],
+          partial: false,
+          columns: [{ name: rowid, collation: 'BINARY' }],
+        },
+        ...keys,
+      ];
 }
 
 /** What stands behind the columns of a partial index; they are no expressions, so the first bracket ends them. */
 function conditionOf(connection: Connection, index: string): string | null {
+  return /\)\s*WHERE\s+(?<condition>.*)$/is.exec(sqlOf(connection, index))?.groups?.['condition'] ?? null;
+}
+
+function namedIn(sql: string, columns: readonly string[]): string[] {
+  const text = sql.replaceAll('""', '"').replaceAll('``', '`').toLowerCase();
+  return columns.filter((name) => text.includes(name.toLowerCase()));
+}
+
+function sqlOf(connection: Connection, index: string): string {
   const made = connection.prepare<[string], string>(`SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?`);
-  return /\)\s*WHERE\s+(?<condition>.*)$/is.exec(made.pluck().get(index) ?? '')?.groups?.['condition'] ?? null;
+  return made.pluck().get(index) ?? '';
 }
