@@ -1514,6 +1514,14 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     });
   });
 
+  test('holds however long a case takes: its context does not expire', async () => {
+    const one = await scene(
+      `${NOTES} CREATE TRIGGER slow BEFORE UPDATE ON notes BEGIN
+         UPDATE daybook_context SET used = julianday('now') - 1 WHERE used < 1e8; END`,
+    );
+    expect(await amiss(one)).not.toContainEqual(['an update fails', expect.anything()]);
+  });
+
   test('fails where it is capture that cannot run', async () => {
     const { store, connection } = await scene(NOTES);
     connection.exec('DROP TABLE daybook_actors');

@@ -3,7 +3,7 @@ import type { Capture, CheckedCase } from '../../core/capture.js';
 import { looksSecret } from '../../core/capture.js';
 import Database from 'better-sqlite3';
 import { captureOf, liftCapture } from './captures.js';
-import { setContext } from './context.js';
+import { holdContext, setContext } from './context.js';
 import type { Connection } from './connection.js';
 import { identityOf, rowJson } from './capture-triggers.js';
 import { readRecorded, sameSqlValue } from './captured-values.js';
@@ -127,6 +127,8 @@ function rehearsed(connection: Connection, capture: Capture, work: Case): string
       correlationId: 'daybook check',
       reason: null,
     });
+    // A row may be so big that a case takes longer than a context lives.
+    holdContext(connection);
     return work(bench);
   } finally {
     // A trigger of the application may have rolled back already.
