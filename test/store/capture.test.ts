@@ -1522,6 +1522,17 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(await amiss(one)).not.toContainEqual(['an update fails', expect.anything()]);
   });
 
+  test('is not tried on a row that shares its key, with NULL in it, with another', async () => {
+    const { store, connection } = await scene(
+      'CREATE TABLE t (a, b, v, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, NULL, 1), (1, NULL, 2)',
+    );
+    const outcomes = async (): Promise<unknown> =>
+      (await store.checkCaptures([])).flatMap((one) => (one.case === 'an update' ? [one.reason ?? one.outcome] : []));
+    expect(await outcomes()).toEqual([expect.stringContaining('several rows have its key, with NULL in it')]);
+    connection.exec('DELETE FROM t WHERE v = 1');
+    expect(await outcomes()).toEqual(['holds']);
+  });
+
   test('fails where it is capture that cannot run', async () => {
     const { store, connection } = await scene(NOTES);
     connection.exec('DROP TABLE daybook_actors');

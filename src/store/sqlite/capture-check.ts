@@ -146,7 +146,11 @@ function benchOf(connection: Connection, capture: Capture): Bench {
     .safeIntegers()
     .get();
   if (row === undefined) throw new NotTried('the table has no row to copy');
-  return { connection, table, capture, row, free: freeColumn(connection, table, capture) };
+  const bench = { connection, table, capture, row, free: freeColumn(connection, table, capture) };
+  if (keyOf(bench).includes(null) && sharesKey(bench)) {
+    throw new NotTried('several rows have its key, with NULL in it, and nothing tells them apart');
+  }
+  return bench;
 }
 
 /** A rule of the table's own, or a trigger of the application: it forbids the case, and says nothing of capture. */
@@ -345,6 +349,11 @@ function keyCondition({ table }: Bench): string {
 
 function keyOf({ table, row }: Bench): Value[] {
   return table.primaryKey.map((name) => at(row, name));
+}
+
+function sharesKey(bench: Bench): boolean {
+  const same = `SELECT 1 FROM ${quoted(bench.table.name)} WHERE ${keyCondition(bench)} LIMIT 2`;
+  return bench.connection.prepare<Value[]>(same).all(...keyOf(bench)).length > 1;
 }
 
 function update(bench: Bench, verb: string, values: Readonly<Record<string, Value>>): void {
