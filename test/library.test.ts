@@ -331,9 +331,12 @@ describe('a transaction with a context', () => {
   it('restores a context that plain SQL set, unless it had expired', async () => {
     const { file, database } = await captured();
     const daybook = attach(database);
-    database.exec(`BEGIN; INSERT INTO daybook_context (actor) VALUES ('ana')`);
+    database.exec(`BEGIN; INSERT INTO daybook_context (actor, recorded_by) VALUES ('ana', 'root@web-1')`);
     daybook.transaction({ actor: 'u-1' }, () => set(database, 6));
     set(database, 7);
+    expect(database.prepare('SELECT recorded_by FROM daybook_entries ORDER BY seq DESC LIMIT 2').pluck().all()).toEqual(
+      ['root@web-1', null],
+    );
     database.exec(`UPDATE daybook_context SET used = used - 1`);
     daybook.transaction({ actor: 'u-2' }, () => set(database, 8));
     set(database, 9);

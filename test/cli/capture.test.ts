@@ -379,6 +379,17 @@ describe('capture remove', () => {
     ).toBe(0);
   });
 
+  test('a table that was never captured is not captured, also one that could not be', async () => {
+    const connection = await application();
+    connection.exec('CREATE TABLE lines (line TEXT); CREATE VIEW seen AS SELECT * FROM lines');
+    expect(await cli(['capture', 'remove', 'LINES', 'seen'])).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'lines is not captured\nseen is not captured\n',
+    });
+    expect(await actions()).toEqual([]);
+  });
+
   test('--all', async () => {
     await application();
     await ok(['capture', 'add', 'users', 'organizations', '--keep', 'password_hash']);

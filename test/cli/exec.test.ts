@@ -86,9 +86,15 @@ describe('exec runs SQL in one transaction', () => {
       correlation_id: 'T-117',
       action: 'update',
       metadata: { reason: 'ticket 117' },
+      recorded_by: null,
     });
     await ok(['exec', "UPDATE users SET email = 'd@x' WHERE id = 1", '--as', 'bob', '--as-type', 'moderator']);
-    expect(await last()).toMatchObject({ actor: 'bob', actor_type: 'moderator', correlation_id: null });
+    expect(await last()).toMatchObject({
+      actor: 'bob',
+      actor_type: 'moderator',
+      correlation_id: null,
+      recorded_by: 'alice@desk',
+    });
   });
 
   test('as a migration', async () => {

@@ -44,6 +44,7 @@ describe('revert --apply', () => {
     expect(await json(['show', '5', '--format', 'json'])).toMatchObject({
       action: 'update',
       actor: 'carol',
+      recorded_by: 'alice@desk',
       reverts: undone['id'],
       metadata: { table: 'users', reason: 'a slip' },
     });
@@ -125,7 +126,7 @@ describe('revert --apply', () => {
     await ok(['note', 'users:1', 'hello']);
     expect(await cli(['revert', '4', '--apply', '--reason', 'r'])).toMatchObject({
       code: 7,
-      stderr: 'daybook: entry 4 is no change that capture recorded, and --apply undoes only these\n',
+      stderr: 'daybook: entry 4 is no change that capture recorded here, and --apply undoes only these\n',
     });
     expect(await cli(['revert', '99', '--apply', '--reason', 'r'])).toMatchObject({ code: 4 });
     app.exec('CREATE TABLE orders (id INTEGER PRIMARY KEY, who REFERENCES users); INSERT INTO orders VALUES (1, 1)');

@@ -5,7 +5,7 @@ import { looksSecret } from '../../src/core/capture.js';
 import { setActor } from '../../src/operations/names.js';
 import { capturedTrail } from './captured.js';
 import type { Captured as Trail } from './captured.js';
-import { ACTOR } from './trail.js';
+import { ACTOR, recordAll } from './trail.js';
 import { PROGRAMS } from './writing-programs.js';
 
 const USERS = `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, data TEXT);
@@ -765,6 +765,28 @@ const CASES: readonly Case[] = [
     recursive: ['delete b', 'delete a', 'create a', 'update a', 'create c'],
   },
   {
+    what: 'rows that fall by a partial key of which only the condition changes',
+    schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, state TEXT, u TEXT, "it's ""so""" INTEGER, g AS (state = 'on'));
+      CREATE UNIQUE INDEX live ON t (u) WHERE "STATE" = 'live';
+      CREATE UNIQUE INDEX so ON t (u) WHERE "it's ""so""";
+      CREATE UNIQUE INDEX computed ON t (u) /* while */ WHERE g;
+      INSERT INTO t VALUES (1, 'live', 'a', 0), (2, 'draft', 'a', 0), (3, 'x', 'b', 1), (4, 'x', 'b', 0), (5, 'on', 'c', 0), (6, 'x', 'c', 0)`,
+    run: [
+      `UPDATE OR REPLACE t SET state = 'live' WHERE id = 2`,
+      `UPDATE OR REPLACE t SET "it's ""so""" = 1 WHERE id = 4`,
+      `UPDATE OR REPLACE t SET state = 'on' WHERE id = 6`,
+    ],
+    entries: [
+      { action: 'delete', id: '1', message: 't 1 replaced' },
+      { action: 'update', id: '2', changed: ['state'] },
+      { action: 'delete', id: '3' },
+      { action: 'update', id: '4', changed: [`it's "so"`] },
+      { action: 'delete', id: '5' },
+      { action: 'update', id: '6', changed: ['state', 'g'] },
+    ],
+    recursive: ['delete 1', 'update 2', 'delete 3', 'update 4', 'delete 5', 'update 6'],
+  },
+  {
     what: 'foreign keys to itself that fit no key, where none is enforced',
     schema: `CREATE TABLE t (id INTEGER PRIMARY KEY, a, b, FOREIGN KEY (a, b) REFERENCES t ON UPDATE CASCADE,
       FOREIGN KEY (b) REFERENCES t (nowhere) ON UPDATE CASCADE)`,
@@ -862,6 +884,39 @@ describe.each(PROGRAMS)('%s', (_name, execute) => {
     },
   );
 
+  test('a table of very many columns, also in the key and redacted, is captured like any other', async () => {
+    const columns = Array.from({ length: 1100 }, (_, index) => `c${index}`);
+    const key = columns.slice(0, 60);
+    const { file, connection } = await scene(
+      `CREATE TABLE wide (${columns.map((name) => `${name} TEXT${key.includes(name) ? " DEFAULT ''" : ''}`).join(', ')}, PRIMARY KEY (${key.join(', ')})) STRICT;
+       CREATE TABLE beside (id INTEGER PRIMARY KEY)`,
+      { redact: columns.slice(-50) },
+      ['wide'],
+    );
+    const errors = execute(file, [
+      `INSERT INTO wide (c0, c59, c60, c1099) VALUES ('a', 'b', 'c', 'd')`,
+      `UPDATE wide SET c61 = 'e', c1049 = 'f', c1050 = 'g', c1099 = 'h'`,
+      `UPDATE wide SET c59 = 'i'`,
+      'INSERT INTO beside VALUES (1)',
+      'DELETE FROM wide',
+    ]);
+    expect(errors).toEqual([null, null, null, null, null]);
+    const id = (last: string): string => JSON.stringify(key.map((name) => ({ c0: 'a', c59: last })[name] ?? ''));
+    const row = (values: object): object => ({
+      ...Object.fromEntries(columns.map((name) => [name, key.includes(name) ? '' : null])),
+      ...values,
+    });
+    const first = { c0: 'a', c59: 'b', c60: 'c' };
+    const then = { ...first, c61: 'e', c1049: 'f', c1050: '[redacted]', c1099: '[redacted]' };
+    expect(captured(connection)).toMatchObject([
+      { action: 'create', id: id('b'), old: null, new: row({ ...first, c1099: '[redacted]' }) },
+      { action: 'update', id: id('b'), new: row(then), changed: ['c61', 'c1049', 'c1050', 'c1099'] },
+      { action: 'delete', id: id('b'), old: row(then) },
+      { action: 'create', id: id('i'), new: row({ ...then, c59: 'i' }) },
+      { action: 'delete', id: id('i'), old: row({ ...then, c59: 'i' }) },
+    ]);
+  });
+
   test('keeps every digit of an integer, and every bit of a real', async () => {
     const { file, connection } = await scene('CREATE TABLE things (id INTEGER PRIMARY KEY, v);');
     const values = [
@@ -958,8 +1013,8 @@ CREATE TABLE secrets (id INTEGER PRIMARY KEY, api_token TEXT, passwordHash TEXT,
 
   test.each<readonly [string, Partial<CaptureRequest>, string, RegExp]>([
     ['keyless', {}, 'refused', /no primary key/],
-    ['seen', {}, 'refused', /view/],
-    ['searched', {}, 'refused', /virtual/],
+    ['seen', {}, 'refused', /: it is a view, and/],
+    ['searched', {}, 'refused', /: it is a virtual table, and/],
     ['searched_data', {}, 'refused', /shadow/],
     ['daybook_entries', {}, 'refused', /belongs to daybook/],
     ['sqlite_schema', {}, 'refused', /belongs to/],
@@ -1053,6 +1108,21 @@ describe('add, refresh and remove', () => {
     expect(second?.sinceSeq).toBeGreaterThan(first?.untilSeq ?? Infinity);
     expect(third?.sinceSeq).toBeGreaterThan(second?.untilSeq ?? Infinity);
     expect(captured(connection)).toMatchObject([{ id: '1' }]);
+  });
+
+  test('a gap begins behind what was captured here, whatever was copied in from elsewhere since', async () => {
+    const { store, connection, lastSeq } = await scene(USERS);
+    connection.exec('DELETE FROM users WHERE id = 1');
+    const untilSeq = lastSeq();
+    const ts = '2099-01-01T00:00:00.000Z';
+    const copy = { ts, action: 'update', entity_type: 'users', entity_id: '2', metadata: '{"table":"users"}' };
+    await recordAll(store, [
+      { ...copy, source: 'the other database' },
+      { ...copy, recorded_at: '2026-03-05T12:00:00.000Z' },
+    ]);
+    connection.exec('DROP TRIGGER daybook_capture_users_after_delete; DELETE FROM users');
+    await store.refreshCaptures(['users'], ACTOR);
+    expect((await store.captureHistory('users'))?.spans).toMatchObject([{ untilSeq, ended: 'gap' }, { ended: null }]);
   });
 
   test('adding again is a gap where changes went unseen, and none where a trigger only runs too early', async () => {
@@ -1177,6 +1247,16 @@ describe('what happens to a captured table', () => {
       kind: 'refused',
       message: expect.stringContaining('users cannot be captured: it is a view'),
     });
+  });
+
+  test('a trigger of the application that is named like one of ours is reckoned with as well', async () => {
+    const { store, connection } = await scene(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1);
+       CREATE TRIGGER daybook_of_the_application BEFORE INSERT ON t BEGIN UPDATE t SET n = n + 1; END`,
+    );
+    expect(() => connection.exec('REPLACE INTO t VALUES (1, 7)')).toThrow(/while a REPLACE of it is under way/);
+    const checked = await store.checkCaptures(['t']);
+    expect(checked.at(-1)?.reason).toMatch('refused where daybook_of_the_application does so');
   });
 
   test('triggers that may write into it within a REPLACE are reckoned with, or a problem', async () => {
@@ -1380,17 +1460,88 @@ CREATE TABLE checked (id INTEGER PRIMARY KEY, n INTEGER CHECK (n = 1)); INSERT I
     expect(await amiss(one)).toContainEqual(['an update fails', reason]);
   });
 
-  test('tells of a trigger of the application that cannot run, and leaves no trace', async () => {
-    const { store, connection } = await scene(
-      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END`,
+  test('tries the rest where a trigger of the application cannot run, and leaves no trace', async () => {
+    const { store, connection, capture } = await scene(
+      `${NOTES} CREATE TRIGGER broken AFTER UPDATE ON notes BEGIN INSERT INTO nowhere VALUES (1); END;
+       ${USERS} CREATE TRIGGER unknown BEFORE INSERT ON users BEGIN SELECT function_of_the_application(NEW.id); END`,
     );
+    await capture('users');
     const before = connection.serialize();
-    await expect(store.checkCaptures([])).rejects.toMatchObject({
-      kind: 'failed',
-      message: expect.stringContaining('no such table: main.nowhere'),
-    });
+    const checked = await store.checkCaptures([]);
+    const outcome = (table: string, words: string): unknown =>
+      checked.filter((one) => one.table === table && one.case === words).map((one) => one.reason ?? one.outcome);
+    const cannotRun = 'because it cannot run, captured or not: no such';
+    expect(outcome('notes', 'an update')).toEqual([`${cannotRun} table: main.nowhere`]);
+    expect(outcome('notes', 'an insert')).toEqual(['holds']);
+    expect(outcome('users', 'an update')).toEqual(['holds']);
+    expect(outcome('users', 'an insert')).toEqual([`${cannotRun} function: function_of_the_application`]);
+    expect(checked.filter((one) => one.outcome === 'fails')).toEqual([]);
     expect(connection.serialize().equals(before)).toBe(true);
     expect(await store.leakedContext()).toBeNull();
+  });
+
+  test('keeps to its row, and to the keys beside it: others may be very many, and hold up who writes', async () => {
+    const { store, connection } = await scene(
+      `CREATE TABLE teams (league TEXT, number INTEGER, PRIMARY KEY (league, number));
+       CREATE TABLE players (id INTEGER PRIMARY KEY, league, number,
+         FOREIGN KEY (league, number) REFERENCES teams ON DELETE CASCADE ON UPDATE CASCADE);
+       INSERT INTO teams VALUES ('a', 1), ('b', 100);
+       INSERT INTO players VALUES (1, 'a', 1);
+       CREATE TRIGGER gone BEFORE DELETE ON players BEGIN SELECT RAISE(ABORT, 'a player goes'); END;
+       CREATE TRIGGER moved BEFORE UPDATE ON players BEGIN SELECT RAISE(ABORT, 'a player moves'); END;
+       CREATE TRIGGER far BEFORE INSERT ON teams WHEN NEW.number > 100 BEGIN SELECT RAISE(ABORT, 'all keys were read'); END`,
+    );
+    const cases = ['an insert', 'an update of the key', 'a delete', 'INSERT OR REPLACE that changes nothing'];
+    const checked = await store.checkCaptures([]);
+    expect(checked.filter((one) => cases.includes(one.case)).map(({ reason, outcome }) => reason ?? outcome)).toEqual(
+      cases.map(() => 'holds'),
+    );
+    expect(connection.prepare('SELECT * FROM players').raw().all()).toEqual([[1, 'a', 1]]);
+  });
+
+  test('is not tried on a table that only the application can read', async () => {
+    const { store, capture, connection } = await scene('', {}, []);
+    connection.function('own', { deterministic: true }, (value) => value);
+    connection.exec('CREATE TABLE computed (id INTEGER PRIMARY KEY, v AS (own(id))); INSERT INTO computed VALUES (1)');
+    await capture('computed');
+    const checked = await store.checkCaptures([]);
+    expect(checked.filter(({ outcome }) => outcome === 'fails')).toEqual([]);
+    expect(checked).toContainEqual({
+      table: 'computed',
+      case: 'a delete',
+      outcome: 'not tried',
+      reason: 'because it cannot run, captured or not: unknown function: own()',
+    });
+  });
+
+  test('holds however long a case takes: its context does not expire', async () => {
+    const one = await scene(
+      `${NOTES} CREATE TRIGGER slow BEFORE UPDATE ON notes BEGIN
+         UPDATE daybook_context SET used = julianday('now') - 1 WHERE used < 1e8; END`,
+    );
+    expect(await amiss(one)).not.toContainEqual(['an update fails', expect.anything()]);
+  });
+
+  test('is not tried on a row that shares its key, with NULL in it, with another', async () => {
+    const { store, connection } = await scene(
+      'CREATE TABLE t (a, b, v, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, NULL, 1), (1, NULL, 2)',
+    );
+    const outcomes = async (): Promise<unknown> =>
+      (await store.checkCaptures([])).flatMap((one) => (one.case === 'an update' ? [one.reason ?? one.outcome] : []));
+    expect(await outcomes()).toEqual([expect.stringContaining('several rows have its key, with NULL in it')]);
+    connection.exec('DELETE FROM t WHERE v = 1');
+    expect(await outcomes()).toEqual(['holds']);
+  });
+
+  test('fails where it is capture that cannot run', async () => {
+    const { store, connection } = await scene(NOTES);
+    connection.exec('DROP TABLE daybook_actors');
+    expect(await store.checkCaptures([])).toContainEqual({
+      table: 'notes',
+      case: 'an update',
+      outcome: 'fails',
+      reason: 'no such table: main.daybook_actors',
+    });
   });
 
   test('lets others write between its cases, and is not misled by what they write', async () => {
@@ -1481,3 +1632,42 @@ describe('the name of who changes a row', () => {
     ]);
   });
 });
+
+test.each(PROGRAMS)(
+  'who ran the program that acts for somebody goes from the context into every entry, in %s',
+  async (_name, program) => {
+    const { file, connection } = await scene(USERS);
+    const errors = program(file, [
+      `BEGIN`,
+      `INSERT INTO daybook_context (actor, recorded_by) VALUES ('mod', 'root@web-1')`,
+      `INSERT INTO users (id, email) VALUES (4, 'd@x')`,
+      `UPDATE users SET name = 'Ann' WHERE id = 1`,
+      `UPDATE users SET id = 5 WHERE id = 2`,
+      `REPLACE INTO users (id, email) VALUES (6, 'd@x')`,
+      `DELETE FROM users WHERE id = 1`,
+      `DELETE FROM daybook_context`,
+      `COMMIT`,
+      `BEGIN`,
+      `INSERT INTO daybook_context (actor, recorded_by, used) VALUES ('mod', 'root@web-1', julianday('now') - 1)`,
+      `DELETE FROM users WHERE id = 3`,
+      `DELETE FROM daybook_context`,
+      `COMMIT`,
+    ]);
+    expect(errors.filter((error) => error !== null)).toEqual([]);
+    const entries = connection
+      .prepare(`SELECT action, entity_id, recorded_by FROM daybook_entries WHERE category = 'entity' ORDER BY seq`)
+      .raw()
+      .all();
+    expect(entries).toEqual([
+      ['create', '4', 'root@web-1'],
+      ['update', '1', 'root@web-1'],
+      ['delete', '2', 'root@web-1'],
+      ['create', '5', 'root@web-1'],
+      ['delete', '4', 'root@web-1'],
+      ['create', '6', 'root@web-1'],
+      ['delete', '1', 'root@web-1'],
+      // Of a context that has expired, nothing is taken.
+      ['delete', '3', null],
+    ]);
+  },
+);

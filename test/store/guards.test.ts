@@ -420,6 +420,30 @@ for statement in forbidden:
     expect(execFileSync('python3', ['-c', script], { input, encoding: 'utf8' })).toBe('2 1 2\n');
   });
 
+  test('takes every millisecond where strftime reads some as the one before, as all before 3.40', () => {
+    const connection = emptySchema();
+    const inner = new Database(':memory:');
+    onTestFinished(() => {
+      inner.close();
+    });
+    const format = inner.prepare<unknown[], string>('SELECT strftime(?, ?, ?)').pluck();
+    connection.function('strftime', { varargs: true }, (pattern: string, time: string, modifier?: string) => {
+      const [, upTo, seconds] = /^(.{17})(\d\d\.\d{3})Z$/.exec(time) ?? [];
+      const cut =
+        seconds === undefined
+          ? time
+          : `${upTo}${(Math.trunc(Number(seconds) * 1000) / 1000).toFixed(3).padStart(6, '0')}Z`;
+      return format.get(pattern, modifier === undefined ? time : cut, modifier ?? '+0 days') ?? null;
+    });
+    const read = connection.prepare<[string], string>(`SELECT strftime('%Y-%m-%dT%H:%M:%fZ', ?, '+0 days')`).pluck();
+    expect(read.get('2026-11-21T12:34:01.001Z')).toBe('2026-11-21T12:34:01.000Z');
+    const insert = connection.prepare(`INSERT INTO daybook_entries (action, ts, recorded_at) VALUES ('x', ?, ?)`);
+    for (let ms = 0; ms < 60_000; ms += 1) {
+      const text = formatTimestamp(NOW + ms);
+      insert.run(text, text);
+    }
+  });
+
   test('uses nothing that came after 3.38', () => {
     // 3.39 to 3.51: functions, operators and clauses of the release notes.
     const newer =

@@ -79,6 +79,11 @@ function plain(value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 
+/** What an entry tells of a row, as another trail would be given it. */
+function toldOf({ action, entity_type, entity_id, old_values, new_values, changed_fields, metadata }: HistoryEntry) {
+  return { action, entity_type, entity_id, old_values, new_values, changed_fields, metadata };
+}
+
 function conflictsOf(outcome: UndoOutcome): unknown[] {
   return outcome.conflicts.map(({ seq, field, obstacle, by }) => [seq, field, obstacle, by]);
 }
@@ -658,6 +663,18 @@ describe('conflicts', () => {
   });
 });
 
+test('who changed a field since is told by what capture recorded, and by no copy from elsewhere', async () => {
+  const { run, undo, store, entries } = await captured(USERS, { t: { redact: ['email'] } });
+  const [, first = 0] = await run("INSERT INTO t VALUES (1, 'Ann', NULL); UPDATE t SET name = 'Bea', email = 'b@x'");
+  const [copied] = await entries([first]);
+  const copy = toldOf(copied as HistoryEntry);
+  await recordAll(store, [{ ...copy, source: 'the other database' }]);
+  expect(await undo(first, { dryRun: true })).toMatchObject({ conflicts: [], undone: [{ fields: ['name', 'email'] }] });
+  const [second = 0] = await run("UPDATE t SET name = 'Cea'");
+  await recordAll(store, [{ ...copy, source: 'the other database' }]);
+  expect(conflictsOf(await undo(first))).toEqual([[first, 'name', 'changed', second]]);
+});
+
 describe('documents', () => {
   async function documents(): Promise<Scene> {
     const scene = await captured('CREATE TABLE t (id INTEGER PRIMARY KEY, data TEXT)', { t: { json: ['data'] } });
@@ -720,7 +737,7 @@ describe('refused', () => {
     for (const { seq } of [note, ...own].flatMap((outcome) => outcome ?? [])) {
       await expect(undo(seq)).rejects.toMatchObject({
         kind: 'refused',
-        message: `entry ${seq} is no change that capture recorded, and --apply undoes only these`,
+        message: `entry ${seq} is no change that capture recorded here, and --apply undoes only these`,
       });
     }
     await undo(updated);
@@ -760,6 +777,30 @@ describe('refused', () => {
       kind: 'refused',
       message: expect.stringContaining('row of t'),
     });
+  });
+
+  test('what was captured elsewhere: it tells of the rows of another database', async () => {
+    const { run, undo, store, entries, rows } = await captured(USERS);
+    const [created = 0, updated = 0] = await run("INSERT INTO t VALUES (1, 'Ann', 'a@x'); UPDATE t SET name = 'Bea'");
+    const before = rows();
+    const own = await entries([created, updated]);
+    const copies = await recordAll(
+      store,
+      own.map(toldOf).flatMap((entry) => [
+        { ...entry, source: 'the other database' },
+        { ...entry, recorded_at: '2026-03-05T12:00:00.000Z' },
+      ]),
+    );
+    expect(copies.length).toBe(4);
+    for (const { seq } of copies) {
+      await expect(undo(seq)).rejects.toMatchObject({
+        kind: 'refused',
+        message: expect.stringContaining('no change that capture recorded here'),
+      });
+    }
+    const set = await undo({ filter: { entity: [{ type: 't', id: '1' }] } }, { dryRun: true });
+    expect(set).toMatchObject({ undone: [{ seq: updated }, { seq: created }], conflicts: [], leftOut: 4 });
+    expect(rows()).toEqual(before);
   });
 
   test('entries that only look like the two of a change of the key', async () => {
@@ -872,7 +913,7 @@ describe('a dry run', () => {
     const all = (connection = app): unknown[] => ['t', odd].map((table) => rowsOf(connection, table));
     // The text of a real, and so of a key with one, is another in another release of SQLite.
     const marks = (connection = app): unknown[] =>
-      connection.prepare('SELECT seq, action, actor, correlation_id, metadata FROM daybook_entries').all();
+      connection.prepare('SELECT seq, action, actor, recorded_by, correlation_id, metadata FROM daybook_entries').all();
     const reverts = (connection = app): unknown[] =>
       connection
         .prepare(
@@ -907,11 +948,12 @@ describe('a dry run', () => {
     ] as const) {
       const now = [all(), await store.lastSeq()];
       const which = { filter: { correlation_id: [from] } };
-      const dry = await undo(which, { dryRun: true, correlationId: to });
+      const actor = { ...ACTOR, recorded_by: 'root@web-1' };
+      const dry = await undo(which, { dryRun: true, correlationId: to, actor });
       expect(dry).toMatchObject({ applied: false, conflicts: [] });
       expect([all(), await store.lastSeq()]).toEqual(now);
       const shelled = inShell(dry.script);
-      expect(await undo(which, { correlationId: to })).toMatchObject({ applied: true });
+      expect(await undo(which, { correlationId: to, actor })).toMatchObject({ applied: true });
       expect(shelled).toEqual({ rows: all(), marks: marks(), reverts: reverts() });
       if (from !== 'back') expect(all()).toEqual(before);
     }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capture, CheckedCase } from '../../core/capture.js';
 import { looksSecret } from '../../core/capture.js';
 import Database from 'better-sqlite3';
-import { captureOf } from './captures.js';
-import { setContext } from './context.js';
+import { captureOf, liftCapture } from './captures.js';
+import { holdContext, setContext } from './context.js';
 import type { Connection } from './connection.js';
 import { identityOf, rowJson } from './capture-triggers.js';
 import { readRecorded, sameSqlValue } from './captured-values.js';
@@ -77,16 +77,8 @@ export async function checkCaptures(connection: Connection, tables: readonly str
 }
 
 function tried(connection: Connection, capture: Capture, work: Case): Pick<CheckedCase, 'outcome' | 'reason'> {
-  connection.exec('BEGIN IMMEDIATE');
   try {
-    const bench = benchOf(connection, capture);
-    setContext(connection, {
-      actor: 'daybook',
-      actorType: 'system',
-      correlationId: 'daybook check',
-      reason: null,
-    });
-    const reason = work(bench);
+    const reason = rehearsed(connection, capture, work);
     return { outcome: reason === null ? 'holds' : 'fails', reason };
   } catch (error) {
     if (error instanceof NotTried) return { outcome: 'not tried', reason: `because ${error.message}` };
@@ -94,10 +86,54 @@ function tried(connection: Connection, capture: Capture, work: Case): Pick<Check
     if (error instanceof Error && error.message.startsWith('daybook:')) {
       return { outcome: 'fails', reason: error.message };
     }
-    throw error;
+    if (!isOfSql(error)) throw error;
+    return cannotRunAnyway(connection, capture, work, error)
+      ? { outcome: 'not tried', reason: `because it cannot run, captured or not: ${error.message}` }
+      : { outcome: 'fails', reason: error.message };
+  }
+}
+
+/** What SQLite says of a statement or a trigger that cannot run: it names what is not there, or not known to it. */
+function isOfSql(error: unknown): error is Error {
+  return error instanceof Database.SqliteError && /^SQLITE_ERROR(?:_|$)/.test(error.code);
+}
+
+/** Whether a case fails in the same way without the triggers of capture: then it is the application's own that cannot run. */
+function cannotRunAnyway(connection: Connection, capture: Capture, work: Case, { message }: Error): boolean {
+  try {
+    rehearsed(connection, capture, (bench) => {
+      liftCapture(connection, capture.table);
+      return work(bench);
+    });
+    return false;
+  } catch (error) {
+    return isOfSql(error) && error.message === message;
+  }
+}
+
+/**
+ * Runs a case in a transaction that is rolled back, and gives what it finds wrong. Foreign keys are off: a row may have a
+ * million others that go with it, and they would keep everybody waiting.
+ */
+function rehearsed(connection: Connection, capture: Capture, work: Case): string | null {
+  const foreignKeys = connection.pragma('foreign_keys', { simple: true }) as number;
+  connection.pragma('foreign_keys = OFF');
+  try {
+    connection.exec('BEGIN IMMEDIATE');
+    const bench = benchOf(connection, capture);
+    setContext(connection, {
+      actor: 'daybook',
+      actorType: 'system',
+      correlationId: 'daybook check',
+      reason: null,
+    });
+    // A row may be so big that a case takes longer than a context lives.
+    holdContext(connection);
+    return work(bench);
   } finally {
     // A trigger of the application may have rolled back already.
     if (connection.inTransaction) connection.exec('ROLLBACK');
+    connection.pragma(`foreign_keys = ${foreignKeys}`);
   }
 }
 
@@ -110,7 +146,11 @@ function benchOf(connection: Connection, capture: Capture): Bench {
     .safeIntegers()
     .get();
   if (row === undefined) throw new NotTried('the table has no row to copy');
-  return { connection, table, capture, row, free: freeColumn(connection, table, capture) };
+  const bench = { connection, table, capture, row, free: freeColumn(connection, table, capture) };
+  if (keyOf(bench).includes(null) && sharesKey(bench)) {
+    throw new NotTried('several rows have its key, with NULL in it, and nothing tells them apart');
+  }
+  return bench;
 }
 
 /** A rule of the table's own, or a trigger of the application: it forbids the case, and says nothing of capture. */
@@ -277,14 +317,16 @@ function different(value: Value): Value {
   return value === null ? 'daybook' : Buffer.concat([value, Buffer.from([0])]);
 }
 
-/** Another primary key, beyond the greatest; a part of it is enough. */
-function newKey({ table, connection }: Bench): Record<string, Value> {
+/** Another primary key: its last column beyond the greatest beside the others, which the index of the key finds at once. */
+function newKey({ table, connection, row }: Bench): Record<string, Value> {
   const last = table.primaryKey.at(-1) as string;
+  const others = table.primaryKey.slice(0, -1);
+  const beside = others.map((name) => `${quoted(name)} IS ?`).join(' AND ') || 'TRUE';
   const greatest = connection
-    .prepare<[], Value>(`SELECT max(${quoted(last)}) FROM ${quoted(table.name)}`)
+    .prepare<Value[], Value>(`SELECT max(${quoted(last)}) FROM ${quoted(table.name)} WHERE ${beside}`)
     .safeIntegers()
     .pluck()
-    .get() as Value;
+    .get(...others.map((name) => at(row, name))) as Value;
   return { [last]: different(greatest) };
 }
 
@@ -307,6 +349,11 @@ function keyCondition({ table }: Bench): string {
 
 function keyOf({ table, row }: Bench): Value[] {
   return table.primaryKey.map((name) => at(row, name));
+}
+
+function sharesKey(bench: Bench): boolean {
+  const same = `SELECT 1 FROM ${quoted(bench.table.name)} WHERE ${keyCondition(bench)} LIMIT 2`;
+  return bench.connection.prepare<Value[]>(same).all(...keyOf(bench)).length > 1;
 }
 
 function update(bench: Bench, verb: string, values: Readonly<Record<string, Value>>): void {

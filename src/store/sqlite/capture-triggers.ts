@@ -11,8 +11,11 @@ export interface Trigger {
   readonly sql: string;
 }
 
-/** SQLite takes 127 arguments, older releases 100. */
-const FIELDS_PER_OBJECT = 40;
+/**
+ * SQLite takes 127 arguments, older releases 100, and an expression that is 1,000 levels deep, which a chain of operators
+ * is by each of them. A program that takes less than a trigger has does not read the schema at all any more.
+ */
+const FIELDS_PER_PIECE = 40;
 
 /**
  * The triggers that record every change of a table's rows. They run within other programs, from SQLite 3.38 on, and use
@@ -44,7 +47,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   const { differs, uniqueDiffers } = parts;
   // SQLite does not even look at these where a statement sets other columns. Whoever sets the rowid may call it so.
   const keyEvent =
-    parts.keyColumns === null ? '' : ` OF ${[...parts.keyColumns.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
+    parts.deciding === null ? '' : ` OF ${[...parts.deciding.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
   const event = (when: string): string =>
     when === 'BEFORE UPDATE' || when === 'AFTER UPDATE key' ? `${when.replace(' key', '')}${keyEvent}` : when;
   // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
@@ -120,12 +123,28 @@ export function rowJson(
     const at = `${prefix}.${quoted(column.name)}`;
     return redacted.has(column.name) ? `iif(${at} IS NULL, NULL, ${literal(REDACTED)})` : encoded(column, at);
   };
-  const objects = chunks(stored, FIELDS_PER_OBJECT).map(
-    (some) => `json_object(${some.map((column) => `${literal(column.name)}, ${value(column)}`).join(', ')})`,
+  return inPieces(
+    'json_object',
+    stored.map((column) => `${literal(column.name)}, ${value(column)}`),
   );
-  if (objects.length < 2) return objects[0] ?? `'{}'`;
-  const inner = objects.map((object) => `substr(${object}, 2, length(${object}) - 2)`);
-  return `'{' || ${inner.join(` || ',' || `)} || '}'`;
+}
+
+/** A document of very many members is put together from several. */
+function inPieces(make: 'json_object' | 'json_array', members: readonly string[]): string {
+  const pieces = chunks(members, FIELDS_PER_PIECE).map((some) => `${make}(${some.join(', ')})`);
+  if (pieces.length < 2) return pieces[0] ?? `${make}()`;
+  const inner = pieces.map((piece) => `substr(${piece}, 2, length(${piece}) - 2)`);
+  const [open, close] = make === 'json_object' ? ['{', '}'] : ['[', ']'];
+  return `'${open}' || ${inner.join(` || ',' || `)} || '${close}'`;
+}
+
+/** A chain of an operator for which it does not matter where the brackets are. */
+function chained(terms: readonly string[], operator: 'OR' | '||'): string {
+  if (terms.length <= FIELDS_PER_PIECE) return terms.join(` ${operator} `);
+  return chained(
+    chunks(terms, FIELDS_PER_PIECE).map((some) => `(${some.join(` ${operator} `)})`),
+    operator,
+  );
 }
 
 /** A secret that is ignored is not kept either. */
@@ -140,7 +159,12 @@ function isLeftOut(column: string, settings: Pick<CaptureSettings, 'ignore'>): b
 export function identityOf(table: TableDescription, prefix: string): string {
   const at = (name: string): [TableColumn, string] => [columnOf(table, name), `${prefix}.${quoted(name)}`];
   const [first = '', ...others] = table.primaryKey;
-  if (others.length > 0) return `json_array(${table.primaryKey.map((name) => encoded(...at(name))).join(', ')})`;
+  if (others.length > 0) {
+    return inPieces(
+      'json_array',
+      table.primaryKey.map((name) => encoded(...at(name))),
+    );
+  }
   const [column, value] = at(first);
   if (column.holds === 'integer') return `CAST(${value} AS TEXT)`;
   const number = ` OR (${value} GLOB '[-0-9]*' AND ${value} NOT GLOB '*[^-0-9.e+]*')`;
@@ -195,9 +219,15 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     return [column, `OLD.${at}`, `NEW.${at}`];
   };
   const keyColumns = new Set(table.uniqueKeys.flatMap((key) => key.columns.map((column) => column.name)));
-  const differs = watched.map((column) => differ(...byColumn(column))).join(' OR ') || 'FALSE';
+  /** What an update changes before a REPLACE can take other rows: a key, or what decides whether a partial one holds. */
+  const deciding = new Set([...keyColumns, ...table.uniqueKeys.flatMap((key) => key.conditional)]);
+  const differs =
+    chained(
+      watched.map((column) => differ(...byColumn(column))),
+      'OR',
+    ) || 'FALSE';
   const uniqueDiffers = [
-    ...[...keyColumns].map((key) => differ(...byColumn(columnOf(table, key)))),
+    ...[...deciding].map((key) => differ(...byColumn(columnOf(table, key)))),
     ...(table.hiddenRowid === null ? [] : [`OLD.${table.hiddenRowid} <> NEW.${table.hiddenRowid}`]),
   ].join(' OR ');
   const sameKey = table.primaryKey.map((key) => `NOT (${differ(...byColumn(columnOf(table, key)))})`).join(' AND ');
@@ -213,7 +243,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
 
   /** Puts each changed field behind a comma; a document that differs in form alone is named whole. */
   const changedOf = (fragments: readonly string[]): string =>
-    `'[' || substr(${fragments.join(' || ') || `''`}, 2) || ']'`;
+    `'[' || substr(${chained(fragments, '||') || `''`}, 2) || ']'`;
   const jsonName = (column: TableColumn): string => literal(`,${JSON.stringify(column.name)}`);
   const changed = changedOf(
     watched.map((column) => {
@@ -248,8 +278,8 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const entry = (source: EntrySource): string => {
     const metadata = source.link ?? plainMetadata;
     const actor = source.actor === 'NULL' ? 'c.actor' : `coalesce(c.actor, ${source.actor})`;
-    return `INSERT INTO daybook_entries (action, actor, actor_type, actor_name, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
-  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = ${actor}), ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
+    return `INSERT INTO daybook_entries (action, actor, actor_type, actor_name, recorded_by, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
+  SELECT ${source.action}, coalesce(c.actor, ${source.actor}, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN ${source.actor} IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = ${actor}), c.recorded_by, ${source.scope}, ${type}, ${source.id}, ${source.name}, ${source.message}, iif(c.reason IS NULL, ${metadata}, json_set(${metadata}, '$.reason', c.reason)), ${source.before}, ${source.after}, ${source.changed}, c.correlation_id, ${source.reverts ?? 'c.reverts'}
   FROM ${source.from ?? '(SELECT 1)'} LEFT JOIN daybook_context AS c ON (${contextHolds('c.used')})${source.where === undefined ? '' : `\n  WHERE ${source.where}`}`;
   };
   const wordsOf = (id: string, word: string): string => `${literal(`${settings.entityType} `)} || ${id} || ' ${word}'`;
@@ -321,7 +351,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     differs,
     uniqueDiffers,
     /** Null where one of them is computed from others. */
-    keyColumns: [...keyColumns].some((key) => columnOf(table, key).generated) ? null : [...keyColumns],
+    deciding: [...deciding].some((key) => columnOf(table, key).generated) ? null : [...deciding],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
     insertMark: markOf(rowidKey === undefined ? '' : `NEW.${quoted(rowidKey)}`),
     // A rowid that is still to be chosen is -1.
@@ -341,7 +371,15 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     ],
     noteRivals: (write: string, others: string): string =>
       `INSERT INTO daybook_replaced (table_name, written, entity_type, entity_id, entity_name, scope, actor, old_values, compared, redacted)
-  SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, json_array(${compared('t').join(', ')}), ${secretly.map((column) => `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`).join(' || ') || `''`}
+  SELECT ${name}, ${write}, ${type}, ${identity('t')}, ${nameOf('t')}, ${scopeOf('t')}, ${actorOf('t')}, ${row('t')}, ${inPieces('json_array', compared('t'))}, ${
+    chained(
+      secretly.map(
+        (column) =>
+          `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`,
+      ),
+      '||',
+    ) || `''`
+  }
   FROM ${quoted(table.name)} AS t WHERE (${rival}) AND ${others}`,
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor

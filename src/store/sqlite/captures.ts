@@ -15,7 +15,7 @@ import type { Trigger } from './capture-triggers.js';
 import type { Connection } from './connection.js';
 import { nestingTriggers } from './nesting-triggers.js';
 import { inserter } from './recording.js';
-import { describeTable, quoted } from './table-description.js';
+import { describeTable, findTable, quoted } from './table-description.js';
 import type { TableDescription } from './table-description.js';
 
 /** Who changes a capture, and the clock of the entry that tells of it. */
@@ -252,7 +252,7 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
   const known = installedOn(connection, asked);
-  if (known === undefined) return unchanged(describeTable(connection, asked).name);
+  if (known === undefined) return unchanged(findTable(connection, asked).name);
   const { table, settings } = known;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);
@@ -513,7 +513,7 @@ function endSpan(connection: Connection, entityType: string, ended: 'removed' | 
     .prepare(
       `UPDATE daybook_capture_spans SET ended = ?, (until_seq, until_ts) = (
          SELECT seq, ts FROM daybook_entries
-         WHERE seq = coalesce(?, (SELECT seq FROM daybook_entries WHERE entity_type = ? AND seq >= since_seq AND json_extract(metadata, '$.table') = table_name ORDER BY ts_ms DESC, seq DESC LIMIT 1), since_seq))
+         WHERE seq = coalesce(?, (SELECT seq FROM daybook_entries WHERE entity_type = ? AND seq >= since_seq AND recorded_at IS NULL AND source IS NULL AND metadata ->> '$.table' = table_name ORDER BY ts_ms DESC, seq DESC LIMIT 1), since_seq))
        WHERE entity_type = ? AND ended IS NULL`,
     )
     .run(ended, seq, entityType, entityType);

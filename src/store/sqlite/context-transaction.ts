@@ -53,7 +53,7 @@ function contextAround(connection: Connection): OuterContext | undefined {
   return connection
     .prepare<[], OuterContext>(
       `SELECT actor, actor_type AS actorType, correlation_id AS correlationId, reason, reverts,
-         reverts_created AS revertsCreated, used, ${usedLately('used')} AS recent
+         reverts_created AS revertsCreated, recorded_by AS recordedBy, used, ${usedLately('used')} AS recent
        FROM daybook_context`,
     )
     .get();

@@ -13,21 +13,23 @@ export interface ChangeContext {
   readonly reverts?: string | null;
   /** and of a change of the key the entry that its second one takes back. */
   readonly revertsCreated?: string | null;
+  /** Who runs the program, where it acts for somebody else. */
+  readonly recordedBy?: string | null;
 }
 
 /** As any program may set the context (docs/capture.md): the values, and when it was last used, come in brackets behind it. */
 export const SET_CONTEXT =
-  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, used) VALUES';
+  'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, reverts, reverts_created, recorded_by, used) VALUES';
 
 /** The values of a context in the order of SET_CONTEXT, but for its last use. */
 export function contextValues(context: ChangeContext): (string | null)[] {
-  const { actor, actorType, correlationId, reason, reverts, revertsCreated } = context;
-  return [actor, actorType, correlationId, reason, reverts ?? null, revertsCreated ?? null];
+  const { actor, actorType, correlationId, reason, reverts, revertsCreated, recordedBy } = context;
+  return [actor, actorType, correlationId, reason, reverts ?? null, revertsCreated ?? null, recordedBy ?? null];
 }
 
 /** Sets the context of the open transaction. */
 export function setContext(connection: Connection, context: ChangeContext): void {
-  connection.prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?, ?, julianday('now'))`).run(...contextValues(context));
+  connection.prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?, ?, ?, julianday('now'))`).run(...contextValues(context));
 }
 
 /**

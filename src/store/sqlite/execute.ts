@@ -105,6 +105,7 @@ function enterContext(connection: Connection, { actor, correlationId, reason }: 
     actorType: actor.actor_type,
     correlationId,
     reason,
+    recordedBy: actor.recorded_by,
   });
   holdContext(connection);
 }

@@ -4,7 +4,7 @@ import type { MirrorRequest } from '../../core/mirror.js';
 import { shellWord } from '../../core/shell.js';
 import type { Connection } from './connection.js';
 import type { MirroredColumn } from './mirror-rendering.js';
-import { affinityOf } from './table-description.js';
+import { affinityOf, findTable } from './table-description.js';
 
 interface ColumnRow {
   name: string;
@@ -35,13 +35,7 @@ const COLLATIONS: ReadonlySet<string> = new Set(['BINARY', 'NOCASE', 'RTRIM']);
  *   for one that cannot show entries
  */
 export function describeMirrored(connection: Connection, { table, column, settings }: MirrorRequest): MirroredColumn {
-  const found = connection
-    .prepare<[string], { name: string; type: string; wr: number; strict: number }>(
-      `SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
-    )
-    .get(table);
-  if (found === undefined) throw new DaybookError('missing', `no table ${table} in this database`);
-  const { name } = found;
+  const { name, withoutRowid, strict, isRather } = findTable(connection, table);
   const columns = connection
     .prepare<[string], ColumnRow>('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)')
     .all(name);
@@ -58,8 +52,7 @@ export function describeMirrored(connection: Connection, { table, column, settin
     new DaybookError('refused', `${mirror} cannot show entries: ${reason}`, hint === undefined ? {} : { hint });
 
   if (/^(?:daybook|sqlite)_/i.test(name)) throw refuse('the table belongs to daybook or to SQLite itself');
-  if (found.type !== 'table')
-    throw refuse(`${name} is a ${found.type} table or view, and no trigger of ours writes there`);
+  if (isRather !== null) throw refuse(`${name} is ${isRather}, and no trigger of ours writes there`);
   if (shown.hidden > 1) throw refuse('it is computed from other columns');
   if (shown.name === key.name) throw refuse('it is the key');
   const indexes = connection
@@ -72,7 +65,7 @@ export function describeMirrored(connection: Connection, { table, column, settin
   const referring = connection.prepare<[string], string>('SELECT "from" FROM pragma_foreign_key_list(?)').pluck();
   if (referring.all(name).includes(shown.name)) throw refuse('it refers to another table');
   const affinity = affinityOf(shown.type.toUpperCase());
-  if (affinity !== 'text' && (affinity !== 'blob' || (found.strict === 1 && shown.type.toUpperCase() === 'BLOB')))
+  if (affinity !== 'text' && (affinity !== 'blob' || (strict && shown.type.toUpperCase() === 'BLOB')))
     throw refuse(`it is declared ${shown.type}, and shows only text`);
   refuseCaptured(connection, name, shown.name, refuse);
 
@@ -87,7 +80,7 @@ export function describeMirrored(connection: Connection, { table, column, settin
   // A primary key without an index is the rowid.
   const isRowid =
     key.pk > 0 &&
-    found.wr === 0 &&
+    !withoutRowid &&
     connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(name) === undefined;
   if (!isRowid && single === undefined) {
     throw refuse(

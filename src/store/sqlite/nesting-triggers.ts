@@ -25,7 +25,7 @@ export function nestingTriggers(connection: Connection, table: string): NestingT
       `SELECT name, tbl_name AS "table", sql, rowid > coalesce((
            SELECT min(rowid) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = @table COLLATE NOCASE AND name GLOB 'daybook_capture_*'
          ), 0) AS later
-       FROM sqlite_schema WHERE type = 'trigger' AND name NOT GLOB 'daybook_*'`,
+       FROM sqlite_schema WHERE type = 'trigger' AND name NOT GLOB 'daybook_capture_*' AND NOT (name GLOB 'daybook_*' AND tbl_name GLOB 'daybook_*')`,
     )
     .all({ table });
   if (triggers.length === 0) return [];

@@ -23,10 +23,12 @@ const clean = (column: string): string => `instr(${column}, char(0)) = 0`;
 
 /**
  * UTC of one width, so that text order is time order. strftime turns 30 February into March, which then differs; older
- * releases (3.40 among them) do so only with a modifier.
+ * releases (3.40 among them) do so only with a modifier. It is asked for whole seconds: before 3.40 it reads one
+ * millisecond of a hundred as the one before.
  */
 const time = (column: string): string =>
-  `${column} IS strftime('%Y-%m-%dT%H:%M:%fZ', ${column}, '+0 days') AND ${column} >= '0001'`;
+  `${column} IS strftime('%Y-%m-%dT%H:%M:%S', substr(${column}, 1, 19), '+0 days') || substr(${column}, 20, 5)
+    AND substr(${column}, 20) GLOB '.[0-9][0-9][0-9]Z' AND ${column} >= '0001'`;
 
 /** JSON ends at NUL for SQLite, whatever stands behind it. */
 const json = (column: string, type: string): string =>
@@ -190,6 +192,7 @@ CREATE TABLE daybook_context (
   reason TEXT CHECK (${clean('reason')}),
   reverts TEXT CHECK (${clean('reverts')}),
   reverts_created TEXT CHECK (${clean('reverts_created')}),
+  recorded_by TEXT CHECK (${clean('recorded_by')}),
   used REAL NOT NULL DEFAULT (julianday('now')),
   left_behind INTEGER NOT NULL DEFAULT 1 REFERENCES daybook_never (never) DEFERRABLE INITIALLY DEFERRED
 ) STRICT, WITHOUT ROWID;
@@ -228,8 +231,8 @@ WITH RECURSIVE
 SELECT exponent, value FROM up UNION ALL SELECT exponent, value FROM down;
 CREATE TRIGGER daybook_replaced_settle AFTER UPDATE OF action ON daybook_replaced
 BEGIN
-  INSERT INTO daybook_entries (action, actor, actor_type, actor_name, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
-  SELECT NEW.action, coalesce(c.actor, NEW.actor, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN NEW.actor IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = coalesce(c.actor, NEW.actor)), NEW.scope, NEW.entity_type, NEW.entity_id, NEW.entity_name,
+  INSERT INTO daybook_entries (action, actor, actor_type, actor_name, recorded_by, scope, entity_type, entity_id, entity_name, message, metadata, old_values, new_values, changed_fields, correlation_id, reverts)
+  SELECT NEW.action, coalesce(c.actor, NEW.actor, 'unknown'), CASE WHEN c.actor IS NOT NULL THEN c.actor_type WHEN NEW.actor IS NULL THEN 'unknown' ELSE 'user' END, (SELECT name FROM daybook_actors WHERE actor = coalesce(c.actor, NEW.actor)), c.recorded_by, NEW.scope, NEW.entity_type, NEW.entity_id, NEW.entity_name,
     NEW.entity_type || ' ' || NEW.entity_id || ' replaced',
     CASE WHEN c.reason IS NULL THEN json_object('table', NEW.table_name) ELSE json_object('table', NEW.table_name, 'reason', c.reason) END,
     NEW.old_values, NULL, NULL, c.correlation_id, c.reverts

@@ -19,6 +19,8 @@ interface UniqueKey {
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
   /** The condition of a partial index, in SQL. */
   readonly where: string | null;
+  /** The columns that this condition may name: one too many only costs time. */
+  readonly conditional: readonly string[];
 }
 
 export interface TableDescription {
@@ -52,21 +54,37 @@ export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/**
- * Describes an ordinary table for capture, by the name it was made with.
- * Throws kind `missing` where there is no such table, and kind `refused` for one that cannot be captured.
- */
-export function describeTable(connection: Connection, asked: string): TableDescription {
+interface NamedTable {
+  /** As it was made with. */
+  readonly name: string;
+  readonly withoutRowid: boolean;
+  readonly strict: boolean;
+  /** What it is where that is no ordinary table, with its article. */
+  readonly isRather: string | null;
+}
+
+/** Finds a table, or what passes for one, by its name. Throws kind `missing`. */
+export function findTable(connection: Connection, asked: string): NamedTable {
   const found = connection
     .prepare<[string], { name: string; type: string; wr: number; strict: number }>(
       `SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
     )
     .get(asked);
   if (found === undefined) throw new DaybookError('missing', `no table ${asked} in this database`);
-  const { name } = found;
+  const { name, type, wr, strict } = found;
+  const isRather = type === 'table' ? null : type === 'view' ? 'a view' : `a ${type} table`;
+  return { name, withoutRowid: wr === 1, strict: strict === 1, isRather };
+}
+
+/**
+ * Describes an ordinary table for capture, by the name it was made with.
+ * Throws kind `missing` where there is no such table, and kind `refused` for one that cannot be captured.
+ */
+export function describeTable(connection: Connection, asked: string): TableDescription {
+  const { name, withoutRowid, strict, isRather } = findTable(connection, asked);
   const refuse = (reason: string): DaybookError => new DaybookError('refused', `${name} cannot be captured: ${reason}`);
   if (/^(?:daybook|sqlite)_/i.test(name)) throw refuse('it belongs to daybook or to SQLite itself');
-  if (found.type !== 'table') throw refuse(`it is a ${found.type} table or view, and has no triggers on rows`);
+  if (isRather !== null) throw refuse(`it is ${isRather}, and has no triggers on rows`);
   const rows = connection
     .prepare<[string], ColumnRow>('SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)')
     .all(name);
@@ -75,17 +93,17 @@ export function describeTable(connection: Connection, asked: string): TableDescr
   if (first === undefined) throw refuse('it has no primary key, so nothing says which row an entry is about');
   // The column that is the rowid has no index: any other type name, INT among them, makes one, as PRIMARY KEY DESC does.
   const indexed = connection.prepare(`SELECT 1 FROM pragma_index_list(?) WHERE origin = 'pk'`).get(name) !== undefined;
-  const rowid = found.wr === 0 && !indexed ? first.name : null;
+  const rowid = !withoutRowid && !indexed ? first.name : null;
   const columns = rows.map((row) => row.name);
   const primaryKey = key.map((row) => row.name);
   return {
     name,
-    withoutRowid: found.wr === 1,
-    hiddenRowid: found.wr === 1 || rowid !== null ? null : rowidName(columns),
-    columns: rows.map((row) => describeColumn(row, found.strict === 1, row.name === rowid)),
+    withoutRowid,
+    hiddenRowid: withoutRowid || rowid !== null ? null : rowidName(columns),
+    columns: rows.map((row) => describeColumn(row, strict, row.name === rowid)),
     primaryKey,
     followsItself: followsItself(connection, name, columns, primaryKey),
-    uniqueKeys: uniqueKeys(connection, name, rowid, refuse),
+    uniqueKeys: uniqueKeys(connection, name, columns, rowid, refuse),
   };
 }
 
@@ -142,6 +160,7 @@ export function affinityOf(type: string): 'integer' | 'text' | 'blob' | 'other' 
 function uniqueKeys(
   connection: Connection,
   table: string,
+  all: readonly string[],
   rowid: string | null,
   refuse: (reason: string) => DaybookError,
 ): UniqueKey[] {
@@ -161,6 +180,7 @@ function uniqueKeys(
     return {
       isRowid: false,
       where: partial === 1 ? conditionOf(connection, index) : null,
+      conditional: partial === 1 ? namedIn(sqlOf(connection, index), all) : [],
       partial: partial === 1 || folds,
       columns: columns.map(({ name, collation }) => {
         if (name === null) {
@@ -174,11 +194,29 @@ function uniqueKeys(
   });
   return rowid === null
     ? keys
-    : [{ isRowid: true, where: null, partial: false, columns: [{ name: rowid, collation: 'BINARY' }] }, ...keys];
+    : [
+        {
+          isRowid: true,
+          where: null,
+          conditional: [],
+          partial: false,
+          columns: [{ name: rowid, collation: 'BINARY' }],
+        },
+        ...keys,
+      ];
 }
 
 /** What stands behind the columns of a partial index; they are no expressions, so the first bracket ends them. */
 function conditionOf(connection: Connection, index: string): string | null {
+  return /\)\s*WHERE\s+(?<condition>.*)$/is.exec(sqlOf(connection, index))?.groups?.['condition'] ?? null;
+}
+
+function namedIn(sql: string, columns: readonly string[]): string[] {
+  const text = sql.replaceAll('""', '"').replaceAll('``', '`').toLowerCase();
+  return columns.filter((name) => text.includes(name.toLowerCase()));
+}
+
+function sqlOf(connection: Connection, index: string): string {
   const made = connection.prepare<[string], string>(`SELECT sql FROM sqlite_schema WHERE type = 'index' AND name = ?`);
-  return /\)\s*WHERE\s+(?<condition>.*)$/is.exec(made.pluck().get(index) ?? '')?.groups?.['condition'] ?? null;
+  return made.pluck().get(index) ?? '';
 }

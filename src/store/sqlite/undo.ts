@@ -188,8 +188,9 @@ interface CaptureMark {
   readonly wasKey: string | null;
 }
 
-/** What capture says of an entry that it made; undefined for another. */
+/** What capture says of an entry that it made here; undefined for another, and for one that was copied in from elsewhere. */
 function markOf(entry: HistoryEntry): CaptureMark | undefined {
+  if (entry.recorded_at !== null || entry.source !== null) return undefined;
   if (entry.category !== 'entity' || !['create', 'update', 'delete'].includes(entry.action)) return undefined;
   const { table, key_changed_to, key_changed_from } = JSON.parse(entry.metadata) as Record<string, unknown>;
   if (typeof table !== 'string' || entry.entity_type === null || entry.entity_id === null) return undefined;
@@ -206,7 +207,10 @@ function undoEntry(run: Run, seq: number): void {
       run.leftOut += 1;
       return;
     }
-    throw new DaybookError('refused', `entry ${seq} is no change that capture recorded, and --apply undoes only these`);
+    throw new DaybookError(
+      'refused',
+      `entry ${seq} is no change that capture recorded here, and --apply undoes only these`,
+    );
   }
   refuseTakenBack(run.connection, entry);
   const change = changeOf(run, entry, mark);
@@ -221,6 +225,7 @@ function undoEntry(run: Run, seq: number): void {
       reason,
       reverts: change.id,
       revertsCreated: change.createdId,
+      recordedBy: actor.recorded_by,
     });
     // It holds until it is cleared, which happens in the same transaction.
     execute(run, [`${SET_CONTEXT} (`, ...separated(context.map((value) => ({ value }))), `, ${HELD})`]);
@@ -363,19 +368,29 @@ function conflict(run: Run, change: Change, field: string | null, obstacle: Undo
   run.conflicts.push({ seq: change.seq, entity: change.entity, field, obstacle, by });
 }
 
-/** The last entry that named the field as changed, behind this one. */
+/** The last captured entry that named the field as changed, behind this one. */
 function laterChange(run: Run, change: Change, field: string): number | null {
   const { entity_type, entity_id } = change.entry;
   return (
     run.connection
       .prepare<unknown[], number>(
         `SELECT seq FROM daybook_entries AS e INDEXED BY daybook_entries_by_entity
-         WHERE entity_id = ? AND entity_type = ? AND seq > ? AND seq <= ? AND EXISTS (
+         WHERE entity_id = ? AND entity_type = ? AND seq > ? AND seq <= ?
+           AND e.recorded_at IS NULL AND e.source IS NULL AND e.metadata ->> '$.table' = ? AND EXISTS (
            SELECT 1 FROM json_each(e.changed_fields) WHERE value = ? OR substr(value, 1, ?) = ?)
          ORDER BY seq DESC LIMIT 1`,
       )
       .pluck()
-      .get(entity_id, entity_type, change.seq, run.upTo, field, field.length + 1, `${field}.`) ?? null
+      .get(
+        entity_id,
+        entity_type,
+        change.seq,
+        run.upTo,
+        change.table.description.name,
+        field,
+        field.length + 1,
+        `${field}.`,
+      ) ?? null
   );
 }
 
