@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor, JsonText, NewEntry } from '../core/entry.js';
 import { newEntry, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
@@ -64,14 +65,21 @@ function nothing(): Counts {
   return { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
 }
 
+/** A batch holds the write lock for about so long. */
+const BATCH_MS = 25;
 /**
- * A batch holds the write lock for about so long; others have it while the next one is read and made. The longer a
- * batch, the less often a page of an index is written that the next one changes again.
+ * Where others write, too, they then have as long: who has waited for less than 53 ms in SQLite's busy handler sleeps for
+ * 20 at most, and so wakes in the pause.
  */
-const BATCH_MS = 35;
+const PAUSE_MS = 25;
+/** Who has committed within so long is taken to go on. */
+const AT_WORK_MS = 2000;
 
-/** The log flows back after so many entries: the fewer times, the less often a page is written that changes again. */
-const CHECKPOINT_EVERY = 25_000;
+/**
+ * The log flows back after so many entries. In a large trail a batch of a thousand changes pages of some 12 MB: this
+ * keeps the log below what `status` calls large.
+ */
+const CHECKPOINT_EVERY = 5000;
 
 /**
  * Records what a source holds, in batches; yields the totals after each. A power cut may take back the last batches,
@@ -88,6 +96,7 @@ export async function* importSource(
   const totals = nothing();
   const sizes = batchSizes(BATCH_MS);
   let waiting: PendingEntry[] = [];
+  const others = await otherWriters(store);
   let sinceCheckpoint = 0;
   let failure: unknown;
   let conflict: DaybookError | undefined;
@@ -95,9 +104,11 @@ export async function* importSource(
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
     const requests = batch.map(({ request }) => request);
+    await others.pause();
     const outcomes = await sizes.timed(batch.length, () =>
       store.record(requests, { oneOfMany: true, stopAtConflict: options.reject === undefined }),
     );
+    await others.look();
     for (const [index, outcome] of outcomes.entries()) {
       const entry = batch[index] as PendingEntry;
       if (outcome.outcome === 'conflict') {
@@ -111,7 +122,8 @@ export async function* importSource(
       }
     }
     sinceCheckpoint += batch.length;
-    if (sinceCheckpoint >= CHECKPOINT_EVERY) {
+    // Beside others it must be short, or one of their commits would have to see to all of it.
+    if (others.areAtWork() || sinceCheckpoint >= CHECKPOINT_EVERY) {
       sinceCheckpoint = 0;
       await store.checkpointLog();
     }
@@ -134,6 +146,35 @@ export async function* importSource(
   if (conflict !== undefined) throw conflict;
   if (failure !== undefined) throw failure;
   return totals;
+}
+
+interface OtherWriters {
+  areAtWork(): boolean;
+  /** To be called behind each batch. */
+  look(): Promise<void>;
+  /** To be called before the next one. */
+  pause(): Promise<void>;
+}
+
+/** Leaves the lock to others between batches, as long as there are any: an import alone need not wait for nobody. */
+async function otherWriters(store: AuditStore): Promise<OtherWriters> {
+  let version = await store.dataVersion();
+  let atWork = -Infinity;
+  let released = -Infinity;
+  const areAtWork = (): boolean => performance.now() - atWork < AT_WORK_MS;
+  return {
+    areAtWork,
+    look: async () => {
+      released = performance.now();
+      const seen = await store.dataVersion();
+      if (seen !== version) atWork = released;
+      version = seen;
+    },
+    pause: async () => {
+      const rest = PAUSE_MS - (performance.now() - released);
+      if (areAtWork() && rest > 0) await sleep(rest);
+    },
+  };
 }
 
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */

@@ -232,6 +232,33 @@ describe('an import', () => {
     );
   });
 
+  test('lets the log flow back behind each batch where others write, and seldom where nobody does', async () => {
+    const { store } = await sqliteTrail();
+    const page = Array.from({ length: 600 }, (_, n) => ({ id: `n${n}`, ms: String(n) }));
+    const flowedBack = async (dataVersion: () => Promise<number>): Promise<{ batches: number; times: number }> => {
+      let [batches, times] = [0, 0];
+      const watched: AuditStore = {
+        ...store,
+        dataVersion,
+        record: (...words) => {
+          batches += 1;
+          return store.record(...words);
+        },
+        checkpointLog: () => {
+          times += 1;
+          return store.checkpointLog();
+        },
+      };
+      await imported(watched, sourceOf(page));
+      return { batches, times };
+    };
+    expect(await flowedBack(async () => 7)).toMatchObject({ times: 0 });
+    let version = 0;
+    const { batches, times } = await flowedBack(async () => version++);
+    expect(batches).toBeGreaterThan(1);
+    expect(times).toBe(batches);
+  });
+
   test('stops where it is asked to, and goes on from there', async () => {
     const { store } = await sqliteTrail();
     const page = (first: number): Line[] =>
