@@ -1,4 +1,5 @@
 import { DaybookError } from './core/errors.js';
+import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
 import type { EntrySorter, ImportOptions } from './operations/import.js';
@@ -124,7 +125,10 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
   const stream = request.stream === undefined ? undefined : await peeked(request.stream);
   const kind = stream?.kind ?? kindOfFile(path);
   if (!format.kinds.includes(kind)) {
-    throw new DaybookError('usage', `${path} is ${kind}, and ${format.name} comes as ${format.kinds.join(' or ')}`);
+    const read = format.kinds.map((one) => KIND_NAMES[one]).join(' or ');
+    throw new DaybookError('usage', `${path} is ${KIND_NAMES[kind]}, and the format ${format.name} reads ${read}`, {
+      hint: 'daybook import --list',
+    });
   }
   if (kind !== 'sqlite') {
     if (request.table !== undefined) throw new DaybookError('usage', `--table: ${path} is a text and has no tables`);

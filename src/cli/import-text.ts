@@ -1,13 +1,12 @@
 import { newEntryText } from '../core/entry.js';
 import type { NewEntry } from '../core/entry.js';
 import { entityText } from '../core/entity.js';
-import type { ImportFormat, SourceKind } from '../core/import.js';
+import { KIND_NAMES } from '../core/import.js';
+import type { ImportFormat } from '../core/import.js';
 import type { Rehearsal } from '../operations/import.js';
 import { visible } from '../terminal/sanitize.js';
 import { rulerFor } from '../terminal/width.js';
 import type { Ruler } from '../terminal/width.js';
-
-const KINDS: Readonly<Record<SourceKind, string>> = { sqlite: 'SQLite', csv: 'CSV', ndjson: 'JSON lines' };
 
 /** The option of the command line that a setting comes from. */
 export function flagOf(setting: string): string {
@@ -22,7 +21,7 @@ export async function formatList(formats: readonly ImportFormat[], width: number
     const { name, description, kinds, table, needs, settings } = format;
     const facts = [
       description,
-      `reads ${kinds.map((kind) => (kind === 'sqlite' && table !== undefined ? `SQLite (table ${table})` : KINDS[kind])).join(', ')}`,
+      `reads ${kinds.map((kind) => (kind === 'sqlite' && table !== undefined ? `SQLite (table ${table})` : KIND_NAMES[kind])).join(', ')}`,
       ...(needs.length === 0 ? [] : [`needs ${needs.join(', ')}`]),
       ...(settings.length === 0 ? [] : [`takes ${settings.map(flagOf).join(', ')}`]),
     ];

@@ -21,6 +21,9 @@ export interface BrokenRecord {
 
 export type SourceKind = 'sqlite' | 'csv' | 'ndjson';
 
+/** What people call each. */
+export const KIND_NAMES: Readonly<Record<SourceKind, string>> = { sqlite: 'SQLite', csv: 'CSV', ndjson: 'JSON lines' };
+
 /** Where an import reads from. */
 export interface Source {
   readonly kind: SourceKind;

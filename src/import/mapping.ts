@@ -63,7 +63,7 @@ function sourceOf(text: string, right: string): Mapping['from'] {
 
 function wrong(text: string, problem: string): DaybookError {
   return new DaybookError('usage', `--map ${quoted(text)} ${problem}`, {
-    hint: `… --map ts=created_at --map 'action="note"' --map actor=user.name`,
+    hint: 'daybook import --help',
   });
 }
 

@@ -221,7 +221,7 @@ describe('records with any keys', () => {
     const csv = await cli(['import', 'csv', '-', '--source', 'shop'], { input });
     expect(csv).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('- is ndjson, and csv comes as csv') as string,
+      stderr: expect.stringContaining('- is JSON lines, and the format csv reads CSV') as string,
     });
   });
 
@@ -280,7 +280,7 @@ describe('wrong usage is 2', () => {
     [['import', 'ndjson', 'SOURCE', '--scope-from', 'machines'], 'is not table(key, column)'],
     [['import', 'ndjson', 'SOURCE', '--scope-from', 'machines(id, nr)'], 'holds no table "machines" to look into'],
     [['import', 'ndjson', 'SOURCE', '--verify', '--dry-run'], 'one at a time'],
-    [['import', 'csv', 'SOURCE'], 'SOURCE is ndjson, and csv comes as csv'],
+    [['import', 'csv', 'SOURCE'], 'SOURCE is JSON lines, and the format csv reads CSV'],
   ])('%j', async (words, says) => {
     const source = await events({ ts: TS, action: 'a' });
     const { code, stdout, stderr } = await cli(words.map((word) => word.replace('SOURCE', source)));
