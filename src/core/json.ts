@@ -183,17 +183,23 @@ export function normalizeDocument(text: JsonText): JsonText {
 /** Within so many characters nothing can be nested too deep, and larger ones gain little. */
 const PLAIN_LENGTH = 2 * MAXIMUM_DEPTH;
 
+/** An import's format reads a document, and then the entry with it is validated: the second time it is known. */
+let lastPlain: JsonText | undefined;
+
 /**
  * normalizeDocument for what most metadata is: a small object that the parser of the engine, which is many times faster,
  * gives back as it was written, but for white space. So it lost nothing: no digit, and no key that stands twice. Undefined
  * for all others.
  */
 export function plainObject(text: JsonText): JsonText | undefined {
+  if (text === lastPlain) return text;
   // An escape may stand for NUL or half of a surrogate pair.
   if (text.length > PLAIN_LENGTH || !text.startsWith('{') || text.includes('\\u')) return undefined;
   try {
     const minified = JSON.stringify(JSON.parse(text));
-    return minified === text || isSpaced(text, minified) ? minified : undefined;
+    if (minified !== text && !isSpaced(text, minified)) return undefined;
+    lastPlain = minified;
+    return minified;
   } catch {
     return undefined;
   }

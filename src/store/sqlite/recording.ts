@@ -123,10 +123,14 @@ function manyInserter(connection: Connection): ManyInserter {
     const alike = columns.filter((column) => !various.includes(column));
     const valueOf = (entry: NewEntry, column: keyof NewEntry): string | null =>
       column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column];
-    // A row has a value for each of the places, of which the statement asks for the first.
-    const rest = places.slice(various.length).map(() => null);
+    // A row has a value for each of the places, of which the statement asks for the first. One array does for all: SQLite
+    // is through with a row when it asks for the next.
+    const row = places.map((): string | null => null);
     rows = function* () {
-      for (const entry of entries) yield [...various.map((column) => valueOf(entry, column)), ...rest];
+      for (const entry of entries) {
+        for (const [index, column] of various.entries()) row[index] = valueOf(entry, column);
+        yield row;
+      }
     };
     const recorded = statementFor(alike, various).all(...alike.map((column) => first[column]));
     if (recorded.length === entries.length) return recorded;
