@@ -8,6 +8,7 @@ import { formatTimestamp } from '../core/timestamp.js';
 import { validateEntry } from '../core/validate.js';
 import type { AuditStore, CompareOutcome, RecordRequest } from '../store/audit-store.js';
 import { batchSizes } from './batches.js';
+import { LARGE_LOG } from './log-size.js';
 
 /** What does not become an entry: a record that is broken, or one whose id is recorded with other content. */
 export interface Reject {
@@ -65,10 +66,12 @@ function nothing(): Counts {
   return { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
 }
 
-/** A batch holds the write lock for about so long. */
-const BATCH_MS = 25;
+/** A batch holds the write lock for about so long while nobody else writes. */
+const BATCH_MS = 40;
+/** And so long where others do. */
+const SHORT_BATCH_MS = 25;
 /**
- * Where others write, too, they then have as long: who has waited for less than 53 ms in SQLite's busy handler sleeps for
+ * They then have as long: who has waited for less than 53 ms in SQLite's busy handler sleeps for
  * 20 at most, and so wakes in the pause.
  */
 const PAUSE_MS = 25;
@@ -76,10 +79,11 @@ const PAUSE_MS = 25;
 const AT_WORK_MS = 2000;
 
 /**
- * The log flows back after so many entries. In a large trail a batch of a thousand changes pages of some 12 MB: this
- * keeps the log below what `status` calls large.
+ * The log flows back after so many entries at first, and later on when it has about so many bytes. Seldom is cheaper,
+ * since many batches change the same pages. In a large trail a thousand entries change pages of some 12 MB.
  */
-const CHECKPOINT_EVERY = 5000;
+const FIRST_CHECKPOINT = 5000;
+const LOG_BYTES = 0.75 * LARGE_LOG;
 
 /**
  * Records what a source holds, in batches; yields the totals after each. A power cut may take back the last batches,
@@ -94,10 +98,11 @@ export async function* importSource(
   options: ImportOptions,
 ): AsyncGenerator<ImportTotals, ImportTotals> {
   const totals = nothing();
-  const sizes = batchSizes(BATCH_MS);
   let waiting: PendingEntry[] = [];
   const others = await otherWriters(store);
+  const sizes = batchSizes(() => (others.areAtWork() ? SHORT_BATCH_MS : BATCH_MS));
   let sinceCheckpoint = 0;
+  let checkpointEvery = FIRST_CHECKPOINT;
   let failure: unknown;
   let conflict: DaybookError | undefined;
   const recordSome = async (count: number): Promise<ImportTotals> => {
@@ -123,9 +128,10 @@ export async function* importSource(
     }
     sinceCheckpoint += batch.length;
     // Beside others it must be short, or one of their commits would have to see to all of it.
-    if (others.areAtWork() || sinceCheckpoint >= CHECKPOINT_EVERY) {
+    if (others.areAtWork() || sinceCheckpoint >= checkpointEvery) {
+      const bytes = await store.checkpointLog();
+      checkpointEvery = Math.min(2 * checkpointEvery, (sinceCheckpoint * LOG_BYTES) / Math.max(bytes, 1));
       sinceCheckpoint = 0;
-      await store.checkpointLog();
     }
     return { ...totals };
   };

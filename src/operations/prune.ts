@@ -10,6 +10,7 @@ import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { AuditStore, Key, Policy, PruneForecast, PrunePlan, PruneRule } from '../store/audit-store.js';
 import { writeArchive } from './archive.js';
 import type { Archive } from './archive.js';
+import { LARGE_LOG } from './log-size.js';
 
 export interface PruneRequest {
   readonly command: 'prune' | 'clear';
@@ -214,7 +215,7 @@ async function deleteDoomed(
 async function pause(store: AuditStore, lockMs: number, readMs: number): Promise<void> {
   const released = performance.now();
   const log = await store.checkpointLog();
-  const restMs = log === 'long' ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
+  const restMs = log > LARGE_LOG / 2 ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
   await sleep(Math.max(1, restMs - readMs - (performance.now() - released)));
 }
 

@@ -4,6 +4,7 @@ import { shellWord } from '../core/shell.js';
 import type { Duration } from '../core/duration.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, PruneRule } from '../store/audit-store.js';
+import { LARGE_LOG } from './log-size.js';
 import { policyRules } from './prune.js';
 
 export interface Problem {
@@ -42,7 +43,6 @@ export interface StatusRequest {
 }
 
 /** A log of this size has not flowed back for long: some reader holds it, or nobody checkpoints. */
-const LARGE_WAL = 128 * 1024 * 1024;
 
 /** What the database holds and what is wrong with it; nothing is written. */
 export async function status(store: AuditStore, request: StatusRequest): Promise<Status> {
@@ -75,7 +75,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
       message: `${name} is missing or was changed: daybook init puts it back`,
     });
   }
-  if (facts.bytes.wal > LARGE_WAL) {
+  if (facts.bytes.wal > LARGE_LOG) {
     problems.push({
       code: 'wal_large',
       message: `the write-ahead log has grown to ${facts.bytes.wal} bytes: some reader keeps a transaction open`,

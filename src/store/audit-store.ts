@@ -534,8 +534,8 @@ export interface AuditStore {
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
   /** Gives up to `pages` free pages back to the file system; returns the bytes given back. Own databases only. */
   giveBackSpace(pages: number): Promise<number>;
-  /** Lets the write-ahead log flow back into the database without waiting for anybody, and says how long it has grown. */
-  checkpointLog(): Promise<'short' | 'long'>;
+  /** Lets the write-ahead log flow back into the database without waiting for anybody; returns its bytes until then. */
+  checkpointLog(): Promise<number>;
 
   checkpoint(name: string): Promise<Checkpoint | undefined>;
   /** Notes that an export of this name begins and will reach `upTo`. */

@@ -3,6 +3,7 @@ import { DaybookError } from '../../src/core/errors.js';
 import type { BrokenRecord, ImportedEntry, Source, SourceRecord } from '../../src/core/import.js';
 import { importSource, recordImport, rehearseImport, verifyImport } from '../../src/operations/import.js';
 import type { EntrySorter, ImportOptions, ImportTotals, Reject } from '../../src/operations/import.js';
+import { LARGE_LOG } from '../../src/operations/log-size.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { openSorter } from '../../src/store/sqlite/sorter.js';
 import { ACTOR, NOW, readAll, sqliteTrail } from '../store/trail.js';
@@ -257,6 +258,39 @@ describe('an import', () => {
     const { batches, times } = await flowedBack(async () => version++);
     expect(batches).toBeGreaterThan(1);
     expect(times).toBe(batches);
+  });
+
+  test.each([
+    ['seldom where it stays short', 1, [5000]],
+    // A batch has at most 2000 entries.
+    ['often where it grows long', 3 * LARGE_LOG, [5000, 1250, 1250, 1250]],
+  ])('lets the log flow back %s', async (_, bytes, atLeast) => {
+    const { store } = await sqliteTrail();
+    const flowedBack: number[] = [];
+    let recorded = 0;
+    const watched: AuditStore = {
+      ...store,
+      dataVersion: async () => 7,
+      record: async (requests) => {
+        recorded += requests.length;
+        return requests.map(({ entry }, seq) => ({ outcome: 'recorded', seq, id: entry.id ?? '' }));
+      },
+      checkpointLog: async () => {
+        flowedBack.push(recorded);
+        return bytes;
+      },
+    };
+    const pages = Array.from({ length: 26 }, (_page, page) =>
+      Array.from({ length: 500 }, (_line, n) => ({ id: `n${page * 500 + n}`, ms: String(page * 500 + n) })),
+    );
+    await imported(watched, sourceOf(...pages));
+    const steps = flowedBack.map((at, index) => at - (flowedBack[index - 1] ?? 0));
+    expect(steps.length).toBeGreaterThanOrEqual(atLeast.length);
+    if (bytes === 1) expect(steps).toHaveLength(1);
+    for (const [index, least] of atLeast.entries()) {
+      expect(steps[index]).toBeGreaterThanOrEqual(least);
+      expect(steps[index]).toBeLessThan(least + 2000);
+    }
   });
 
   test('stops where it is asked to, and goes on from there', async () => {

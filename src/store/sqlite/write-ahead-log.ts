@@ -1,8 +1,5 @@
 import type { Connection } from './connection.js';
 
-/** Half of what `status` calls a large one. */
-const LONG_LOG = 64 * 1024 * 1024;
-
 /**
  * Runs writes of a prune that hold the lock for no longer than they must: the log flows back afterwards and not within
  * the commit, and unless they are `durable`, nobody waits for the disk.
@@ -25,9 +22,9 @@ export function hurrying<T>(connection: Connection, durable: boolean, work: () =
   }
 }
 
-/** Lets the log flow back into the database without waiting for anybody, and says how long it has grown. */
-export function checkpointLog(connection: Connection): 'short' | 'long' {
+/** Lets the log flow back into the database without waiting for anybody, and says to how many bytes it had grown. */
+export function checkpointLog(connection: Connection): number {
+  // Without a log it says -1.
   const [{ log }] = connection.pragma('wal_checkpoint(PASSIVE)') as [{ log: number }];
-  const bytes = log * (connection.pragma('page_size', { simple: true }) as number);
-  return bytes < LONG_LOG ? 'short' : 'long';
+  return Math.max(log, 0) * (connection.pragma('page_size', { simple: true }) as number);
 }
