@@ -65,8 +65,18 @@ export interface MirroredRow {
   readonly held: string | null;
   /** What the entries say; null where there is none to show. */
   readonly expected: string | null;
-  /** Whether the trail has any entry of this row. */
-  readonly recorded: boolean;
+  /** The greatest seq of its entries; null where the trail has none of this row. */
+  readonly newest: number | null;
+  /** Whether the entries shown are as many as the mirror shows at most. */
+  readonly full: boolean;
+}
+
+/** A prune that may have taken entries of a mirror. */
+export interface MirrorPrune {
+  /** Whether it took the oldest entries of each entity, and none from between. */
+  readonly oldestFirst: boolean;
+  /** The seq of the entry that tells of it; null where it is at work, or was cut off and is not told yet. */
+  readonly told: number | null;
 }
 
 /** The name of a mirror: `table.column`. */
@@ -112,6 +122,9 @@ export const TEMPLATE_FIELDS: readonly TemplateField[] = [
     (field) => !JSON_FIELDS.has(field) && !['ts', 'actor', 'actor_name', 'action', 'message'].includes(field),
   ),
 ];
+
+/** What a text that was cut ends in. */
+export const CUT = '…';
 
 export const DEFAULT_LATEST = 5;
 export const DEFAULT_TEMPLATE = '{ts} {actor}: {text}';
@@ -199,18 +212,48 @@ function unescaped(token: string, option: string): string {
 }
 
 /**
- * Whether a column may hold what it holds because entries were pruned since: it shows all that there is, in its order,
- * and more beside it.
+ * Whether a row may hold something else than its entries say because prunes took entries since it was shown. They never
+ * add: it holds what is still there, and more.
  */
-export function holdsMore(held: string, expected: string | null, separator: string): boolean {
-  const wanted = (expected ?? '') === '' ? [] : pieces(expected ?? '', separator);
-  let found = 0;
-  for (const piece of pieces(held, separator)) if (piece === wanted[found]) found += 1;
-  return found === wanted.length;
+export function mayBePruned(row: MirroredRow, settings: MirrorSettings, prunes: readonly MirrorPrune[]): boolean {
+  const { newest, full } = row;
+  // An entry that was recorded behind a prune has shown the row anew.
+  const since = prunes.filter(({ told }) => newest === null || told === null || told > newest);
+  const held = row.held ?? '';
+  const expected = row.expected ?? '';
+  if (since.length === 0 || held === '') return false;
+  if (expected === '') return true;
+  // What took an entry back stays as long as that does, whatever its own time: marked, it may outlive its neighbours.
+  const oldestFirst = settings.reverted === 'omit' && since.every((prune) => prune.oldestFirst);
+  if (oldestFirst) return !full && beginsWith(held, expected, settings);
+  return mayHaveHeldMore(held, settings) || holdsInOrder(held, expected, settings);
 }
 
-function pieces(text: string, separator: string): string[] {
-  return separator === '' ? [...text] : text.split(separator);
+/** Whether a text, which may have been cut, is another one with more behind it. */
+function beginsWith(held: string, expected: string, settings: MirrorSettings): boolean {
+  const begin = expected + settings.separator;
+  return held.startsWith(begin) || (isCut(held, settings) && begin.startsWith(held.slice(0, -CUT.length)));
+}
+
+function isCut(held: string, { maxLength }: MirrorSettings): boolean {
+  return held.endsWith(CUT) && [...held].length === maxLength;
+}
+
+/**
+ * Whether there may have been entries that a text had no room for: where others go from between, these move up. Of fewer
+ * lines than entries are shown it was all that there was.
+ */
+function mayHaveHeldMore(held: string, settings: MirrorSettings): boolean {
+  const { separator, latest } = settings;
+  return separator === '' || held.split(separator).length >= latest || isCut(held, settings);
+}
+
+/** Whether a text has all lines of another one, in their order. */
+function holdsInOrder(held: string, expected: string, { separator }: MirrorSettings): boolean {
+  const wanted = expected.split(separator);
+  let found = 0;
+  for (const line of held.split(separator)) if (line === wanted[found]) found += 1;
+  return found === wanted.length;
 }
 
 /** The settings as JSON, in the shape of `mirror list`. */

@@ -33,6 +33,22 @@ export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[]
   );
 }
 
+/**
+ * Whether of each entity of a type a prune took the oldest entries, and none from between: so it is where its rules ask
+ * for nothing but age, number and entity. In doubt it is not so.
+ */
+export function tookOldestFirst(criteria: JsonText): boolean {
+  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
+  if (!Array.isArray(asked)) return false;
+  return asked.every(
+    ({ filter = {} }) => hasOnly(filter, ['entity', 'not', 'until']) && hasOnly(filter.not ?? {}, ['entity']),
+  );
+}
+
+function hasOnly(conditions: object, names: readonly string[]): boolean {
+  return Object.keys(conditions).every((name) => names.includes(name));
+}
+
 function mayMatch(filter: Filter, entityType: string, id: string | null): boolean {
   const { category, action, severity, source, entity } = filter;
   const apart =

@@ -1,5 +1,5 @@
 import { DaybookError } from '../core/errors.js';
-import { holdsMore, mirrorName } from '../core/mirror.js';
+import { mayBePruned, mirrorName } from '../core/mirror.js';
 import type { Mirror, MirrorCounts, MirroredRow, MirrorRequest } from '../core/mirror.js';
 import type { AuditStore, KeyValue } from '../store/audit-store.js';
 
@@ -23,7 +23,7 @@ export async function* rehearseMirror(
     const page = await store.compareMirror(mirror, after, PAGE);
     counts.same += page.compared - page.rows.length;
     for (const row of page.rows) {
-      const change = !row.recorded ? 'kept' : (row.held ?? '') === '' ? 'filled' : 'replaced';
+      const change = row.newest === null ? 'kept' : (row.held ?? '') === '' ? 'filled' : 'replaced';
       counts[change] += 1;
       yield { change, row };
     }
@@ -86,18 +86,15 @@ async function* checkMirror(store: AuditStore, mirror: Mirror): AsyncGenerator<M
     yield { table, column, kind: 'broken', entity: null, held: null, expected: null, problem };
   }
   if (mirror.isThere) {
-    const pruned = await store.mayBePruned(settings.entityType);
     let after: KeyValue = null;
     do {
       const page = await store.compareMirror(mirror, after, PAGE);
       counts.same += page.compared - page.rows.length;
-      for (const { id, held, expected, recorded } of page.rows) {
-        const kind =
-          pruned && holdsMore(held ?? '', expected, settings.separator)
-            ? 'pruned'
-            : recorded
-              ? 'differs'
-              : 'unrecorded';
+      // Asked behind the page: a prune may have begun since the check did.
+      const prunes = page.rows.length === 0 ? [] : await store.mirrorPrunes(settings.entityType);
+      for (const row of page.rows) {
+        const { id, held, expected, newest } = row;
+        const kind = mayBePruned(row, settings, prunes) ? 'pruned' : newest === null ? 'unrecorded' : 'differs';
         counts[kind] += 1;
         yield { table, column, kind, entity: `${settings.entityType}:${id}`, held, expected, problem: null };
       }

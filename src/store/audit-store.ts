@@ -9,7 +9,7 @@ import type {
 } from '../core/capture.js';
 import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
-import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorRequest } from '../core/mirror.js';
+import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorPrune, MirrorRequest } from '../core/mirror.js';
 import type { GroupField } from '../core/report.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
@@ -493,8 +493,8 @@ export interface AuditStore {
   resolveMirror(request: MirrorRequest): Promise<MirrorRequest>;
   /** Compares rows with their entries, in the order of the key; from the beginning behind null. Throws like that. */
   compareMirror(request: MirrorRequest, after: KeyValue, limit: number): Promise<MirroredPage>;
-  /** Whether prunes may have taken entries of a type. */
-  mayBePruned(entityType: string): Promise<boolean>;
+  /** The prunes that may have taken entries of a type. */
+  mirrorPrunes(entityType: string): Promise<readonly MirrorPrune[]>;
   /**
    * Shows the entries of every row and from then on each new one, in one transaction; as it is already, nothing
    * changes. Throws like that, and kind `refused` where more rows than `mayReplace` hold another text.

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import { parseDuration } from '../../src/core/duration.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
+import type { Filter } from '../../src/core/filter.js';
 import { DEFAULT_TEMPLATE, readTemplate } from '../../src/core/mirror.js';
 import type { AddedMirror, MirrorSettings } from '../../src/core/mirror.js';
 import { checkMirrors } from '../../src/operations/mirror.js';
@@ -552,6 +553,142 @@ describe('check', () => {
     insert('1', 'newer');
     expect(notes()[1]).toBe('ana: newer\nana: new');
   });
+});
+
+describe('check after a prune', () => {
+  const OLD = { ts: '2020-01-01T00:00:00.000Z' };
+
+  async function pruned(store: AuditStore, filter: Filter, before: number | null, keep: number | null = null) {
+    const rules = [{ name: null, filter, before, keep }];
+    const prepared = await preparePrune(store, { command: 'prune', rules, actor: ACTOR, reason: null }, NOW);
+    return executePrune(store, prepared, { busyTimeout: 1000 });
+  }
+
+  test('tells of a text above the entries, which no prune of the oldest leaves behind', async () => {
+    const { app, add, insert, store, check, notes } = await scene();
+    await add();
+    for (const id of ['1', '2']) {
+      insert(id, 'old', OLD);
+      insert(id, 'new');
+    }
+    await pruned(store, { entity: [{ type: 'settlement' }] }, NOW - 1000);
+    app.exec(`UPDATE settlements SET notes = 'by hand' || char(10) || notes WHERE id = 1`);
+    expect(notes()).toEqual({ 1: 'by hand\nana: new\nana: old', 2: 'ana: new\nana: old', 7: null });
+    expect(await check()).toMatchObject([
+      { kind: 'differs', entity: 'settlement:1' },
+      { kind: 'pruned', entity: 'settlement:2' },
+    ]);
+  });
+
+  test('tells of whatever stands below as many entries as are shown', async () => {
+    const { app, add, insert, store, check } = await scene();
+    await add({ latest: 2 });
+    insert('1', 'old', OLD);
+    for (const message of ['one', 'two']) insert('1', message);
+    await pruned(store, {}, NOW - 1000);
+    expect(await check()).toEqual([]);
+    app.exec(`UPDATE settlements SET notes = notes || char(10) || 'by hand' WHERE id = 1`);
+    expect(await check()).toMatchObject([{ kind: 'differs' }]);
+  });
+
+  test('tells of any difference in a row that has an entry since', async () => {
+    const { app, add, insert, store, check } = await scene();
+    await add();
+    insert('1', 'jammed', { ts: '2020-01-02T00:00:00.000Z', severity: 'warning' });
+    insert('1', 'new');
+    await pruned(store, { severity: ['warning'] }, NOW);
+    expect(await check()).toMatchObject([{ kind: 'pruned' }]);
+    insert('1', 'newer');
+    expect(await check()).toEqual([]);
+    app.exec(`UPDATE settlements SET notes = notes || char(10) || 'by hand' WHERE id = 1`);
+    expect(await check()).toMatchObject([{ kind: 'differs' }]);
+  });
+
+  test('knows that older entries move up where some are taken from between', async () => {
+    const { add, insert, store, check, app } = await scene();
+    await add({ latest: 2 });
+    insert('1', 'old', OLD);
+    insert('1', 'jammed', { ts: '2020-01-02T00:00:00.000Z', severity: 'warning' });
+    insert('1', 'new');
+    await pruned(store, { severity: ['warning'] }, NOW);
+    expect(await check()).toMatchObject([
+      { kind: 'pruned', held: 'ana: new\nana: jammed', expected: 'ana: new\nana: old' },
+    ]);
+    app.exec('UPDATE settlements SET notes = NULL');
+    expect(await check()).toMatchObject([{ kind: 'differs' }]);
+  });
+
+  test('takes a cut text for what it was cut from', async () => {
+    const { app, add, insert, store, check, notes } = await scene();
+    await add({ maxLength: 10 });
+    insert('1', 'old', OLD);
+    insert('1', '😀😀😀😀😀');
+    insert('2', 'old', OLD);
+    insert('2', '12345');
+    await pruned(store, {}, NOW - 1000);
+    expect(notes()).toMatchObject({ 1: 'ana: 😀😀😀😀…', 2: 'ana: 1234…' });
+    expect(await check()).toMatchObject([{ kind: 'pruned' }, { kind: 'pruned' }]);
+    app.exec(`UPDATE settlements SET notes = 'ana: 1239…' WHERE id = 2`);
+    expect(await check()).toMatchObject([{ kind: 'pruned' }, { kind: 'differs' }]);
+  });
+
+  test('finds no fault with what only prunes did, whatever they took', async () => {
+    const filters: readonly Filter[] = [
+      {},
+      { entity: [{ type: 'order' }] },
+      { entity: [{ id: '1' }], until: NOW + 1 },
+      { not: { entity: [{ type: 'order', id: '2' }] } },
+      { severity: ['warning', 'error'] },
+      { reverted: false },
+      { since: NOW - 2 },
+    ];
+    const prunes = fc.array(
+      fc.record({
+        filter: fc.constantFrom(...filters),
+        age: fc.option(fc.integer({ min: -7, max: 7 })),
+        keep: fc.option(fc.integer({ min: 0, max: 12 })),
+      }),
+      { minLength: 1, maxLength: 3 },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        drawnEntries(25),
+        prunes,
+        fc.record({
+          reverted: fc.constantFrom('omit' as const, 'mark' as const),
+          latest: fc.integer({ min: 1, max: 4 }),
+          maxLength: fc.option(fc.integer({ min: 1, max: 200 })),
+        }),
+        async (drawn, asked, settings) => {
+          const trail = await makeSqliteTrail();
+          try {
+            const store = await trail.open();
+            trail
+              .plain()
+              .exec(
+                `CREATE TABLE orders (id TEXT PRIMARY KEY, notes TEXT); INSERT INTO orders (id) VALUES ('1'), ('2'), ('a:b')`,
+              );
+            const shown = { ...SETTINGS, entityType: 'order', template: '{ts} {actor}: {message}', ...settings };
+            await store.addMirror({ table: 'orders', column: 'notes', settings: shown }, 0, ACTOR);
+            const part = Math.ceil(drawn.length / asked.length);
+            for (const [index, { filter, age, keep }] of asked.entries()) {
+              const entries = drawn.slice(index * part, (index + 1) * part);
+              // All of one entity: what differs between prunes is which of its entries they take.
+              await recordAll(
+                store,
+                entries.map((entry) => Object.assign(entry, { entity_type: 'order', entity_id: '1' })),
+              );
+              if (age !== null || keep !== null) await pruned(store, filter, age === null ? null : NOW - age, keep);
+              expect(await checked(store)).not.toContainEqual(expect.objectContaining({ kind: 'differs' }));
+            }
+          } finally {
+            await trail.remove();
+          }
+        },
+      ),
+      { numRuns: 80 },
+    );
+  }, 120_000);
 });
 
 describe('a table that changes', () => {

@@ -54,7 +54,7 @@ function addAdd(group: Command, context: Context): void {
       'mirror add settlements.notes --entity-type settlement --key id --dry-run',
       "mirror add settlements.notes --entity-type settlement --key id --latest 10 --max-length 2000 --template '{date} {actor_name} {action}: {text}'",
     ],
-    notes: `Rows without entries keep what they hold. Where a row holds another text than its entries say, that text is replaced, and you are asked first; --dry-run --format ndjson prints every such row. Adding a mirror once more shows again what differs. All of it is one transaction. A template may hold ${TEMPLATE_FIELDS.map((field) => `{${field}}`).join(' ')} {meta:<path>}, and \\n, \\t and \\\\; {text} is the message, or the action where that is empty.`,
+    notes: `Rows without entries keep what they hold until their first one. Where a row holds another text than its entries say, that text is replaced, and you are asked first; --dry-run --format ndjson prints every such row. Adding a mirror once more shows again what differs. All of it is one transaction. A template may hold ${TEMPLATE_FIELDS.map((field) => `{${field}}`).join(' ')} {meta:<path>}, and \\n, \\t and \\\\; {text} is the message, or the action where that is empty.`,
   })
     .argument('<table.column>', 'the column to show entries in')
     .requiredOption('--entity-type <type>', 'the type of the entries')

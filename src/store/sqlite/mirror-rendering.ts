@@ -1,4 +1,4 @@
-import { readTemplate } from '../../core/mirror.js';
+import { CUT, readTemplate } from '../../core/mirror.js';
 import type { MirrorRequest, MirrorSettings, TemplatePart } from '../../core/mirror.js';
 import { jsonPaths, revertedBy } from './compile.js';
 import { literal, quoted } from './table-description.js';
@@ -82,14 +82,26 @@ function isKey(mirrored: MirroredColumn, id: string): string {
 
 /** The text of an entity; NULL, or empty where the column refuses that, where there is no entry to show. */
 export function rendering({ settings, notNull }: Pick<MirroredColumn, 'settings' | 'notNull'>, id: string): string {
-  const { entityType, latest, separator, maxLength } = settings;
-  const lines = `SELECT ${lineOf(settings)} AS line FROM daybook_entries AS ${ENTRY} WHERE ${ENTRY}.entity_id = ${id} AND ${ENTRY}.entity_type = ${literal(entityType)}${shown(settings)} ORDER BY ${ENTRY}.ts_ms DESC, ${ENTRY}.seq DESC LIMIT ${latest}`;
+  const { latest, separator, maxLength } = settings;
+  const lines = `SELECT ${lineOf(settings)} AS line FROM ${shownOf(settings, id)} ORDER BY ${ENTRY}.ts_ms DESC, ${ENTRY}.seq DESC LIMIT ${latest}`;
   const all = `group_concat(line, ${literal(separator)})`;
   const text =
     maxLength === null
       ? `SELECT ${all} FROM (${lines})`
-      : `SELECT iif(length(text) > ${maxLength}, substr(text, 1, ${maxLength - 1}) || '…', text) FROM (SELECT ${all} AS text FROM (${lines}))`;
+      : `SELECT iif(length(text) > ${maxLength}, substr(text, 1, ${maxLength - 1}) || '${CUT}', text) FROM (SELECT ${all} AS text FROM (${lines}))`;
   return notNull ? `coalesce((${text}), '')` : `(${text})`;
+}
+
+/** Of an entity: the greatest seq of its entries, and whether as many are shown as there is room for. */
+export function standing(settings: MirrorSettings): string {
+  const { entityType, latest } = settings;
+  return `SELECT (SELECT max(${ENTRY}.seq) FROM daybook_entries AS ${ENTRY} WHERE ${ENTRY}.entity_id = :id AND ${ENTRY}.entity_type = ${literal(entityType)}) AS newest,
+    (SELECT count(*) FROM (SELECT 1 FROM ${shownOf(settings, ':id')} LIMIT ${latest})) = ${latest} AS full`;
+}
+
+/** The entries of an entity that are shown, where there is room. */
+function shownOf(settings: MirrorSettings, id: string): string {
+  return `daybook_entries AS ${ENTRY} WHERE ${ENTRY}.entity_id = ${id} AND ${ENTRY}.entity_type = ${literal(settings.entityType)}${shown(settings)}`;
 }
 
 /** Most entries were never taken back: one look at a small index says so, before the line of reverts is followed. */

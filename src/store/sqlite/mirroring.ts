@@ -3,7 +3,7 @@ export {
   addMirror,
   comparePage,
   liftMirrors,
-  mayBePruned,
+  mirrorPrunes,
   readMirrors,
   reinstallMirrors,
   removeMirror,

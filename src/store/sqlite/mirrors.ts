@@ -7,12 +7,13 @@ import type {
   Mirror,
   MirrorChange,
   MirrorCounts,
+  MirrorPrune,
   MirroredRow,
   MirrorRequest,
   MirrorSettings,
 } from '../../core/mirror.js';
 import type { RuleCount } from '../../core/prune-account.js';
-import { mayHaveTakenType } from '../../core/prune-reach.js';
+import { mayHaveTakenType, tookOldestFirst } from '../../core/prune-reach.js';
 import type { KeyValue, MirroredPage } from '../audit-store.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
@@ -24,6 +25,7 @@ import {
   mirrorTriggerName,
   mirrorUpdates,
   rendering,
+  standing,
 } from './mirror-rendering.js';
 import type { MirroredColumn } from './mirror-rendering.js';
 import { describeMirrored } from './mirrored-column.js';
@@ -90,12 +92,15 @@ export function resolveMirror(connection: Connection, request: MirrorRequest): M
   return { table, column, settings };
 }
 
-/** Whether prunes may have taken entries of a type. */
-export function mayBePruned(connection: Connection, entityType: string): boolean {
+/** The prunes that may have taken entries of a type. */
+export function mirrorPrunes(connection: Connection, entityType: string): MirrorPrune[] {
   return connection
-    .prepare<[], { criteria: string; rules: string }>('SELECT criteria, rules FROM daybook_prunes WHERE deleted > 0')
+    .prepare<[], { criteria: string; rules: string; entry: number | null }>(
+      'SELECT criteria, rules, entry FROM daybook_prunes WHERE deleted > 0',
+    )
     .all()
-    .some(({ criteria, rules }) => mayHaveTakenType(criteria, JSON.parse(rules) as RuleCount[], entityType));
+    .filter(({ criteria, rules }) => mayHaveTakenType(criteria, JSON.parse(rules) as RuleCount[], entityType))
+    .map(({ criteria, entry }) => ({ oldestFirst: tookOldestFirst(criteria), told: entry }));
 }
 
 /** A page of many long texts ends before its limit. */
@@ -116,15 +121,33 @@ export function comparePage(
   after: KeyValue,
   limit: number,
 ): MirroredPage {
-  return compareRows(connection, describeMirrored(connection, request), after, limit);
+  const mirrored = describeMirrored(connection, request);
+  const { rows, compared, next } = compareRows(connection, mirrored, after, limit);
+  const statement = connection.prepare<{ id: string }, { newest: number | null; full: number }>(
+    standing(mirrored.settings),
+  );
+  return {
+    rows: rows.map(({ id, held, expected }): MirroredRow => {
+      const { newest = null, full } = statement.get({ id }) ?? {};
+      return { id, held, expected, newest, full: full === 1 };
+    }),
+    compared,
+    next,
+  };
 }
 
-function compareRows(
-  connection: Connection,
-  mirrored: MirroredColumn,
-  after: KeyValue,
-  limit: number,
-): MirroredPage & { readonly keys: readonly KeyValue[] } {
+/** A row whose column does not hold what its entries say, if there are any. */
+interface DifferentRow extends Omit<ComparedRow, 'recorded'> {
+  recorded: boolean;
+}
+
+interface ComparedRows {
+  readonly rows: readonly DifferentRow[];
+  readonly compared: number;
+  readonly next: KeyValue;
+}
+
+function compareRows(connection: Connection, mirrored: MirroredColumn, after: KeyValue, limit: number): ComparedRows {
   const key = keyAsIndexed(mirrored);
   const column = `${quoted(mirrored.table)}.${quoted(mirrored.column)}`;
   const statement = connection
@@ -135,8 +158,7 @@ function compareRows(
        ORDER BY ${key} LIMIT ${limit}`,
     )
     .safeIntegers();
-  const rows: MirroredRow[] = [];
-  const keys: KeyValue[] = [];
+  const rows: DifferentRow[] = [];
   let last: KeyValue = null;
   let compared = 0;
   let characters = 0;
@@ -148,12 +170,11 @@ function compareRows(
     const expected = recorded ? row.expected : null;
     // Empty is empty, whether the column refuses NULL or not.
     if ((row.held ?? '') !== (expected ?? '')) {
-      rows.push({ id: row.id, held: row.held, expected, recorded });
-      keys.push(row.key);
+      rows.push({ key: row.key, id: row.id, held: row.held, expected, recorded });
     }
-    if (characters > MOST_CHARACTERS) return { rows, keys, compared, next: last };
+    if (characters > MOST_CHARACTERS) return { rows, compared, next: last };
   }
-  return { rows, keys, compared, next: compared === limit ? last : null };
+  return { rows, compared, next: compared === limit ? last : null };
 }
 
 /**
@@ -226,16 +247,14 @@ function renderAll(connection: Connection, mirrored: MirroredColumn): MirrorCoun
   do {
     const page = compareRows(connection, mirrored, after, PAGE);
     counts = addCounts(counts, page);
-    page.rows.forEach(({ recorded }, at) => {
-      if (recorded) update.run(page.keys[at] ?? null);
-    });
+    for (const { key, recorded } of page.rows) if (recorded) update.run(key);
     after = page.next;
   } while (after !== null);
   return counts;
 }
 
 /** Counts what a page found. */
-function addCounts(counts: MirrorCounts, { rows, compared }: MirroredPage): MirrorCounts {
+function addCounts(counts: MirrorCounts, { rows, compared }: ComparedRows): MirrorCounts {
   const filled = rows.filter((row) => row.recorded && (row.held ?? '') === '').length;
   const kept = rows.filter((row) => !row.recorded).length;
   return {

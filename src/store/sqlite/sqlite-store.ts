@@ -188,9 +188,9 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       const { comparePage } = await mirroring();
       return read(() => reading(connection, () => comparePage(connection, request, after, limit)));
     },
-    mayBePruned: async (entityType) => {
-      const { mayBePruned } = await mirroring();
-      return read(() => mayBePruned(connection, entityType));
+    mirrorPrunes: async (entityType) => {
+      const { mirrorPrunes } = await mirroring();
+      return read(() => mirrorPrunes(connection, entityType));
     },
     addMirror: async (request, mayReplace, actor) => {
       const { addMirror } = await mirroring();
