@@ -1,8 +1,4 @@
-/**
- * What no terminal may receive raw: controls (C0, DEL, C1), line and paragraph separators, lone surrogates, and all
- * that shows nothing or moves other text about (bidi controls, zero-width characters, tags, variation selectors).
- */
-const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]`;
+import { HIDDEN } from '../core/hidden.js';
 
 /**
  * Emoji hold joiners and variation selectors by right. Four are joined at most, as in the longest emoji there are: a
