@@ -150,9 +150,10 @@ export async function triggerProblems(store: Pick<AuditStore, 'captures' | 'mirr
   for (const mirror of await store.mirrors()) {
     if (mirror.problem !== null) {
       const name = mirrorName(mirror);
+      const again = mirror.isThere ? 'daybook mirror add shows the entries again, ' : '';
       problems.push({
         code: 'mirror_broken',
-        message: `mirror ${name} ${mirror.problem}: daybook mirror add shows the entries again, daybook mirror remove ${shellWord(name)} ends it`,
+        message: `mirror ${name} ${mirror.problem}: ${again}daybook mirror remove ${shellWord(name)} ends it`,
       });
     }
   }

@@ -13,6 +13,7 @@ import {
   TEMPLATE_FIELDS,
 } from '../../core/mirror.js';
 import type { AddedMirror, Mirror, MirrorCounts, MirrorRequest, MirrorSettings } from '../../core/mirror.js';
+import { shellWord } from '../../core/shell.js';
 import type { CheckedMirror, MirrorDifference } from '../../operations/mirror.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
@@ -256,7 +257,7 @@ function addCheck(group: Command, context: Context): void {
     });
 }
 
-/** Throws kind `findings`, with the command that shows again what differs. */
+/** Throws kind `findings`, with the command that shows again what differs, or ends what has no column to show it in. */
 function refuseDifferences(checked: readonly CheckedMirror[], mirrors: readonly Mirror[]): void {
   const found = checked.flatMap((mirror) => [
     ...(mirror.problem === null ? [] : [`mirror ${mirrorName(mirror)} ${mirror.problem}`]),
@@ -266,7 +267,9 @@ function refuseDifferences(checked: readonly CheckedMirror[], mirrors: readonly 
   if (found.length === 0) return;
   const first = checked.find(({ problem, differs }) => problem !== null || differs > 0);
   const mirror = mirrors.find((one) => first !== undefined && mirrorName(one) === mirrorName(first));
-  throw new DaybookError('findings', found.join('; '), mirror === undefined ? {} : { hint: mirrorCommand(mirror) });
+  if (mirror === undefined) throw new DaybookError('findings', found.join('; '));
+  const ending = `daybook mirror remove ${shellWord(mirrorName(mirror))}`;
+  throw new DaybookError('findings', found.join('; '), { hint: mirror.isThere ? mirrorCommand(mirror) : ending });
 }
 
 async function check(
@@ -313,11 +316,15 @@ function summary(mirror: CheckedMirror): string {
 function difference({ table, column, kind, entity, held, expected, problem }: MirrorDifference): string {
   const name = mirrorName({ table, column });
   if (kind === 'broken') return `${name} ${problem ?? ''}`;
-  const [before, after] = [held, expected].map((text) => (text === null || text === '' ? [] : text.split('\n')));
+  const [before = [], after = []] = [held, expected].map((text) => (text ? text.split('\n') : []));
+  const gone = before.filter((one) => !after.includes(one));
+  const missing = after.filter((one) => !before.includes(one));
+  // Where only their order or number differs, all of them say so.
+  const [left, right] = gone.length + missing.length === 0 ? [before, after] : [gone, missing];
   return [
     `${name} ${entity ?? ''} ${kind === 'differs' ? 'differs' : 'is not in the trail'}`,
-    ...(before ?? []).filter((one) => after?.includes(one) !== true).map((one) => `  - ${one}`),
-    ...(after ?? []).filter((one) => before?.includes(one) !== true).map((one) => `  + ${one}`),
+    ...left.map((one) => `  - ${one}`),
+    ...right.map((one) => `  + ${one}`),
   ].join('\n');
 }
 
