@@ -20,6 +20,7 @@ const HOSTILE = [
   'mark\u200bed \u2066apart',
   'nul-like \u0001 and \u009b2J',
   'שלום, עולם',
+  'two  blanks',
 ];
 
 async function trailOf(cwd: string): Promise<void> {
@@ -188,6 +189,15 @@ describe.skipIf(CHROMIUM === undefined)('a page in a browser (chromium)', () => 
         'machine:שלום, עולם',
       ]),
     );
+  });
+
+  test('has commands that are copied as they are', async () => {
+    const opened = await browser.open(await page(['bursts', '--window', '1w', '--more-than', '1']));
+    const commands = await opened.evaluate<[string, string][]>(
+      '[...document.querySelectorAll("tr.command code")].map((code) => [code.innerText, code.textContent])',
+    );
+    expect(commands.map(([, written]) => written)).toContainEqual(expect.stringContaining("--actor 'two  blanks' "));
+    for (const [copied, written] of commands) expect(copied).toBe(written);
   });
 
   test('is dark on a dark screen, and black on white on paper', async () => {

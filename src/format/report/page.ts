@@ -90,8 +90,8 @@ svg.bar { height: .8rem; }
 svg.course { height: 9rem; border-bottom: 1px solid var(--line); }
 figure { margin: 1rem 0; }
 figcaption { display: flex; justify-content: space-between; gap: 1rem; font-size: .85rem; }
-code, pre { font: .85rem/1.45 ui-monospace, monospace; }
-pre { margin: .4rem 0; white-space: pre-wrap; }
+code, pre { font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; }
+pre { margin: .4rem 0; }
 .message { white-space: pre-wrap; margin: .3rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .75rem 0; }
 dd { margin: 0; }
