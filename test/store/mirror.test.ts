@@ -796,3 +796,19 @@ test('a program that records with OR IGNORE is told by check what its row could 
   expect(notes()).toEqual({ 1: null });
   expect(await check()).toMatchObject([{ kind: 'differs' }]);
 });
+
+test('a trigger of the application that records an entry does so for its own columns, or check tells of the row', async () => {
+  const { app, add, insert, check, notes } = await scene();
+  await add();
+  const trigger = (what: string): string => `CREATE TRIGGER of_the_application AFTER ${what} ON settlements BEGIN
+    INSERT INTO daybook_entries (action, actor, entity_type, entity_id) VALUES ('changed', 'app', 'settlement', NEW.id); END`;
+  app.exec(trigger('UPDATE OF state'));
+  insert('1', 'one');
+  app.exec(`UPDATE settlements SET state = 'paid' WHERE id = 1`);
+  expect(notes()[1]).toBe('app: changed\nana: one');
+  expect(await check()).toEqual([]);
+  app.exec(`DROP TRIGGER of_the_application; ${trigger('UPDATE')}`);
+  insert('1', 'two');
+  expect(notes()[1]).toBe('ana: two\napp: changed\nana: one');
+  expect(await check()).toMatchObject([{ kind: 'differs', expected: 'app: changed\nana: two\napp: changed' }]);
+});
