@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { GROUP_REPORTS } from '../../src/core/report.js';
+import { run, temporaryDirectory } from '../support/program.js';
 import { fixture } from '../support/sources.js';
 import { blocksOf, newDesk } from './pages.js';
 import { DOCS } from './trail.js';
@@ -33,4 +34,21 @@ describe('docs/reports.md', () => {
     const told = await desk.type('DAYBOOK_DB=audit.db daybook report case settlement:42 --format json');
     expect(stdout.slice(0, 64)).toBe((JSON.parse(told.stdout) as { sha256: string }).sha256);
   });
+});
+
+test('a command in a report names the database, but for the one that it reads where none is named', async () => {
+  const cwd = temporaryDirectory();
+  const other = { DAYBOOK_DB: 'other.db' };
+  await run(['init'], { cwd });
+  await run(['note', 'machine:7', 'jammed'], { cwd });
+  for (const report of [
+    ['bursts', '--more-than', '0'],
+    ['case', 'machine:7'],
+  ]) {
+    const command = async (global: readonly string[], env: Readonly<Record<string, string>>): Promise<string> =>
+      (await run([...global, 'report', ...report], { cwd, env })).stdout;
+    expect(await command([], {})).toMatch(/daybook (?:history|export) /);
+    expect(await command(['--db', 'audit.db'], other)).toMatch(/daybook --db audit\.db (?:history|export) /);
+    expect(await command([], { DAYBOOK_DB: './audit.db' })).toMatch(/daybook --db \.\/audit\.db (?:history|export) /);
+  }
 });

@@ -61,6 +61,11 @@ async function askedWords({ filter, globals }: Asked): Promise<{ readonly filter
   return { filter: describeFilter(filter), zone: globals.zone };
 }
 
+/** What a command that is shown has to name, wherever it is typed: all but what it reads where nothing is said. */
+function databaseToName({ globals, context }: Pick<Asked, 'globals' | 'context'>): string | undefined {
+  return globals.db === 'audit.db' && context.env['DAYBOOK_DB'] === undefined ? undefined : globals.db;
+}
+
 const GROUP_TEXTS: Readonly<
   Record<GroupReportName, { readonly description: string; readonly examples: readonly string[] }>
 > = {
@@ -189,13 +194,12 @@ function addBursts(parent: Command, context: Context): void {
         fixedMilliseconds(duration);
         return duration;
       });
-      const { db } = asked.globals;
       const found = await burstReport(store, {
         filter: asked.filter,
         window,
         moreThan: options.moreThan,
         limit: options.limit,
-        database: db === 'audit.db' ? undefined : db,
+        database: databaseToName(asked),
       });
       const limits = { window: window.text, moreThan: options.moreThan };
       return {
@@ -264,7 +268,7 @@ function addCase(parent: Command, context: Context): void {
       const { id } = pattern;
       await withStore(context, globals, 'read', async (store) => {
         const { caseOf, caseWithNames } = await import('../../operations/case.js');
-        const database = globals.db === 'audit.db' ? undefined : globals.db;
+        const database = databaseToName({ globals, context });
         const found = await caseOf(store, { ...pattern, id }, { database });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
