@@ -854,6 +854,21 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         });
       });
 
+      test.each(['\n', '\r'])('are one line each, whether a document holds the one or the other: %j', async (end) => {
+        await recordAll(store, [
+          { metadata: `{${end}"a": 1}` },
+          { metadata: '{"b":1}' },
+          { old_values: `{"c": 1${end}}` },
+        ]);
+        const query = { filter: {}, order: 'oldest', upTo: 3 } as const;
+        const first = await store.lines({ ...query, limit: 2 }, ['metadata']);
+        expect(textOf(first.lines)).toBe('{"metadata":{ "a": 1}}\n{"metadata":{"b":1}}\n');
+        const rest = await store.lines({ ...query, limit: 2, ...(first.next && { after: first.next }) }, [
+          'old_values',
+        ]);
+        expect(textOf(rest.lines)).toBe('{"old_values":{"c": 1 }}\n');
+      });
+
       test('hold the asked columns, in the asked order', async () => {
         await recordAll(store, [{ id: 'a', message: 'x' }]);
         const page = await store.lines({ filter: {}, order: 'oldest', limit: 1, upTo: 1 }, [

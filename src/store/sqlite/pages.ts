@@ -42,13 +42,14 @@ function column(field: HistoryField): string {
 }
 
 /**
- * The value of a field as JSON text on one line: documents as they stand (a line end can only be white space there),
- * everything else quoted by SQLite.
+ * The value of a field as JSON text: documents as they stand, everything else quoted by SQLite. What ends a line can only
+ * be white space in a document; no document of ours holds it, and where it may, it is replaced (`mending`).
  */
-function jsonColumn(field: HistoryField): string {
+function jsonColumn(field: HistoryField, mending: boolean): string {
   if (field === 'seq') return 'e.seq';
   if (!JSON_FIELDS.has(field)) return `json_quote(${column(field)})`;
-  return `coalesce(replace(replace(e.${field}, char(10), ' '), char(13), ' '), 'null')`;
+  const document = mending ? `replace(replace(e.${field}, char(10), ' '), char(13), ' ')` : `e.${field}`;
+  return `coalesce(${document}, 'null')`;
 }
 
 /**
@@ -156,10 +157,31 @@ export function readRows(connection: Connection, query: PageQuery, columns: read
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
 export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
   const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}\n'`;
-  const line = `format(${[template, ...columns.map(jsonColumn)].join(', ')})`;
-  const { text, ...page } = readJoined(connection, query, line, 'line');
-  return { lines: asUtf8(text), ...page };
+  const read = (): LinePage => {
+    const values = columns.map((field) => jsonColumn(field, mended.has(connection)));
+    const { text, ...page } = readJoined(connection, query, `format(${[template, ...values].join(', ')})`, 'line');
+    return { lines: asUtf8(text), ...page };
+  };
+  const page = read();
+  if (hasLines(page.lines, page.count)) return page;
+  mended.add(connection);
+  return read();
 }
+
+/** Where a document was seen that goes over several lines: replacing that in all of them is a tenth of an export. */
+const mended = new WeakSet<Connection>();
+
+/** Whether a text has so many lines, and nothing else in it that some readers take for the end of one. */
+function hasLines({ buffer, byteOffset, byteLength }: Uint8Array, count: number): boolean {
+  const text = Buffer.from(buffer, byteOffset, byteLength);
+  if (text.includes(CARRIAGE_RETURN)) return false;
+  let lines = 0;
+  for (let end = text.indexOf(LINE_FEED); end >= 0; end = text.indexOf(LINE_FEED, end + 1)) lines += 1;
+  return lines === count;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /**
  * Lines as UTF-8, whatever the database keeps its text in. They start with a brace, of which UTF-16 makes two bytes. In a
@@ -241,21 +263,38 @@ function readJoined(
   const page = pageStatement(connection, query, sql(`${line} AS line`), sql(String(query.limit)));
   const statement = concat(
     `SELECT CAST(coalesce(group_concat(${joined}, ''), '') AS BLOB), count(*), min(key_seq), max(key_seq),
-      group_concat(key_ms || ' ' || key_seq, ',') FROM (`,
+      ${LAST_KEY[query.order]} FROM (`,
     page,
     ')',
   );
-  type Joined = [text: Buffer, count: number, least: number | null, greatest: number | null, keys: string | null];
-  const [text, count, least, greatest, keys] = compiled(connection, statement.sql).get(
+  type Joined = [
+    text: Buffer,
+    count: number,
+    least: number | null,
+    greatest: number | null,
+    ms: number | string | null,
+    seq: number | string | null,
+  ];
+  const [text, count, least, greatest, ms, seq] = compiled(connection, statement.sql).get(
     ...statement.parameters,
   ) as Joined;
   const range = { count, firstSeq: least, lastSeq: greatest };
-  if (keys === null || count < query.limit) return { text, ...range, next: null };
-  const [ms, seq] = keys
-    .slice(keys.lastIndexOf(',') + 1)
-    .split(' ')
-    .map(Number);
-  return { text, ...range, next: { ms: ms ?? 0, seq: seq ?? 0 } };
+  if (ms === null || seq === null || count < query.limit) return { text, ...range, next: null };
+  return { text, ...range, next: { ms: lastOf(ms), seq: lastOf(seq) } };
+}
+
+/**
+ * The time and the seq of a page's last row, as SQL: what the page is ordered by is the least or the greatest, and of
+ * the other one all are told. SQLite knows no last value without that.
+ */
+const LAST_KEY: Readonly<Record<PageQuery['order'], string>> = {
+  newest: 'min(key_ms), group_concat(key_seq)',
+  oldest: 'max(key_ms), group_concat(key_seq)',
+  recorded: 'group_concat(key_ms), max(key_seq)',
+};
+
+function lastOf(values: number | string): number {
+  return typeof values === 'number' ? values : Number(values.slice(values.lastIndexOf(',') + 1));
 }
 
 const lastCompiled = new WeakMap<Connection, { readonly sql: string; readonly statement: Statement<unknown[]> }>();
