@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Actor, JsonText, NewEntry } from '../core/entry.js';
-import { newEntry, newEntryText } from '../core/entry.js';
+import type { Actor, EntryField, JsonText, NewEntry } from '../core/entry.js';
+import { ENTRY_FIELDS, newEntry, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
 import type { BrokenRecord, ImportedEntry, Source, SourceRecord, SourceTime } from '../core/import.js';
@@ -317,10 +317,21 @@ function pending(
   const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
   const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
   const input = { source: options.source, ...fields, scope, id };
-  const { entry, given } = validateEntry(input, 'data', { documents: 'text', now, times });
-  // When it was recorded is another time at each run, and so is a time that the source does not tell.
-  const compared = time === null ? given : [...given, 'ts' as const];
-  return { request: { entry, given: compared }, position, unmatched };
+  const { entry } = validateEntry(input, 'data', { documents: 'text', now, times });
+  const given = time === null ? UNTIMED : fields.recorded_at === undefined ? TIMED : WHOLE;
+  return { request: { entry, given }, position, unmatched };
+}
+
+/**
+ * What an entry is compared in: all of it, since what a record leaves out may have stood there before. When it was
+ * recorded is another time at each run, unless the record says so, and so is a time that the source does not tell.
+ */
+const WHOLE = fieldsWithout('seq');
+const TIMED = fieldsWithout('seq', 'recorded_at');
+const UNTIMED = fieldsWithout('seq', 'recorded_at', 'ts');
+
+function fieldsWithout(...left: readonly EntryField[]): readonly (keyof NewEntry)[] {
+  return ENTRY_FIELDS.filter((field): field is keyof NewEntry => !left.includes(field));
 }
 
 interface ValueCount {
@@ -343,7 +354,10 @@ export interface Rehearsal extends ImportTotals {
 
 const SAMPLES = 10;
 
-/** Goes through an import and records nothing. What is broken does not end it. */
+/**
+ * Goes through an import and records nothing. What is broken does not end it. Throws kind `interrupted` where the signal
+ * comes: counts of a part would say nothing.
+ */
 export async function rehearseImport(store: AuditStore, source: Source, asked: ImportOptions): Promise<Rehearsal> {
   const rejections: Reject[] = [];
   const options: ImportOptions = {
@@ -408,7 +422,7 @@ export interface Difference {
 
 /**
  * Compares every record of a source with its entry, field by field; yields what differs, and returns how many entries
- * there should be.
+ * there should be. Throws kind `interrupted` where the signal comes.
  */
 export async function* verifyImport(
   store: AuditStore,
@@ -436,7 +450,9 @@ async function* comparedSteps(
   options: ImportOptions,
 ): AsyncGenerator<{ readonly step: Step; readonly outcomes: readonly CompareOutcome[] }> {
   for await (const step of pendingEntries(source, options)) {
-    if (options.signal?.aborted === true) return;
+    if (options.signal?.aborted === true) {
+      throw new DaybookError('interrupted', 'interrupted: not every record was read');
+    }
     yield { step, outcomes: await store.compare(step.entries.map(({ request }) => request)) };
     if (step.failure !== undefined) throw step.failure;
   }

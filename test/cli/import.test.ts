@@ -258,6 +258,20 @@ describe('records with any keys', () => {
     expect(stderr).toContain('line 4: id colliding:c-1 is recorded already, with another message');
   });
 
+  test.each(['message', 'actor', 'entity', 'scope'])('a cell of %s that was emptied since is found', async (column) => {
+    const header = 'id,ts,action,actor,message,entity,scope\n';
+    const row = { id: '1', ts: TS, action: 'a', actor: 'u-1', message: 'm', entity: 't:1', scope: 's:1' };
+    await count();
+    const source = file('rows.csv', `${header}${Object.values(row).join(',')}\n`);
+    const command = ['import', 'csv', source, '--map', 'entity=entity'];
+    await ok(command);
+    expect((await cli([...command, '--verify'])).code).toBe(0);
+    writeFileSync(source, `${header}${Object.values({ ...row, [column]: '' }).join(',')}\n`);
+    const { code, stdout } = await cli([...command, '--verify']);
+    expect({ code, stdout }).toMatchObject({ code: 3, stdout: expect.stringContaining(`with another ${column}`) });
+    expect((await cli(command)).code).toBe(6);
+  });
+
   test('times without an offset need a zone', async () => {
     const source = await events({ ts: '2026-07-05 14:07:09', action: 'a' });
     const { code, stderr } = await cli(['import', 'ndjson', source]);
@@ -306,6 +320,16 @@ test('an interrupt says how to go on', async () => {
   );
   await ok(['import', 'ledgrab', source]);
   expect(await ok(['count', '--source', 'ledgrab'])).toBe('1000\n');
+});
+
+test.each(['--verify', '--dry-run'])('%s that is interrupted has found nothing', async (flag) => {
+  const source = ledgrab(temporaryDirectory());
+  await ok(['import', 'ledgrab', source]);
+  expect(await cli(['import', 'ledgrab', source, flag], { interrupt: true })).toMatchObject({
+    code: 130,
+    stdout: '',
+    stderr: 'daybook: interrupted: not every record was read\n',
+  });
 });
 
 describe('import --list', () => {

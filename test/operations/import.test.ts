@@ -210,6 +210,17 @@ describe('an import', () => {
     ]);
   });
 
+  test('takes it for another content of an id where a record no longer says what it said', async () => {
+    const { store } = await sqliteTrail();
+    const saying = (fields: Partial<ImportedEntry['fields']>): ImportOptions['reader'] => {
+      return () => [{ id: 'a', time: { ms: 1, finer: '' }, fields: { action: 'note', ...fields } }];
+    };
+    await imported(store, sourceOf([{}]), { reader: saying({ entity_id: 'e-1' }) });
+    const { rejects, reject } = collecting();
+    await imported(store, sourceOf([{}]), { reader: saying({}), reject });
+    expect(rejects.map(({ reason }) => reason)).toEqual(['id a is recorded already, with another entity_id']);
+  });
+
   test('ends at a conflict, and tells how far it came', async () => {
     const { store } = await sqliteTrail();
     const source = sourceOf([
@@ -389,11 +400,29 @@ describe('a verification', () => {
     let step = await steps.next();
     for (; step.done !== true; step = await steps.next()) differences.push(step.value);
     expect(differences).toEqual([
-      { position: 'line 2', id: 'b', fields: ['message', 'ts'] },
+      { position: 'line 2', id: 'b', fields: ['ts', 'message'] },
       { position: 'line 3', id: 'c', fields: null },
     ]);
     expect(step.value).toEqual({ read: 4, entries: 3, rejected: 1 });
     expect(rejects).toHaveLength(1);
     expect(await store.lastSeq()).toBe(2);
+  });
+
+  test('that is interrupted says so, and nothing of the rest', async () => {
+    const { store } = await sqliteTrail();
+    const stop = new AbortController();
+    const pages = (): Source => ({
+      ...sourceOf(),
+      async *records() {
+        yield [{ position: 'line 1', values: { id: 'a', ms: '1' } }];
+        stop.abort();
+        yield [{ position: 'line 2', values: { id: 'b', ms: '2' } }];
+      },
+    });
+    await imported(store, pages());
+    const options = { ...OPTIONS, signal: stop.signal };
+    const interrupted = expect.objectContaining({ kind: 'interrupted' }) as Error;
+    await expect(verifyImport(store, pages(), options).next()).rejects.toThrow(interrupted);
+    await expect(rehearseImport(store, pages(), options)).rejects.toThrow(interrupted);
   });
 });
