@@ -89,8 +89,8 @@ function readPeriod(text: string, clock: Clock): TimeValue | undefined {
   const [first, unit] = found;
   if (!first.isValid || first.toMillis() < EARLIEST)
     refuse(text, 'does not exist in the calendar of the years 0001 to 9999');
-  const start = startOf(first, clock.zone);
-  const end = startOf(first.plus({ [unit]: 1 }), clock.zone);
+  const start = instantOf(first.toMillis(), clock.zone);
+  const end = instantOf(first.plus({ [unit]: 1 }).toMillis(), clock.zone);
   if (start >= end) refuse(text, `does not exist in ${clock.zone}: clocks skipped it`);
   return { kind: 'period', start: Math.max(start, EARLIEST), end: Math.min(end, LATEST + 1) };
 }
@@ -134,9 +134,12 @@ function day(year: number, month: number, dayOfMonth = 1): DateTime {
   return DateTime.fromObject({ year, month, day: dayOfMonth }, { zone: 'utc' });
 }
 
-/** When a day begins in a zone; where clocks skip midnight, at the moment that would have been it. */
-function startOf(date: DateTime, zone: string): number {
-  const local = date.toMillis();
+/**
+ * When clocks in a zone show a local time, both in milliseconds since 1970: the first time where they show it twice, and
+ * where they skip it the moment that would have been it.
+ */
+export function instantOf(local: number, zone: string): number {
+  if (zone === 'UTC') return local;
   return instantsOf(local, zone)[0] ?? local - offsetAt(local - DAY, zone);
 }
 

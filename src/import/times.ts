@@ -1,7 +1,7 @@
-import { DateTime, IANAZone } from 'luxon';
 import { DaybookError } from '../core/errors.js';
 import type { SourceTime, SourceValue } from '../core/import.js';
 import { quoted } from '../core/json.js';
+import { instantOf } from '../core/period.js';
 import { isInRange, readTimestamp } from '../core/timestamp.js';
 import { textOf } from './values.js';
 
@@ -31,9 +31,7 @@ export function timeOf(value: SourceValue | undefined, name: string, zone: strin
 }
 
 function epochTime(text: string): SourceTime | undefined {
-  // A real as SQLite and Python print it where it is large.
-  const plain = /e/i.test(text) && Number.isFinite(Number(text)) ? BigInt(Math.round(Number(text))).toString() : text;
-  const parts = EPOCH.exec(plain);
+  const parts = EPOCH.exec(withoutExponent(text));
   if (parts === null) return undefined;
   const [, whole = '', fraction = ''] = parts;
   const size = Math.abs(Number(whole));
@@ -50,6 +48,18 @@ function epochTime(text: string): SourceTime | undefined {
   return finer === '' ? { ms: -ms, finer } : { ms: -ms - 1, finer: rest };
 }
 
+/** A real as programs print it where it is large, Java any: the point is moved, so that no digit is lost. */
+function withoutExponent(text: string): string {
+  const parts = /^(-?)(\d{1,18})(?:\.(\d{1,18}))?e([+-]?\d{1,3})$/i.exec(text);
+  if (parts === null) return text;
+  const [, sign = '', whole = '', fraction = '', exponent = ''] = parts;
+  const point = whole.length + Number(exponent);
+  const digits = `${'0'.repeat(Math.max(0, 1 - point))}${whole}${fraction}`;
+  const before = digits.slice(0, Math.max(point, 1)).padEnd(point, '0');
+  const behind = digits.slice(Math.max(point, 1)).replace(/0+$/, '');
+  return behind === '' ? `${sign}${before}` : `${sign}${before}.${behind}`;
+}
+
 function writtenTime(text: string, name: string, zone: string | undefined): SourceTime | undefined {
   const parts = WRITTEN.exec(text.trim());
   if (parts === null) return undefined;
@@ -60,15 +70,14 @@ function writtenTime(text: string, name: string, zone: string | undefined): Sour
     const ms = readTimestamp(`${local}${longOffset(offset)}`);
     return Number.isNaN(ms) ? undefined : { ms, finer };
   }
-  if (Number.isNaN(readTimestamp(`${local}Z`))) return undefined;
+  const shown = readTimestamp(`${local}Z`);
+  if (Number.isNaN(shown)) return undefined;
   if (zone === undefined) {
     throw new DaybookError('usage', `${name} ${quoted(text)} has no offset, and nothing says in which zone it was`, {
       hint: '… --assume-tz UTC',
     });
   }
-  const found = DateTime.fromISO(local, { zone: IANAZone.create(zone) });
-  // A time that clocks skipped is read as if they had not yet: nothing is dropped for it.
-  return found.isValid ? { ms: found.toMillis(), finer } : undefined;
+  return { ms: instantOf(shown, zone), finer };
 }
 
 /** `+00`, `+0530`, `+05:30` and `UTC` as `Z` or `+05:30`. */
