@@ -97,18 +97,18 @@ function ownPattern(source: string): NotePattern {
     zone: undefined,
     pieces: (text) => {
       const lines = spansOf(text, LINE_END).map(({ start, end }) => text.slice(start, end));
-      return match(lines).map((groups, index) => {
+      return match(lines).map((found, index) => {
         const raw = lines[index] ?? '';
-        return { raw, note: groups === null ? null : ownNote(raw, groups), continued: 0 };
+        return { raw, note: found === null ? null : ownNote(raw, found), continued: 0 };
       });
     },
   };
 }
 
-/** `/…/i` ignores the case of letters. */
+/** `/…/i` ignores the case of letters. A dot is any character of a line, and matches know where their groups stand. */
 function parts(source: string): { readonly body: string; readonly flags: string } {
   const [, body = source, flags = ''] = /^\/(.*)\/(i?)$/s.exec(source) ?? [];
-  return { body, flags: `u${flags}` };
+  return { body, flags: `dsu${flags}` };
 }
 
 function compiled(source: string): RegExp {
@@ -132,8 +132,6 @@ function groupsOf(source: string): string[] {
   return Object.keys(new RegExp(`(?:${body})|`, flags).exec('')?.groups ?? {});
 }
 
-type Groups = Readonly<Record<string, string | undefined>>;
-
 /** Far beyond what any expression needs that does not try for ever. */
 const PATIENCE_MS = 1000;
 
@@ -141,13 +139,13 @@ const PATIENCE_MS = 1000;
  * Matches lines, and gives up where the expression tries too long: nobody can see of an expression whether there is a
  * text on which it would never end.
  */
-function guarded(expression: RegExp): (lines: readonly string[]) => readonly (Groups | null)[] {
+function guarded(expression: RegExp): (lines: readonly string[]) => readonly (RegExpExecArray | null)[] {
   const context = createContext({ expression, lines: [] });
-  const script = new Script('lines.map((line) => expression.exec(line)?.groups ?? null)');
+  const script = new Script('lines.map((line) => expression.exec(line))');
   return (lines) => {
     context['lines'] = lines;
     try {
-      return script.runInContext(context, { timeout: PATIENCE_MS }) as (Groups | null)[];
+      return script.runInContext(context, { timeout: PATIENCE_MS }) as (RegExpExecArray | null)[];
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
       throw new DaybookError('data', `the pattern finds no end on this text within ${PATIENCE_MS} ms`, {
@@ -157,8 +155,8 @@ function guarded(expression: RegExp): (lines: readonly string[]) => readonly (Gr
   };
 }
 
-function ownNote(line: string, groups: Groups): Note {
-  const { ts, actor, message = '', ...others } = groups;
+function ownNote(line: string, { groups = {}, indices }: RegExpExecArray): Note {
+  const { ts, actor, message = '', ...others } = groups as Readonly<Record<string, string | undefined>>;
   const metadata = Object.entries(others).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   );
@@ -169,13 +167,21 @@ function ownNote(line: string, groups: Groups): Note {
     action: 'note',
     message,
     // Nothing is dropped: what stands outside of the groups is kept with the whole line, if it says anything.
-    metadata: saysMore(line, Object.values(groups)) ? [...metadata, ['line', line]] : metadata,
+    metadata: saysMore(line, Object.values(indices?.groups ?? {})) ? [...metadata, ['line', line]] : metadata,
     changes: [],
   };
 }
 
-/** Whether a line has letters or digits beyond those of its groups. */
-function saysMore(line: string, groups: readonly (string | undefined)[]): boolean {
-  const count = (text: string): number => text.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
-  return count(line) > groups.reduce((sum, group) => sum + count(group ?? ''), 0);
+/** Whether a line has letters, digits or signs of their own beyond its groups, which may stand in each other. */
+function saysMore(line: string, groups: readonly ([number, number] | undefined)[]): boolean {
+  let end = 0;
+  const between = groups
+    .filter((place) => place !== undefined)
+    .toSorted(([a], [b]) => a - b)
+    .map(([from, to]) => {
+      const words = line.slice(end, Math.max(from, end));
+      end = Math.max(to, end);
+      return words;
+    });
+  return /[\p{L}\p{N}\p{So}\p{Sc}]/u.test([...between, line.slice(end)].join(' '));
 }

@@ -459,6 +459,25 @@ describe('a pattern of one’s own', () => {
     ]);
   });
 
+  test('keeps the line where something of it stands in no group, also where groups stand in each other', async () => {
+    const lines = ['1772719629 u-1 #123456 (lost)', '1772719630 u-1 #123456 ()', '1772719631 u-1 #123456 (✔)'];
+    const told = await importOf(
+      { 1: lines.join('\n') },
+      ...own('(?<ts>\\d+) (?<actor>\\S+) (?<message>#(?<ticket>\\d+)) \\(.*\\)'),
+    );
+    expect(told.map(({ message, metadata }) => [message, metadata])).toEqual([
+      ['#123456', { ticket: '123456', line: lines[0] }],
+      ['#123456', { ticket: '123456' }],
+      ['#123456', { ticket: '123456', line: lines[2] }],
+    ]);
+  });
+
+  test('means any character of its line by a dot', async () => {
+    const text = '1772719629 u-1 a\u2028b\rc\u2029';
+    const told = await importOf({ 1: text }, ...own('(?<ts>\\d+) (?<actor>\\S+) (?<message>.*)'));
+    expect(told).toMatchObject([{ actor: 'u-1', message: 'a\u2028b\rc\u2029', severity: 'info', metadata: {} }]);
+  });
+
   test('may leave out who and when', async () => {
     const told = await importOf({ 1: '- one\n* two' }, ...own('(?<ts>)[-*] (?<actor>)(?<message>.*)'));
     expect(told).toMatchObject([
