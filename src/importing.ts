@@ -2,7 +2,7 @@ import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
-import type { EntrySorter, ImportOptions } from './operations/import.js';
+import type { EntrySorter, ImportOptions, RehearsedEntries } from './operations/import.js';
 
 /** How to read a source: what the options of `daybook import` say. */
 export interface ImportRequest {
@@ -85,6 +85,7 @@ export async function openImport(
       clock: request.clock ?? Date.now,
       ...(request.scopeFrom !== undefined && { scopeOf: scopeLookup(request.scopeFrom, source) }),
       ...(!found.inOrder && { sorter: await loadSorter() }),
+      rehearsed: loadRehearsed,
       ...(request.reject && { reject: request.reject }),
       ...(request.signal && { signal: request.signal }),
     };
@@ -112,6 +113,11 @@ export async function formatNamed(name: string): Promise<ImportFormat> {
 async function loadSorter(): Promise<() => EntrySorter> {
   const { openSorter } = await import('./store/sqlite/sorter.js');
   return openSorter;
+}
+
+async function loadRehearsed(): Promise<RehearsedEntries> {
+  const { openRehearsed } = await import('./store/sqlite/rehearsed.js');
+  return openRehearsed();
 }
 
 /** The name of a file without its folder and its ending. */

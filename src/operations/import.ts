@@ -39,6 +39,8 @@ export interface ImportOptions {
   readonly scopeOf?: (entityId: string) => string | null;
   /** Sorts the entries by time, where the source does not have them so. */
   readonly sorter?: () => EntrySorter;
+  /** Remembers what a rehearsal would record, where a source may hold an id more than once. */
+  readonly rehearsed?: () => Promise<RehearsedEntries>;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Takes what is broken, where it is not to end the import. */
@@ -57,6 +59,12 @@ export interface PendingEntry {
 export interface EntrySorter {
   add(items: readonly TimedEntry[]): void;
   sorted(): Iterable<readonly PendingEntry[]>;
+  close(): void;
+}
+
+/** The store's `openRehearsed`. */
+export interface RehearsedEntries {
+  compare(request: RecordRequest): CompareOutcome;
   close(): void;
 }
 
@@ -184,8 +192,12 @@ async function otherWriters(store: AuditStore): Promise<OtherWriters> {
 }
 
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */
-function conflictOf({ position, request }: PendingEntry, fields: readonly string[]): Reject {
-  const reason = `id ${request.entry.id ?? ''} is recorded already, with another ${fields.join(', ')}`;
+function conflictOf(
+  { position, request }: PendingEntry,
+  fields: readonly string[],
+  where = 'is recorded already',
+): Reject {
+  const reason = `id ${request.entry.id ?? ''} ${where}, with another ${fields.join(', ')}`;
   return { position, reason, content: newEntryText(request.entry) };
 }
 
@@ -374,27 +386,34 @@ export async function rehearseImport(store: AuditStore, source: Source, asked: I
   const actors = new Map<string, number>();
   const samples: NewEntry[] = [];
   const unmatchedSamples: NewEntry[] = [];
-  for await (const { step, outcomes } of comparedSteps(store, source, options)) {
-    totals.read += step.read;
-    totals.rejected += step.rejected;
-    for (const [index, pendingEntry] of step.entries.entries()) {
-      const { entry } = pendingEntry.request;
-      const { unmatched } = pendingEntry;
-      const outcome = outcomes[index] as CompareOutcome;
-      if (outcome.outcome === 'conflict') {
-        await options.reject?.(conflictOf(pendingEntry, outcome.fields));
-        totals.rejected += 1;
-        continue;
+  const rehearsed = await asked.rehearsed?.();
+  try {
+    for await (const { step, outcomes } of comparedSteps(store, source, options)) {
+      totals.read += step.read;
+      totals.rejected += step.rejected;
+      for (const [index, pendingEntry] of step.entries.entries()) {
+        const { request, unmatched } = pendingEntry;
+        const { entry } = request;
+        const there = outcomes[index] as CompareOutcome;
+        const outcome = there.outcome === 'missing' ? (rehearsed?.compare(request) ?? there) : there;
+        if (outcome.outcome === 'conflict') {
+          const where = there.outcome === 'missing' ? 'stands in the source before' : 'is recorded already';
+          await options.reject?.(conflictOf(pendingEntry, outcome.fields, where));
+          totals.rejected += 1;
+          continue;
+        }
+        totals[outcome.outcome === 'missing' ? 'recorded' : 'skipped'] += 1;
+        if (unmatched) totals.unmatched += 1;
+        actions.set(entry.action, (actions.get(entry.action) ?? 0) + 1);
+        actors.set(entry.actor, (actors.get(entry.actor) ?? 0) + 1);
+        if (first === null || (entry.ts ?? '') < first) first = entry.ts;
+        if (last === null || (entry.ts ?? '') > last) last = entry.ts;
+        if (samples.length < SAMPLES) samples.push(entry);
+        if (unmatched && unmatchedSamples.length < SAMPLES) unmatchedSamples.push(entry);
       }
-      totals[outcome.outcome === 'missing' ? 'recorded' : 'skipped'] += 1;
-      if (unmatched) totals.unmatched += 1;
-      actions.set(entry.action, (actions.get(entry.action) ?? 0) + 1);
-      actors.set(entry.actor, (actors.get(entry.actor) ?? 0) + 1);
-      if (first === null || (entry.ts ?? '') < first) first = entry.ts;
-      if (last === null || (entry.ts ?? '') > last) last = entry.ts;
-      if (samples.length < SAMPLES) samples.push(entry);
-      if (unmatched && unmatchedSamples.length < SAMPLES) unmatchedSamples.push(entry);
     }
+  } finally {
+    rehearsed?.close();
   }
   return {
     ...totals,

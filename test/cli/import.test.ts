@@ -258,6 +258,19 @@ describe('records with any keys', () => {
     expect(stderr).toContain('line 4: id colliding:c-1 is recorded already, with another message');
   });
 
+  test('colliding ids are rehearsed as they will be imported', async () => {
+    await count();
+    const command = ['import', 'ndjson', fixture('broken/colliding.ndjson'), '--format', 'json'];
+    const foretold = await json<Record<string, unknown>>([...command, '--dry-run']);
+    const done = await json<Record<string, unknown>>([...command, '--rejects', inTestDirectory('r.ndjson')]);
+    for (const name of ['read', 'recorded', 'skipped', 'unmatched', 'rejected']) {
+      expect([name, foretold[name]]).toEqual([name, done[name]]);
+    }
+    expect(foretold['rejected_samples']).toEqual([
+      { position: 'line 4', reason: 'id colliding:c-1 stands in the source before, with another message' },
+    ]);
+  });
+
   test.each(['message', 'actor', 'entity', 'scope'])('a cell of %s that was emptied since is found', async (column) => {
     const header = 'id,ts,action,actor,message,entity,scope\n';
     const row = { id: '1', ts: TS, action: 'a', actor: 'u-1', message: 'm', entity: 't:1', scope: 's:1' };

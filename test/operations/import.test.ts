@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DaybookError } from '../../src/core/errors.js';
 import type { BrokenRecord, ImportedEntry, Source, SourceRecord } from '../../src/core/import.js';
@@ -5,6 +6,7 @@ import { importSource, recordImport, rehearseImport, verifyImport } from '../../
 import type { EntrySorter, ImportOptions, ImportTotals, Reject } from '../../src/operations/import.js';
 import { LARGE_LOG } from '../../src/operations/log-size.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
+import { openRehearsed } from '../../src/store/sqlite/rehearsed.js';
 import { openSorter } from '../../src/store/sqlite/sorter.js';
 import { ACTOR, NOW, readAll, sqliteTrail } from '../store/trail.js';
 
@@ -377,6 +379,39 @@ describe('a rehearsal', () => {
     expect(found.unmatchedSamples.map(({ id }) => id)).toEqual(['b']);
     expect(found.rejections.map(({ position }) => position)).toEqual(['line 9', 'line 3']);
     expect(await store.lastSeq()).toBe(1);
+  });
+});
+
+describe('whatever a source holds', () => {
+  test('a rehearsal counts what the import then does, the first time and again', async () => {
+    const line = fc.record({
+      id: fc.constantFrom('a', 'b', 'c', 'd'),
+      ms: fc.constantFrom('1', '2'),
+      message: fc.constantFrom('one', 'two', 'stray'),
+      bad: fc.option(fc.constant('luck'), { freq: 5 }),
+    });
+    const pages = fc.array(fc.array(fc.oneof({ weight: 9, arbitrary: line }, fc.constant(BROKEN))), { maxLength: 4 });
+    const sorters = fc.constantFrom(undefined, openSorter as () => EntrySorter);
+    await fc.assert(
+      fc.asyncProperty(pages, sorters, async (held, sorter) => {
+        const { store } = await sqliteTrail();
+        const options = { ...OPTIONS, ...(sorter && { sorter }), rehearsed: async () => openRehearsed() };
+        for (const round of ['first', 'second']) {
+          const [foretold, done] = [collecting(), collecting()];
+          const { read, recorded, skipped, unmatched, rejected } = await rehearseImport(store, sourceOf(...held), {
+            ...options,
+            reject: foretold.reject,
+          });
+          const totals = await imported(store, sourceOf(...held), { ...options, reject: done.reject });
+          expect({ round, read, recorded, skipped, unmatched, rejected }).toEqual({ round, ...totals });
+          const told = ({ position, reason }: Reject): string =>
+            `${position}: ${reason.replace('stands in the source before', 'is recorded already')}`;
+          expect(foretold.rejects.map(told).toSorted()).toEqual(done.rejects.map(told).toSorted());
+        }
+        await store.close();
+      }),
+      { numRuns: 40 },
+    );
   });
 });
 

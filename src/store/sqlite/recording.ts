@@ -232,7 +232,8 @@ export function compareEntries(connection: Connection, requests: readonly Record
   });
 }
 
-function differing({ entry, given }: RecordRequest, known: Entry): (keyof NewEntry)[] {
+/** The fields in which an entry would differ from one of its id. */
+export function differing({ entry, given }: RecordRequest, known: NewEntry): (keyof NewEntry)[] {
   return given.filter((field) => !sameValue(field, entry[field], known[field]));
 }
 
