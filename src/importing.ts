@@ -1,3 +1,4 @@
+import { createReadStream, statSync } from 'node:fs';
 import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
@@ -120,15 +121,17 @@ async function loadRehearsed(): Promise<RehearsedEntries> {
   return openRehearsed();
 }
 
-/** The name of a file without its folder and its ending. */
+/** The name of a file without its folder and its ending; what a shell passes as `/dev/fd/63` has another each time. */
 function sourceName(path: string): string {
+  if (/\/fd\/\d+$/.test(path)) return 'stdin';
   const base = path.replace(/^.*\//s, '').replace(/(?!^)\.[^.]*$/, '');
   return base === '-' || base === '' ? 'stdin' : base;
 }
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
   const { kindOfFile, openTextSource, peeked } = await import('./import/text-source.js');
-  const stream = request.stream === undefined ? undefined : await peeked(request.stream);
+  const bytes = request.stream ?? pipeOf(path);
+  const stream = bytes === undefined ? undefined : await peeked(bytes);
   const kind = stream?.kind ?? kindOfFile(path);
   if (!format.kinds.includes(kind)) {
     const read = format.kinds.map((one) => KIND_NAMES[one]).join(' or ');
@@ -145,6 +148,17 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
   const { openSourceDatabase } = await import('./store/sqlite/source.js');
   return openSourceDatabase({ path, table, busyTimeout: request.busyTimeout ?? 5000 });
+}
+
+/** The bytes of what is neither a file nor a folder: who opened it to see what it is would take them away. */
+function pipeOf(path: string): AsyncIterable<Uint8Array> | undefined {
+  try {
+    const found = statSync(path);
+    return found.isFile() || found.isDirectory() ? undefined : createReadStream(path);
+  } catch {
+    // Who opens it as a file says what is wrong.
+    return undefined;
+  }
 }
 
 /** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -225,6 +226,18 @@ describe('records with any keys', () => {
     });
   });
 
+  test('from a pipe that has a name, as shells make them of commands', async () => {
+    const source = await events(...Array.from({ length: 400 }, (_, n) => ({ ts: TS, action: `number ${n}` })));
+    const pipe = inTestDirectory('pipe');
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', pipe]);
+    const writer = spawn('sh', ['-c', 'cat "$1" > "$2"', 'sh', source, pipe]);
+    try {
+      expect(await json(['import', 'ndjson', pipe, '--format', 'json'])).toMatchObject({ read: 400, recorded: 400 });
+    } finally {
+      writer.kill();
+    }
+  });
+
   test("psql's CSV", async () => {
     const words = ['--map', 'ts=created_at', '--map', 'entity_type=table_name', '--map', 'entity_id=record_id'];
     const source = fixture('proconnect/audit_logs.csv');
@@ -319,6 +332,11 @@ describe('wrong usage is 2', () => {
 
 test('what is not there is bad data, and a database that is not there is missing', async () => {
   expect((await cli(['import', 'ndjson', '/nowhere.ndjson'])).code).toBe(6);
+  symlinkSync('loop', inTestDirectory('loop'));
+  expect(await cli(['import', 'ndjson', inTestDirectory('loop')])).toMatchObject({
+    code: 6,
+    stderr: expect.stringContaining('cannot be read (ELOOP)'),
+  });
   const source = await events({ ts: TS, action: 'a' });
   expect((await cli(['import', 'ndjson', source], { db: inTestDirectory('none.db') })).code).toBe(4);
   expect(existsSync(inTestDirectory('none.db'))).toBe(false);
