@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Actor, EntryField, JsonText, NewEntry } from '../core/entry.js';
 import { ENTRY_FIELDS, newEntry, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
@@ -122,6 +122,7 @@ export async function* importSource(
       store.record(requests, { oneOfMany: true, stopAtConflict: options.reject === undefined }),
     );
     await others.look();
+    await heard();
     for (const [index, outcome] of outcomes.entries()) {
       const entry = batch[index] as PendingEntry;
       if (outcome.outcome === 'conflict') {
@@ -147,6 +148,7 @@ export async function* importSource(
     totals.read += step.read;
     totals.rejected += step.rejected;
     waiting = [...waiting, ...step.entries];
+    await heard();
     while (waiting.length >= sizes.next()) {
       yield await recordSome(sizes.next());
       if (conflict !== undefined) throw conflict;
@@ -189,6 +191,11 @@ async function otherWriters(store: AuditStore): Promise<OtherWriters> {
       if (areAtWork() && rest > 0) await sleep(rest);
     },
   };
+}
+
+/** An interrupt is heard only where the event loop turns, which it never does for what SQLite answers at once. */
+async function heard(): Promise<void> {
+  await setImmediate();
 }
 
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */
@@ -469,6 +476,7 @@ async function* comparedSteps(
   options: ImportOptions,
 ): AsyncGenerator<{ readonly step: Step; readonly outcomes: readonly CompareOutcome[] }> {
   for await (const step of pendingEntries(source, options)) {
+    await heard();
     if (options.signal?.aborted === true) {
       throw new DaybookError('interrupted', 'interrupted: not every record was read');
     }

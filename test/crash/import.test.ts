@@ -1,28 +1,15 @@
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { run, start, temporaryDirectory } from '../support/program.js';
+import { longLedgrab } from '../support/sources.js';
 import { column, countEntries, expectSound } from '../end-to-end/trail.js';
 import { ROUNDS, startRounds } from './rounds.js';
 
+/** Enough for an import to be killed in the middle. */
 const ROWS = 8000;
 
-/** A log that takes long enough to be killed in the middle. */
-function activityLog(): string {
-  const file = path.join(temporaryDirectory(), 'ledgrab.db');
-  const connection = new Database(file);
-  connection.exec(`CREATE TABLE activity_log (seq INTEGER PRIMARY KEY, id TEXT, ts TEXT, category TEXT, action TEXT,
-    severity TEXT, actor TEXT, entity_type TEXT, entity_id TEXT, entity_name TEXT, message TEXT, metadata TEXT);
-    INSERT INTO activity_log
-    SELECT value, printf('al_%08x', (value * 2654435761) & 0xffffffff), strftime('%Y-%m-%dT%H:%M:%S+00:00', 1772000000 + value, 'unixepoch'),
-      'device', 'connected', 'info', 'system', 'device', 'dv_' || value % 40, NULL, 'device ' || value, '{}'
-    FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT ${ROWS}) SELECT value FROM n)`);
-  connection.close();
-  return file;
-}
-
 test('import killed: a second run completes it, and nothing is there twice', async () => {
-  const source = activityLog();
+  const source = longLedgrab(temporaryDirectory(), ROWS);
   const begin = async (): Promise<string> => {
     const file = path.join(temporaryDirectory(), 'audit.db');
     expect(await run(['--db', file, 'init'])).toMatchObject({ code: 0 });

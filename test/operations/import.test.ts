@@ -325,6 +325,33 @@ describe('an import', () => {
   });
 });
 
+describe('an interrupt from outside', () => {
+  /** Answers at once, as SQLite does, and so long that the signal has come before the end if it is heard at all. */
+  const answeringAtOnce = (): Source =>
+    sourceOf(...Array.from({ length: 200 }, (_, page) => [{ id: `at-once-${page}`, ms: String(page) }]));
+
+  test.each([undefined, openSorter as () => EntrySorter])('is heard while an import goes on (%#)', async (sorter) => {
+    const { store } = await sqliteTrail();
+    const stop = new AbortController();
+    setImmediate(() => stop.abort());
+    const options = { signal: stop.signal, ...(sorter && { sorter }) };
+    expect((await imported(store, answeringAtOnce(), options)).recorded).toBeLessThan(200);
+  });
+
+  test('is heard by a verification and a rehearsal', async () => {
+    const { store } = await sqliteTrail();
+    await imported(store, answeringAtOnce());
+    for (const look of [
+      rehearseImport,
+      async (...words: Parameters<typeof verifyImport>) => verifyImport(...words).next(),
+    ]) {
+      const stop = new AbortController();
+      setImmediate(() => stop.abort());
+      await expect(look(store, answeringAtOnce(), { ...OPTIONS, signal: stop.signal })).rejects.toThrow('interrupted');
+    }
+  });
+});
+
 describe('the entry of an import', () => {
   const totals = { read: 3, recorded: 2, skipped: 1, unmatched: 0, rejected: 0 };
   const what = { format: 'ledgrab', source: 'home', actor: ACTOR };

@@ -20,6 +20,21 @@ export function ledgrab(folder: string): string {
   return databaseOf(folder, 'ledgrab.db', sqlOf('ledgrab/activity-log.sql'));
 }
 
+/** Makes a log like LedGrab's with so many rows, a second apart: `device 1`, `device 2`, ... */
+export function longLedgrab(folder: string, rows: number): string {
+  return databaseOf(
+    folder,
+    'long-ledgrab.db',
+    `CREATE TABLE activity_log (seq INTEGER PRIMARY KEY, id TEXT, ts TEXT, category TEXT, action TEXT,
+       severity TEXT, actor TEXT, entity_type TEXT, entity_id TEXT, entity_name TEXT, message TEXT, metadata TEXT);
+     WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT ${rows})
+     INSERT INTO activity_log
+     SELECT value, printf('al_%08x', (value * 2654435761) & 0xffffffff),
+       strftime('%Y-%m-%dT%H:%M:%S+00:00', 1772000000 + value, 'unixepoch'),
+       'device', 'connected', 'info', 'system', 'device', 'dv_' || value % 40, NULL, 'device ' || value, '{}' FROM n`,
+  );
+}
+
 export interface SettlementSources {
   /** The extension's file: `dca_settlements`, `dca_settlement_audit`. */
   readonly extension: string;
