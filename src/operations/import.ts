@@ -50,7 +50,8 @@ export interface ImportOptions {
 
 /** An entry ready for the store, with what is told of it. */
 export interface PendingEntry {
-  readonly request: RecordRequest;
+  readonly entry: NewEntry;
+  readonly comparedIn: keyof typeof COMPARED;
   readonly position: string;
   readonly unmatched: boolean;
 }
@@ -116,7 +117,7 @@ export async function* importSource(
   const recordSome = async (count: number): Promise<ImportTotals> => {
     const batch = waiting.slice(0, count);
     waiting = waiting.slice(count);
-    const requests = batch.map(({ request }) => request);
+    const requests = batch.map(requestOf);
     await others.pause();
     const outcomes = await sizes.timed(batch.length, () =>
       store.record(requests, { oneOfMany: true, stopAtConflict: options.reject === undefined }),
@@ -200,12 +201,12 @@ async function heard(): Promise<void> {
 
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */
 function conflictOf(
-  { position, request }: PendingEntry,
+  { position, entry }: PendingEntry,
   fields: readonly string[],
   where = 'is recorded already',
 ): Reject {
-  const reason = `id ${request.entry.id ?? ''} ${where}, with another ${fields.join(', ')}`;
-  return { position, reason, content: newEntryText(request.entry) };
+  const reason = `id ${entry.id ?? ''} ${where}, with another ${fields.join(', ')}`;
+  return { position, reason, content: newEntryText(entry) };
 }
 
 function rejection({ position, reason }: Reject): DaybookError {
@@ -337,17 +338,24 @@ function pending(
   const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
   const input = { source: options.source, ...fields, scope, id };
   const { entry } = validateEntry(input, 'data', { documents: 'text', now, times });
-  const given = time === null ? UNTIMED : fields.recorded_at === undefined ? TIMED : WHOLE;
-  return { request: { entry, given }, position, unmatched };
+  const comparedIn = time === null ? 'untimed' : fields.recorded_at === undefined ? 'timed' : 'whole';
+  return { entry, comparedIn, position, unmatched };
 }
 
 /**
  * What an entry is compared in: all of it, since what a record leaves out may have stood there before. When it was
  * recorded is another time at each run, unless the record says so, and so is a time that the source does not tell.
  */
-const WHOLE = fieldsWithout('seq');
-const TIMED = fieldsWithout('seq', 'recorded_at');
-const UNTIMED = fieldsWithout('seq', 'recorded_at', 'ts');
+const COMPARED = {
+  whole: fieldsWithout('seq'),
+  timed: fieldsWithout('seq', 'recorded_at'),
+  untimed: fieldsWithout('seq', 'recorded_at', 'ts'),
+};
+
+/** By name until here: entries on their way through a sorter should not carry the fields of all of them. */
+function requestOf({ entry, comparedIn }: PendingEntry): RecordRequest {
+  return { entry, given: COMPARED[comparedIn] };
+}
 
 function fieldsWithout(...left: readonly EntryField[]): readonly (keyof NewEntry)[] {
   return ENTRY_FIELDS.filter((field): field is keyof NewEntry => !left.includes(field));
@@ -399,10 +407,9 @@ export async function rehearseImport(store: AuditStore, source: Source, asked: I
       totals.read += step.read;
       totals.rejected += step.rejected;
       for (const [index, pendingEntry] of step.entries.entries()) {
-        const { request, unmatched } = pendingEntry;
-        const { entry } = request;
+        const { entry, unmatched } = pendingEntry;
         const there = outcomes[index] as CompareOutcome;
-        const outcome = there.outcome === 'missing' ? (rehearsed?.compare(request) ?? there) : there;
+        const outcome = there.outcome === 'missing' ? (rehearsed?.compare(requestOf(pendingEntry)) ?? there) : there;
         if (outcome.outcome === 'conflict') {
           const where = there.outcome === 'missing' ? 'stands in the source before' : 'is recorded already';
           await options.reject?.(conflictOf(pendingEntry, outcome.fields, where));
@@ -460,11 +467,11 @@ export async function* verifyImport(
     read += step.read;
     entries += step.entries.length;
     broken += step.rejected;
-    for (const [index, { request, position }] of step.entries.entries()) {
+    for (const [index, { entry, position }] of step.entries.entries()) {
       const outcome = outcomes[index] as CompareOutcome;
       if (outcome.outcome === 'same') continue;
       const fields = outcome.outcome === 'conflict' ? outcome.fields : null;
-      yield { position, id: request.entry.id ?? '', fields };
+      yield { position, id: entry.id ?? '', fields };
     }
   }
   return { read, entries, rejected: broken };
@@ -480,7 +487,7 @@ async function* comparedSteps(
     if (options.signal?.aborted === true) {
       throw new DaybookError('interrupted', 'interrupted: not every record was read');
     }
-    yield { step, outcomes: await store.compare(step.entries.map(({ request }) => request)) };
+    yield { step, outcomes: await store.compare(step.entries.map(requestOf)) };
     if (step.failure !== undefined) throw step.failure;
   }
 }
