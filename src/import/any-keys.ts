@@ -1,15 +1,14 @@
 import { ENTRY_FIELDS } from '../core/entry.js';
-import type { JsonText, NewEntry } from '../core/entry.js';
+import type { NewEntry } from '../core/entry.js';
 import { readEntity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
 import type { ImportedEntry, ImportFormat, ImportSettings, SourceRecord, SourceValue } from '../core/import.js';
-import { sourceObject } from '../core/import.js';
-import { parseDocument, quoted } from '../core/json.js';
+import { quoted } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { JsonDocument, JsonObject } from '../core/json.js';
 import { importedId } from './ids.js';
 import { follow, readMappings, RECORD_FIELDS } from './mapping.js';
 import type { MappedField, Mapping, RecordField } from './mapping.js';
+import { withOthers } from './others.js';
 import { timeOf } from './times.js';
 import { listOf, objectOf, textOf } from './values.js';
 
@@ -62,7 +61,12 @@ function anyKeys(
       {
         id: importedId(source, original),
         time: timeOf(ts.value, ts.name, assumedZone),
-        fields: { ...fields, action, metadata: withRest(metadata, rest, rows) },
+        // An empty cell of a row is nothing.
+        fields: {
+          ...fields,
+          action,
+          metadata: withOthers(metadata, rows ? rest.filter(([, value]) => value !== null) : rest),
+        },
       },
     ];
   };
@@ -154,17 +158,4 @@ function textOfField(field: MappedField, value: SourceValue, name: string): stri
     default:
       return textOf(value, name);
   }
-}
-
-/** Puts what was not asked for into the metadata, below names that are not taken. An empty cell of a row is nothing. */
-function withRest(metadata: JsonText, rest: readonly (readonly [string, SourceValue])[], rows: boolean): JsonText {
-  const kept = rows ? rest.filter(([, value]) => value !== null) : rest;
-  if (kept.length === 0) return metadata;
-  const members = new Map(Object.entries(parseDocument(metadata) as JsonObject));
-  for (const [key, value] of kept) {
-    let name = key;
-    while (members.has(name)) name += '_';
-    members.set(name, value as JsonDocument);
-  }
-  return sourceObject(members);
 }

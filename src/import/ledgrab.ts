@@ -1,7 +1,24 @@
 import type { ImportFormat } from '../core/import.js';
 import { importedId } from './ids.js';
+import { unknownColumns, withOthers } from './others.js';
 import { timeOf } from './times.js';
 import { objectOf, optional, required } from './values.js';
+
+/** Its seq orders it, and says nothing beyond that. */
+const TOLD = new Set([
+  'seq',
+  'id',
+  'ts',
+  'category',
+  'action',
+  'severity',
+  'actor',
+  'entity_type',
+  'entity_id',
+  'entity_name',
+  'message',
+  'metadata',
+]);
 
 /** LedGrab's activity log. Its rows stand in the order of recording, and their ids are made to be unique. */
 export const ledgrab: ImportFormat = {
@@ -31,7 +48,7 @@ export const ledgrab: ImportFormat = {
             entity_id: optional(record, 'entity_id'),
             entity_name: optional(record, 'entity_name'),
             message: optional(record, 'message') ?? '',
-            metadata: objectOf(record.values['metadata'], 'metadata') ?? '{}',
+            metadata: withOthers(objectOf(record.values['metadata'], 'metadata') ?? '{}', unknownColumns(record, TOLD)),
           },
         },
       ];

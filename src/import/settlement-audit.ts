@@ -5,8 +5,12 @@ import { changeFields, underOneNaming } from './amounts.js';
 import type { ValueChange } from './amounts.js';
 import { entityTypeOf } from './entity-type.js';
 import { importedId } from './ids.js';
+import { unknownColumns, withOthers } from './others.js';
 import { timeOf } from './times.js';
 import { objectOf, optional, required } from './values.js';
+
+const COLUMNS = ['id', 'settlement_id', 'action_type', 'author_user_id', 'notes', 'payload_json', 'created_at'];
+const TOLD = new Set(COLUMNS);
 
 /** The adjustments of cash machines' settlements, in a table of their own. The types of action are an open set. */
 export const settlementAudit: ImportFormat = {
@@ -16,7 +20,7 @@ export const settlementAudit: ImportFormat = {
   table: 'dca_settlement_audit',
   // Not the name of the file: the extension was renamed, and its file with it.
   source: 'settlement-audit',
-  needs: ['id', 'settlement_id', 'action_type', 'author_user_id', 'notes', 'payload_json', 'created_at'],
+  needs: COLUMNS,
   settings: ['entityType'],
   // A row's place says nothing: its key is a text, and an export may be in any order.
   inOrder: false,
@@ -36,7 +40,7 @@ export const settlementAudit: ImportFormat = {
             entity_type: type,
             entity_id: required(record, 'settlement_id'),
             message: optional(record, 'notes') ?? '',
-            metadata: payload ?? '{}',
+            metadata: withOthers(payload ?? '{}', unknownColumns(record, TOLD)),
             ...(payload !== null && changeFields(underOneNaming(changesOf(payload)))),
           },
         },

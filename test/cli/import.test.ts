@@ -83,6 +83,24 @@ describe("LedGrab's log", () => {
     });
   });
 
+  test('keeps what a column of another version holds, which is compared like any other', async () => {
+    await count();
+    const source = ledgrab(temporaryDirectory());
+    const changed = (sql: string): void => {
+      const database = new Database(source);
+      database.exec(sql);
+      database.close();
+    };
+    const first = 'WHERE seq = (SELECT min(seq) FROM activity_log)';
+    changed(`ALTER TABLE activity_log ADD COLUMN host TEXT; UPDATE activity_log SET host = 'h-1' ${first}`);
+    await ok(['import', 'ledgrab', source]);
+    const entries = await ndjson<{ metadata: { host?: string } }>(['export', '--source', 'ledgrab']);
+    expect(entries.map(({ metadata }) => metadata.host)).toEqual(['h-1', ...Array.from({ length: 999 })]);
+    changed(`UPDATE activity_log SET host = 'h-2' ${first}`);
+    const { code, stdout } = await cli(['import', 'ledgrab', source, '--verify']);
+    expect([code, stdout]).toEqual([3, expect.stringContaining('has an entry with another metadata')]);
+  });
+
   test('that grew adds what is new', async () => {
     const source = ledgrab(temporaryDirectory());
     await ok(['import', 'ledgrab', source]);

@@ -98,6 +98,18 @@ describe('settlement-audit', () => {
     expect(told.find(({ action }) => action === 'note')).toMatchObject({ old_values: null, new_values: null });
   });
 
+  test('keeps what a column of another version holds, below a name that the payload has not', async () => {
+    const { extension } = settlements(folder());
+    const database = new Database(extension);
+    database.exec(`ALTER TABLE dca_settlement_audit ADD COLUMN method TEXT;
+      UPDATE dca_settlement_audit SET method = 'by hand', payload_json = '{"method": "cash"}' WHERE rowid = 1`);
+    const id = database.prepare('SELECT id FROM dca_settlement_audit WHERE rowid = 1').pluck().get() as string;
+    database.close();
+    await ok(['import', 'settlement-audit', extension]);
+    const told = (await ndjson<Told>(['history', ...ofSource])).find((entry) => entry.id.endsWith(`:${id}`));
+    expect(told?.metadata).toEqual({ method: 'cash', method_: 'by hand' });
+  });
+
   test('names amounts once, whatever a payload mixes', async () => {
     const payloads = [
       { original_wire: 2, new_wire: 1, original_gross: 4, new_gross: 3 },
