@@ -501,8 +501,9 @@ export async function recordImport(
   totals: ImportTotals,
   what: { readonly format: string; readonly source: string; readonly actor: Actor; readonly stopped?: string },
 ): Promise<number | null> {
-  if (totals.recorded === 0 && totals.rejected === 0) return null;
   const { format, source, actor, stopped } = what;
+  const nothingNew = totals.recorded === 0 && totals.rejected === 0;
+  if (nothingNew && (totals.skipped === 0 || !(await hasUntold(store, source)))) return null;
   const entry = newEntry({
     ...actor,
     category: 'system',
@@ -513,4 +514,14 @@ export async function recordImport(
   });
   const [outcome] = await store.record([{ entry, given: [] }]);
   return outcome?.seq ?? null;
+}
+
+/** Whether entries of a source are there that no import's entry follows: one was killed before it could tell of them. */
+async function hasUntold(store: AuditStore, source: string): Promise<boolean> {
+  const upTo = await store.lastSeq();
+  const told = { category: ['system'], action: ['import'], meta: [{ path: 'source', value: source }] };
+  const { entries } = await store.page({ filter: told, order: 'newest', limit: 1, upTo });
+  const seq = entries[0]?.seq ?? 0;
+  const behind = { filter: { source: [source] }, order: 'recorded', limit: 1, upTo, after: { ms: 0, seq } } as const;
+  return (await store.page(behind)).entries.length > 0;
 }

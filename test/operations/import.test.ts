@@ -373,6 +373,18 @@ describe('the entry of an import', () => {
     expect(JSON.parse(found[1]?.metadata ?? '')).toMatchObject({ stopped: 'line 4: torn' });
   });
 
+  test('comes with the next import where one was killed before it', async () => {
+    const { store } = await sqliteTrail();
+    const source = sourceOf([{ id: 'a', ms: '1' }]);
+    const named = { ...what, source: OPTIONS.source };
+    await imported(store, source);
+    const again = await imported(store, source);
+    expect(again).toMatchObject({ recorded: 0, skipped: 1 });
+    expect(await recordImport(store, again, { ...named, source: 'another' })).toBeNull();
+    expect(await recordImport(store, again, named)).toBe(2);
+    expect(await recordImport(store, again, named)).toBeNull();
+  });
+
   test('is not there where nothing came of it', async () => {
     const { store } = await sqliteTrail();
     expect(await recordImport(store, { ...totals, recorded: 0 }, what)).toBeNull();
