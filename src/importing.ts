@@ -44,7 +44,8 @@ export interface OpenedImport {
 
 /**
  * Opens a source to be imported, rehearsed or verified: a SQLite file (read-only), CSV or JSON lines. Throws kind
- * `usage` for an unknown format and settings that are wrong, kind `data` for a file that cannot be read, kind `busy`.
+ * `usage` for an unknown format and settings that are wrong, kind `missing` for a table that is not there, kind `data` for
+ * a file that cannot be read, kind `busy`.
  *
  * @example
  * const { source, options } = await openImport('ledgrab', 'ledgrab.db');

@@ -360,6 +360,18 @@ test('what is not there is bad data, and a database that is not there is missing
   expect(existsSync(inTestDirectory('none.db'))).toBe(false);
 });
 
+test('a table that is not there is missing, as for every other command that reads one; a view is wrong usage', async () => {
+  const source = ledgrab(temporaryDirectory());
+  const application = new Database(source);
+  application.exec('CREATE VIEW recent AS SELECT * FROM activity_log');
+  application.close();
+  expect(await cli(['import', 'ledgrab', source, '--table', 'activity'])).toMatchObject({
+    code: 4,
+    stderr: expect.stringContaining('no table "activity"; its tables: activity_log') as string,
+  });
+  expect((await cli(['import', 'ledgrab', source, '--table', 'recent'])).code).toBe(2);
+});
+
 test('an interrupt says how to go on', async () => {
   const source = ledgrab(temporaryDirectory());
   const { code, stderr } = await cli(['import', 'ledgrab', source], { interrupt: true });

@@ -42,6 +42,7 @@ describe('names in a table', () => {
     ['by rowid', 'CREATE TABLE accounts (id TEXT PRIMARY KEY, username, email)'],
     ['with columns that are named like a rowid', 'CREATE TABLE accounts (id, username, email, rowid, oid, _rowid_)'],
     ['without a rowid', 'CREATE TABLE accounts (id TEXT PRIMARY KEY, username, email) WITHOUT ROWID'],
+    ['by two keys', 'CREATE TABLE accounts (id TEXT, username, email, PRIMARY KEY (username, id)) WITHOUT ROWID'],
     [
       'in a view',
       'CREATE TABLE people (id, n, e); CREATE VIEW accounts (id, username, email) AS SELECT id, n, e FROM people',
@@ -62,6 +63,18 @@ describe('names in a table', () => {
     const found = await read(file);
     expect(new Set(found.map(({ actor }) => actor)).size).toBe(2500);
     expect(found).toHaveLength(2500);
+  });
+
+  test('without a rowid come in pages, and are told by their key', async () => {
+    const { file } = await application(
+      `CREATE TABLE accounts (realm, id, username, email, PRIMARY KEY (realm, id)) WITHOUT ROWID;
+       INSERT INTO accounts SELECT value % 3, 'u-' || value, 'x', NULL
+         FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 2500) SELECT value FROM n)`,
+    );
+    const pages: (readonly ListedActor[])[] = [];
+    for await (const page of namesInTable({ path: file, busyTimeout: 0 }, ACCOUNTS)) pages.push(page);
+    expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
+    expect(pages[0]?.[0]).toMatchObject({ actor: 'u-1002', place: 'row 0, u-1002 of accounts' });
   });
 
   test('of an application that writes in a transaction are read beside it, as they were before', async () => {

@@ -95,6 +95,15 @@ describe('a table of another database', () => {
     expect(() => open(without.path)).toThrow(expect.objectContaining({ kind: 'usage' }));
   });
 
+  test('whose key holds null where a page ends is refused: what stands behind would be left out', async () => {
+    const app = application(`CREATE TABLE t (rowid, oid, _rowid_, a, b, PRIMARY KEY (a, b));
+      INSERT INTO t (a, b) SELECT NULL, value FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 700) SELECT value FROM n)`);
+    await expect(all(open(app.path))).rejects.toMatchObject({
+      kind: 'data',
+      message: 't: its key "a", "b" holds null',
+    });
+  });
+
   test('may have names that are hostile', async () => {
     const app = application(`CREATE TABLE "t""; DROP TABLE x" ("a"" b" TEXT, "__proto__" TEXT);
       INSERT INTO "t""; DROP TABLE x" VALUES ('1', '2')`);
@@ -107,8 +116,15 @@ describe('a table of another database', () => {
 
   test('must be there, and be a table', () => {
     const app = application('CREATE TABLE other (a); CREATE VIEW t AS SELECT a FROM other');
-    expect(() => open(app.path, 'nothing')).toThrow('no table "nothing"; its tables: other');
-    expect(() => open(app.path)).toThrow('"t" is a view, which has no key to read by; its tables: other');
+    expect(() => open(app.path, 'nothing')).toThrow(
+      expect.objectContaining({ kind: 'missing', message: `${app.path}: no table "nothing"; its tables: other` }),
+    );
+    expect(() => open(app.path)).toThrow(
+      expect.objectContaining({
+        kind: 'usage',
+        message: `${app.path}: "t" is a view, which has no key to read by; its tables: other`,
+      }),
+    );
   });
 
   test('grows while it is read: what stands behind is read too, what stands before is for the next time', async () => {
@@ -174,6 +190,11 @@ describe('looking up a value', () => {
   test('finds the text of another table, or nothing', () => {
     const find = open(application(sql).path).lookup('machines', 'id', 'machine_id');
     expect(['s1', '2', 's3'].map(find)).toEqual(['7', null, null]);
+  });
+
+  test('finds it in a view, too', () => {
+    const find = open(application(`${sql}; CREATE VIEW v AS SELECT id, machine_id + 1 AS next FROM machines`).path);
+    expect(find.lookup('v', 'id', 'next')('s1')).toBe('8');
   });
 
   test('needs the table and its columns', () => {

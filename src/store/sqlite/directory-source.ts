@@ -4,6 +4,8 @@ import { shellWord } from '../../core/shell.js';
 import { attempt, openFile } from './connection.js';
 import type { Connection, ConnectionOptions } from './connection.js';
 import { quoted } from './table-description.js';
+import { readableTable, tablePages } from './table-rows.js';
+import type { Cell } from './table-rows.js';
 
 /** A table of a database that has names, and the columns that they stand in. */
 export interface NamesTable {
@@ -14,15 +16,6 @@ export interface NamesTable {
 }
 
 const PAGE = 1000;
-const LEAST = -(2n ** 63n);
-
-interface Row {
-  place: bigint | null;
-  actor: string | null;
-  name: string | null;
-  email: string | null;
-  bytes: bigint;
-}
 
 /**
  * Reads the names in a table of a database, page by page, over a read-only connection of its own. Throws kind `missing`
@@ -35,13 +28,9 @@ export async function* namesInTable(
   const { path } = database;
   const connection = openApplication({ ...database, readonly: true });
   try {
-    const page = attempt(path, () => pagesOf(connection, path, wanted));
-    for (let from: bigint | null = LEAST; from !== null;) {
-      const start: bigint = from;
-      const { rows, next } = attempt(path, () => page(start));
-      yield rows.map((row) => listed(row, wanted));
-      from = next;
-    }
+    const { key, pages } = attempt(path, () => read(connection, path, wanted));
+    const next = () => attempt(path, () => pages.next());
+    for (let page = next(); page.done !== true; page = next()) yield page.value.map((row) => listed(row, key, wanted));
   } finally {
     connection.close();
   }
@@ -57,64 +46,45 @@ function openApplication(options: ConnectionOptions): Connection {
   }
 }
 
-type Pages = (from: bigint) => { readonly rows: readonly Row[]; readonly next: bigint | null };
+interface Reading {
+  /** How many cells of a row are its key. */
+  readonly key: number;
+  readonly pages: ReturnType<typeof tablePages>;
+}
 
-function pagesOf(connection: Connection, path: string, { table, id, name, email }: NamesTable): Pages {
-  const found = connection
-    .prepare<[string], string>('SELECT name FROM pragma_table_xinfo(?)')
-    .pluck()
-    .all(table)
-    .map((column) => column.toLowerCase());
-  if (found.length === 0) {
+function read(connection: Connection, path: string, { table, id, name, email }: NamesTable): Reading {
+  const found = readableTable(connection, table);
+  if (found === undefined) {
     throw new DaybookError('missing', `no table ${JSON.stringify(table)} in ${path}`, {
       hint: `sqlite3 ${shellWord(path)} .tables`,
     });
   }
+  const known = found.columns.map((column) => column.toLowerCase());
   const columns = [id, name, ...(email === null ? [] : [email])];
-  const stray = columns.find((column) => !found.includes(column.toLowerCase()));
+  const stray = columns.find((column) => !known.includes(column.toLowerCase()));
   if (stray !== undefined) {
     throw new DaybookError(
       'usage',
-      `table ${table} has no column ${JSON.stringify(stray)}: there are ${found.join(', ')}`,
+      `table ${table} has no column ${JSON.stringify(stray)}: there are ${known.join(', ')}`,
     );
   }
-  const text = (column: string | null): string => (column === null ? 'NULL' : `CAST(${quoted(column)} AS TEXT)`);
+  const texts = [id, name, email].map((column) => (column === null ? 'NULL' : `CAST(${quoted(column)} AS TEXT)`));
   const bytes = columns.map((column) => `typeof(${quoted(column)}) = 'blob'`).join(' OR ');
-  const values = `${text(id)} AS actor, ${text(name)} AS name, ${text(email)} AS email, (${bytes}) AS bytes`;
-  const rowid = rowidOf(connection, table, found);
-  if (rowid === null) {
-    // A view, or a table without a rowid, has nothing that every page of it could go by.
-    const all = connection.prepare<[], Row>(`SELECT NULL AS place, ${values} FROM ${quoted(table)}`).safeIntegers();
-    return () => ({ rows: all.all(), next: null });
-  }
-  const page = connection
-    .prepare<[bigint], Row>(
-      `SELECT ${rowid} AS place, ${values} FROM ${quoted(table)} WHERE ${rowid} >= ? ORDER BY ${rowid} LIMIT ${PAGE}`,
-    )
-    .safeIntegers();
-  return (from) => {
-    const rows = page.all(from);
-    const last = rows.at(-1)?.place ?? null;
-    const isEnd = rows.length < PAGE || last === null || last === -(LEAST + 1n);
-    return { rows, next: isEnd ? null : last + 1n };
+  const { key } = found;
+  return {
+    key: key?.length ?? 0,
+    pages: tablePages(connection, { table, key, values: [...texts, `(${bytes})`], size: PAGE }),
   };
 }
 
-/** A name for the rowid that no column has, or null where there is none. */
-function rowidOf(connection: Connection, table: string, columns: readonly string[]): string | null {
-  const kind = connection
-    .prepare<[string], { type: string; wr: number }>(
-      `SELECT type, wr FROM pragma_table_list(?) ORDER BY schema = 'main' DESC LIMIT 1`,
-    )
-    .get(table);
-  if (kind?.type !== 'table' || kind.wr === 1) return null;
-  return ['rowid', '_rowid_', 'oid'].find((name) => !columns.includes(name)) ?? null;
-}
+type Names = readonly [actor: string | null, name: string | null, email: string | null, bytes: bigint];
 
-function listed({ place, actor, name, email, bytes }: Row, { table, id }: NamesTable): ListedActor {
-  const at = place === null ? `a row of ${table}` : `row ${place} of ${table}`;
-  if (bytes !== 0n) throw new DaybookError('data', `${at}: bytes are no text`);
-  if (actor === null) throw new DaybookError('data', `${at}: ${id} is null`);
+function listed(row: readonly Cell[], key: number, { table, id }: NamesTable): ListedActor {
+  // A view has nothing that would tell its rows apart.
+  const place = key === 0 ? `a row of ${table}` : `row ${row.slice(0, key).join(', ')} of ${table}`;
+  const [actor, name, email, bytes] = row.slice(key) as unknown as Names;
+  if (bytes !== 0n) throw new DaybookError('data', `${place}: bytes are no text`);
+  if (actor === null) throw new DaybookError('data', `${place}: ${id} is null`);
   // An address that is empty is none.
-  return { actor, name: name ?? '', email: email === '' ? null : email, place: at };
+  return { actor, name: name ?? '', email: email === '' ? null : email, place };
 }

@@ -1,10 +1,11 @@
 import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
 import { rowReader } from '../../core/import.js';
-import type { Source, SourceRecord, SourceValue } from '../../core/import.js';
+import type { Source, SourceRecord } from '../../core/import.js';
 import { quoted as shown } from '../../core/json.js';
 import type { Connection } from './connection.js';
 import { quoted } from './table-description.js';
+import { readableTable, tablePages } from './table-rows.js';
 
 const PAGE = 500;
 
@@ -18,7 +19,8 @@ export interface SourceDatabaseOptions {
 /**
  * Opens a table of another database to be imported, read-only. It is read page by page by its key, and nothing stays
  * open between pages: the application beside it is not held up.
- * Throws kind `data` for what cannot be read, kind `usage` without the table, and kind `busy`.
+ * Throws kind `missing` without the table, kind `usage` for one that has no key, kind `data` for what cannot be read, and
+ * kind `busy`.
  */
 export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseOptions): Source {
   const connection = told(
@@ -29,7 +31,7 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
     connection.defaultSafeIntegers(true);
     // It is read once, from the first row to the last.
     told(path, () => connection.pragma('cache_size = -1024'));
-    const shape = told(path, () => tableOf(connection, table, path));
+    const shape = told(path, () => shapeOf(connection, table, path));
     const total = told(path, () =>
       Number(
         connection
@@ -41,7 +43,7 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
     return {
       kind: 'sqlite',
       total,
-      records: () => rows(connection, table, shape),
+      records: () => rows(connection, { path, table }, shape),
       lookup: (other, from, to) => lookup(connection, { table: other, key: from, value: to, path }),
       close: () => connection.close(),
     };
@@ -52,35 +54,22 @@ export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseO
 }
 
 interface TableShape {
-  readonly path: string;
   readonly columns: readonly string[];
-  /** What its rows are read by, as SQL: the rowid, or the primary key where there is none. */
   readonly key: readonly string[];
 }
 
-function tableOf(connection: Connection, table: string, path: string): TableShape {
-  const found = connection
-    .prepare<[string], { type: string; wr: bigint }>(
-      `SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
-    )
-    .get(table);
-  if (found?.type !== 'table') {
-    const what =
-      found?.type === 'view' ? `${shown(table)} is a view, which has no key to read by` : `no table ${shown(table)}`;
-    throw new DaybookError('usage', `${path}: ${what}; its tables: ${tableNames(connection)}`);
-  }
-  const columns = connection
-    .prepare<[string], { name: string; pk: bigint }>('SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1')
-    .all(table);
-  const names = columns.map(({ name }) => name);
-  const primaryKey = columns
-    .filter(({ pk }) => pk > 0n)
-    .toSorted((a, b) => Number(a.pk - b.pk))
-    .map(({ name }) => quoted(name));
-  const rowid = ['rowid', '_rowid_', 'oid'].find((name) => !names.some((other) => other.toLowerCase() === name));
-  const key = found.wr === 1n || rowid === undefined ? primaryKey : [rowid];
-  if (key.length === 0) throw new DaybookError('usage', `${path}: table ${shown(table)} has no key to read by`);
-  return { path, columns: names, key };
+function shapeOf(connection: Connection, table: string, path: string): TableShape {
+  const found = readableTable(connection, table);
+  if (found === undefined) throw new DaybookError('missing', noTable(connection, table, path));
+  const { type, columns, key } = found;
+  if (key !== null) return { columns, key };
+  const what = type === 'table' || type === 'view' ? type : `${type} table`;
+  const problem = `${shown(table)} is a ${what}, which has no key to read by`;
+  throw new DaybookError('usage', `${path}: ${problem}; its tables: ${tableNames(connection)}`);
+}
+
+function noTable(connection: Connection, table: string, path: string): string {
+  return `${path}: no table ${shown(table)}; its tables: ${tableNames(connection)}`;
 }
 
 function tableNames(connection: Connection): string {
@@ -95,27 +84,17 @@ function tableNames(connection: Connection): string {
 
 async function* rows(
   connection: Connection,
-  table: string,
-  shape: TableShape,
+  { path, table }: { readonly path: string; readonly table: string },
+  { columns, key }: TableShape,
 ): AsyncGenerator<readonly SourceRecord[]> {
-  const { columns, key, path } = shape;
-  const names = key.join(', ');
-  const select = (where: string) =>
-    told(path, () =>
-      connection
-        .prepare<unknown[], SourceValue[]>(
-          `SELECT ${[...key, ...columns.map(quoted)].join(', ')} FROM ${quoted(table)} ${where} ORDER BY ${names} LIMIT ${PAGE}`,
-        )
-        .raw(),
-    );
-  const first = select('');
-  const following = select(`WHERE (${names}) > (${key.map(() => '?').join(', ')})`);
   const valuesOf = rowReader(columns, key.length);
-  for (let page = told(path, () => first.all()); page.length > 0;) {
-    yield page.map((row) => ({ position: `row ${row.slice(0, key.length).join(', ')}`, values: valuesOf(row) }));
-    if (page.length < PAGE) return;
-    const last = page.at(-1)?.slice(0, key.length) ?? [];
-    page = told(path, () => following.all(...last));
+  const pages = tablePages(connection, { table, key, values: columns.map(quoted), size: PAGE });
+  const next = () => told(path, () => pages.next());
+  for (let page = next(); page.done !== true; page = next()) {
+    yield page.value.map((row) => ({
+      position: `row ${row.slice(0, key.length).join(', ')}`,
+      values: valuesOf(row),
+    }));
   }
 }
 
@@ -123,7 +102,9 @@ function lookup(
   connection: Connection,
   { table, key, value, path }: { table: string; key: string; value: string; path: string },
 ): (key: string) => string | null {
-  const { columns } = told(path, () => tableOf(connection, table, path));
+  const found = told(path, () => readableTable(connection, table));
+  if (found === undefined) throw new DaybookError('usage', noTable(connection, table, path));
+  const { columns } = found;
   for (const name of [key, value]) {
     if (!columns.some((column) => column.toLowerCase() === name.toLowerCase())) {
       throw new DaybookError('usage', `table ${table} has no column ${shown(name)}: it has ${columns.join(', ')}`);
