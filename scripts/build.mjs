@@ -27,16 +27,7 @@ const shared = {
 };
 
 /** Libraries of the program that have a file of their own, so that only what is needed is loaded and compiled. */
-const LIBRARIES = [
-  'chalk',
-  'cli-table3',
-  'commander',
-  'csv-parse',
-  'csv-stringify/sync',
-  'lossless-json',
-  'luxon',
-  'string-width',
-];
+const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lossless-json', 'luxon', 'string-width'];
 
 /** The modules that nearly every command needs. */
 const ALWAYS = ['cli'];

@@ -27,7 +27,7 @@ const house: Readonly<Record<string, { areas: readonly string[]; packages: reado
   store: { areas: ['core', 'store'], packages: [] },
   'store/sqlite': { areas: ['core', 'store', 'store/sqlite'], packages: ['better-sqlite3'] },
   operations: { areas: ['core', 'store', 'operations'], packages: [] },
-  import: { areas: ['core', 'import'], packages: ['csv-parse'] },
+  import: { areas: ['core', 'import'], packages: [] },
   format: { areas: ['core', 'format', 'terminal'], packages: ['csv-stringify', 'cli-table3', 'string-width'] },
   terminal: { areas: ['core', 'terminal'], packages: ['chalk', 'cli-table3', 'string-width'] },
   cli: {

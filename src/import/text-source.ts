@@ -1,11 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import { createReadStream, openSync, readSync, closeSync, statSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { openSync, readSync, closeSync, statSync } from 'node:fs';
 import { DaybookError } from '../core/errors.js';
 import { rowReader } from '../core/import.js';
 import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
 import { isJsonObject, parseDocument, quoted } from '../core/json.js';
 import { splitLines } from '../core/lines.js';
+import { csvRows } from './csv-rows.js';
+import type { CsvRecord } from './csv-rows.js';
+import { bytesOf } from './file-bytes.js';
 
 const PAGE = 500;
 /** Enough to know a SQLite database, or the first character of a text. */
@@ -62,7 +64,7 @@ function readable<T>(path: string, work: () => T): T {
 
 /** The records of a text: JSON lines, or CSV with a header. `path` is for messages where a stream is given. */
 export function openTextSource(path: string, kind: 'csv' | 'ndjson', stream?: AsyncIterable<Uint8Array>): Source {
-  const bytes = (): AsyncIterable<Uint8Array> => stream ?? createReadStream(path);
+  const bytes = (): AsyncIterable<Uint8Array> => bytesOf(path, stream);
   return {
     kind,
     total: undefined,
@@ -102,92 +104,34 @@ function lineRecord(position: string, bytes: Buffer): SourceRecord | BrokenRecor
 }
 
 async function* csvRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<readonly (SourceRecord | BrokenRecord)[]> {
-  const { parse } = await import('csv-parse');
-  const parser = parse({
-    bom: true,
-    info: true,
-    raw: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: true,
-    // What is not quoted and empty is null, as psql writes it.
-    cast: (value, { quoting }) => (value === '' && !quoting ? null : value),
-  });
-  const feeding = feed(parser, bytes);
   let header: readonly string[] | undefined;
   let valuesOf = rowReader([]);
-  let page: (SourceRecord | BrokenRecord)[] = [];
-  try {
-    for await (const { record, info, raw } of parser as AsyncIterable<CsvRow>) {
+  for await (const rows of csvRows(bytes, { bareQuotes: 'text' })) {
+    const page: (SourceRecord | BrokenRecord)[] = [];
+    for (const row of rows) {
+      const position = `line ${row.line}`;
       if (header === undefined) {
-        header = headerOf(record);
+        // Without it nothing says what the records hold.
+        if ('problem' in row) throw new DaybookError('data', `${position}, the header: ${row.problem}`);
+        header = headerOf(row);
         valuesOf = rowReader(header);
-        continue;
-      }
-      page.push(csvRecord(header.length, { record, info, raw }, valuesOf));
-      if (page.length === PAGE) {
-        yield page;
-        page = [];
+      } else if ('problem' in row) {
+        page.push({ position, problem: row.problem, text: row.text });
+      } else if (row.cells.length !== header.length) {
+        const problem = `${row.cells.length} fields where the header has ${header.length}`;
+        page.push({ position, problem, text: row.text });
+      } else {
+        page.push({ position, values: valuesOf(row.cells) });
       }
     }
-    await feeding;
-  } catch (error) {
-    throw csvError(error);
-  } finally {
-    parser.destroy();
+    if (page.length > 0) yield page;
   }
   if (header === undefined) throw new DaybookError('data', 'there is no header: the file is empty');
-  if (page.length > 0) yield page;
 }
 
-interface CsvRow {
-  readonly record: readonly (string | null)[];
-  /** The line that the record ends on. */
-  readonly info: { readonly lines: number };
-  readonly raw: string;
-}
-
-function headerOf(record: readonly (string | null)[]): readonly string[] {
-  const names = record.map((name) => name ?? '');
+function headerOf({ cells }: CsvRecord): readonly string[] {
+  const names = cells.map((name) => name ?? '');
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new DaybookError('data', `the header names ${quoted(twice)} twice`);
   return names;
-}
-
-function csvRecord(
-  columns: number,
-  { record, info, raw }: CsvRow,
-  valuesOf: ReturnType<typeof rowReader>,
-): SourceRecord | BrokenRecord {
-  const position = `line ${info.lines}`;
-  if (record.length === columns) return { position, values: valuesOf(record) };
-  return { position, problem: `${record.length} fields where the header has ${columns}`, text: raw };
-}
-
-/** Hands the bytes on, and makes sure that they are UTF-8: the parser would put replacement characters in silently. */
-async function feed(parser: NodeJS.WritableStream & Readable, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let seen = 0;
-  try {
-    for await (const chunk of bytes) {
-      decoder.decode(chunk, { stream: true });
-      seen += chunk.byteLength;
-      if (!parser.write(chunk)) await new Promise((resolve) => parser.once('drain', resolve));
-    }
-    decoder.decode();
-    parser.end();
-  } catch (error) {
-    const wrong = error instanceof TypeError;
-    parser.destroy(
-      wrong ? new DaybookError('data', `not valid UTF-8, within or behind byte ${seen + 1}`) : (error as Error),
-    );
-  }
-}
-
-function csvError(error: unknown): unknown {
-  if (error instanceof DaybookError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code?.startsWith('CSV_')) return new DaybookError('data', `not CSV: ${message}`, { cause: error });
-  if (code !== undefined) return new DaybookError('data', `the file cannot be read (${code})`, { cause: error });
-  return error;
 }

@@ -2,6 +2,7 @@ import Database from 'better-sqlite3';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { cli, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
+import { temporaryDirectory } from '../support/program.js';
 
 interface Listed {
   readonly id: string;
@@ -194,13 +195,28 @@ describe('actors import of CSV', () => {
     ['id,name\n1,a\n,b\n', 'line 3: the id is empty'],
     ['id,name\n1,a\n1,b\n', 'line 3: id "1" is named otherwise in line 2'],
     [Buffer.from('id,name\n1,a\n2,\xff\n', 'latin1'), 'line 3: not valid UTF-8'],
-    [`id,name\n1,a\n2,"${'x'.repeat(1024 * 1024 + 1)}`, 'line 3: longer than 1048576 bytes: is a quote never closed?'],
+    ['"id,name\n1,a\n', 'line 1: a quote is opened and never closed'],
   ])('a broken line ends it with 6, named, and nothing is changed: %j', async (text, message) => {
     const { code, stdout, stderr } = await cli(['actors', 'import', file('bad.csv', text)]);
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' });
     expect(stderr.split('\n')[0]).toBe(`daybook: ${message}`);
     expect(await listed()).toEqual([]);
     expect(await ok(['count'])).toBe('0\n');
+  });
+
+  test('a quote that is never closed is told long before the end of a large file', async () => {
+    const path = file('torn.csv', `id,name\n1,"a\n${'2,b\n'.repeat(400_000)}`);
+    expect(await cli(['actors', 'import', path])).toMatchObject({
+      code: 6,
+      stderr: 'daybook: line 2: longer than 1048576 bytes, over several lines: is a quote never closed?\n',
+    });
+  });
+
+  test('a folder is 6', async () => {
+    expect(await cli(['actors', 'import', temporaryDirectory()])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('the file cannot be read (EISDIR)') as string,
+    });
   });
 
   test('a file that is not there is 6, and what is said wrongly is 2', async () => {

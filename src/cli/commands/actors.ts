@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
@@ -266,25 +265,16 @@ interface Names {
 }
 
 async function fromFile(source: Source & { kind: 'file' }, context: Context): Promise<Names> {
-  const [{ namesInCsv }, { splitLines }] = await Promise.all([
+  const [{ namesInCsv }, { bytesOf }] = await Promise.all([
     import('../../import/names-csv.js'),
-    import('../../core/lines.js'),
+    import('../../import/file-bytes.js'),
   ]);
   const { file, columns } = source;
-  const bytes = file === '-' ? context.streams.stdin.readable : bytesOf(file);
-  const names = await namesInCsv(splitLines(bytes as AsyncIterable<Uint8Array>), columns);
+  const isStdin = file === '-';
+  const stdin = context.streams.stdin.readable as AsyncIterable<Uint8Array>;
+  const names = await namesInCsv(isStdin ? bytesOf('stdin', stdin) : bytesOf(file), columns);
   // A path says more of a machine than of the names.
-  return { ...names, from: file === '-' ? 'stdin' : path.basename(file) };
-}
-
-async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
-  try {
-    yield* createReadStream(file) as AsyncIterable<Uint8Array>;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new DaybookError('data', `${file}: the file cannot be read (${code})`, { cause: error });
-  }
+  return { ...names, from: isStdin ? 'stdin' : path.basename(file) };
 }
 
 async function fromTable(source: Source & { kind: 'table' }, globals: Globals): Promise<Names> {
