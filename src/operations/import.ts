@@ -120,7 +120,7 @@ export async function* importSource(
     const requests = batch.map(requestOf);
     await others.pause();
     const outcomes = await sizes.timed(batch.length, () =>
-      store.record(requests, { oneOfMany: true, stopAtConflict: options.reject === undefined }),
+      store.recordOneOfMany(requests, { stopAtConflict: options.reject === undefined }),
     );
     await others.look();
     await heard();

@@ -171,6 +171,10 @@ export type RecordOutcome =
   /** The id is there already, with other content in these fields. */
   | { readonly outcome: 'conflict'; readonly seq: number; readonly id: string; readonly fields: readonly string[] };
 
+/** What became of one of many. */
+export type BatchOutcome =
+  { readonly outcome: 'recorded' | 'skipped' } | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
+
 /** How what is recorded compares with an entry that should be. */
 export type CompareOutcome =
   | { readonly outcome: 'same' | 'missing' }
@@ -185,8 +189,6 @@ export interface RecordRequest {
 
 export interface RecordOptions {
   readonly stopAtConflict?: boolean;
-  /** One batch of many that follow each other: it holds the lock for no longer than it must. */
-  readonly oneOfMany?: boolean;
 }
 
 /** A named retention rule. */
@@ -384,10 +386,14 @@ export interface NamesImported extends NameCounts {
 export interface AuditStore {
   /**
    * Records all in one transaction. The outcomes are in the order of the requests; with `stopAtConflict` they end with
-   * the first conflict, and nothing behind it is recorded. With `oneOfMany` a power cut may take it back, until the
-   * next `record` without it, which makes all before it durable.
+   * the first conflict, and nothing behind it is recorded.
    */
   record(requests: readonly RecordRequest[], options?: RecordOptions): Promise<readonly RecordOutcome[]>;
+  /**
+   * Does the same for one batch of many that follow each other, and holds the lock for no longer than it must: a power
+   * cut may take it back, until the next `record` makes all before it durable.
+   */
+  recordOneOfMany(requests: readonly RecordRequest[], options?: RecordOptions): Promise<readonly BatchOutcome[]>;
   /** What `record` would find of each of these, in their order; records nothing. Each must have an id. */
   compare(requests: readonly RecordRequest[]): Promise<readonly CompareOutcome[]>;
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */

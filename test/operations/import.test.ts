@@ -254,9 +254,9 @@ describe('an import', () => {
       const watched: AuditStore = {
         ...store,
         dataVersion,
-        record: (...words) => {
+        recordOneOfMany: (...words) => {
           batches += 1;
-          return store.record(...words);
+          return store.recordOneOfMany(...words);
         },
         checkpointLog: () => {
           times += 1;
@@ -284,9 +284,9 @@ describe('an import', () => {
     const watched: AuditStore = {
       ...store,
       dataVersion: async () => 7,
-      record: async (requests) => {
+      recordOneOfMany: async (requests) => {
         recorded += requests.length;
-        return requests.map(({ entry }, seq) => ({ outcome: 'recorded', seq, id: entry.id ?? '' }));
+        return requests.map(() => ({ outcome: 'recorded' }));
       },
       checkpointLog: async () => {
         flowedBack.push(recorded);

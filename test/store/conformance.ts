@@ -5,7 +5,16 @@ import type { ListedActor, NamedActor } from '../../src/core/directory.js';
 import { ENTRY_FIELDS, HISTORY_FIELDS, JSON_FIELDS, newEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
-import type { AuditStore, FieldPage, Key, NamesImport, Order, Policy, PruneRule } from '../../src/store/audit-store.js';
+import type {
+  AuditStore,
+  BatchOutcome,
+  FieldPage,
+  Key,
+  NamesImport,
+  Order,
+  Policy,
+  PruneRule,
+} from '../../src/store/audit-store.js';
 import { entries, filter as anyFilter, pruneRule, text } from './arbitraries.js';
 import { describeReports } from './conformance-reports.js';
 import { fallOf, inOrder, matching, takenBackBy } from './model.js';
@@ -191,51 +200,77 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         expect(await store.lastSeq()).toBe(0);
         expect(await store.find({ id: 'a' })).toBeUndefined();
         await expect(recordAll(store, [{ action: '' }])).rejects.toMatchObject({ kind: 'data' });
+        const many = Array.from({ length: 20 }, (_, n) => ({
+          entry: newEntry({ action: 'update', id: `n${n}`, source: 'elsewhere', severity: n === 15 ? 'loud' : 'info' }),
+          given: [],
+        }));
+        await expect(store.recordOneOfMany(many)).rejects.toMatchObject({ kind: 'data' });
+        expect(await store.lastSeq()).toBe(0);
       });
 
-      test('says of many what it says of each, whatever ids they have', async () => {
-        const request = fc.record({
-          id: fc.option(fc.constantFrom(...'abcdefghijklmnopqrst'), { freq: 3 }),
-          message: fc.constantFrom('one', 'one', 'one', 'two'),
-        });
-        await fc.assert(
-          fc.asyncProperty(fc.array(request, { maxLength: 40 }), fc.boolean(), async (list, stopAtConflict) => {
-            await onNewTrail(async (fresh) => {
-              const known = new Map([['a', 'one']]);
-              await recordAll(fresh, [{ id: 'a', message: 'one' }]);
-              const expected: string[] = [];
-              for (const { id, message } of list) {
-                const there = id === null ? undefined : known.get(id);
-                const outcome = there === undefined ? 'recorded' : there === message ? 'skipped' : 'conflict';
-                expected.push(outcome);
-                if (id !== null && outcome === 'recorded') known.set(id, message);
-                if (stopAtConflict && outcome === 'conflict') break;
-              }
-              const requests = list.map((fields) => ({
-                entry: newEntry({ action: 'update', ...fields }),
-                given: ['message'] as const,
-              }));
-              const compared = await fresh.compare(requests.filter(({ entry }) => entry.id !== null));
-              expect(compared.map(({ outcome }) => outcome)).toEqual(
-                list
-                  .filter(({ id }) => id !== null)
-                  .map(({ id, message }) => (id !== 'a' ? 'missing' : message === 'one' ? 'same' : 'conflict')),
-              );
-              const outcomes = await fresh.record(requests, { stopAtConflict, oneOfMany: true });
-              expect(outcomes.map(({ outcome }) => outcome)).toEqual(expected);
-              const recorded = await readAll(fresh, { order: 'recorded' });
-              const fed = list.filter((_, index) => expected[index] === 'recorded');
-              expect(recorded.slice(1).map(({ message }) => message)).toEqual(fed.map(({ message }) => message));
-              for (const [index, outcome] of outcomes.entries()) {
-                const found = await fresh.find({ seq: outcome.seq });
-                expect(found?.id).toBe(outcome.id);
-                if (list[index]?.id !== null) expect(outcome.id).toBe(list[index]?.id);
-              }
-            });
-          }),
-          { numRuns: 40 },
-        );
-      });
+      test.each(['record', 'recordOneOfMany'] as const)(
+        '%s says of many what it says of each, whatever their ids',
+        async (call) => {
+          const said = fc.constantFrom('one', 'one', 'one', 'two');
+          // In the second case all have an id, most of them one of their own.
+          const request = fc.oneof(
+            fc.record({ id: fc.option(fc.constantFrom(...'abcdefghijklmnopqrst'), { freq: 3 }), message: said }),
+            fc.record({ id: fc.stringMatching(/^[a-z]{6}$/), message: said }),
+          );
+          const lists = fc.oneof(
+            fc.array(request, { maxLength: 40 }),
+            fc.array(fc.record({ id: fc.stringMatching(/^[a-z]{1,6}$/), message: said }), {
+              minLength: 8,
+              maxLength: 40,
+            }),
+          );
+          await fc.assert(
+            fc.asyncProperty(
+              lists,
+              fc.boolean(),
+              fc.constantFrom(null, 'elsewhere'),
+              async (list, stopAtConflict, source) => {
+                await onNewTrail(async (fresh) => {
+                  const known = new Map([['a', 'one']]);
+                  await recordAll(fresh, [{ id: 'a', message: 'one' }]);
+                  const expected: string[] = [];
+                  for (const { id, message } of list) {
+                    const there = id === null ? undefined : known.get(id);
+                    const outcome = there === undefined ? 'recorded' : there === message ? 'skipped' : 'conflict';
+                    expected.push(outcome);
+                    if (id !== null && outcome === 'recorded') known.set(id, message);
+                    if (stopAtConflict && outcome === 'conflict') break;
+                  }
+                  const requests = list.map((fields) => ({
+                    entry: newEntry({ action: 'update', source, ...fields }),
+                    given: ['message'] as const,
+                  }));
+                  const compared = await fresh.compare(requests.filter(({ entry }) => entry.id !== null));
+                  expect(compared.map(({ outcome }) => outcome)).toEqual(
+                    list
+                      .filter(({ id }) => id !== null)
+                      .map(({ id, message }) => (id !== 'a' ? 'missing' : message === 'one' ? 'same' : 'conflict')),
+                  );
+                  const outcomes: readonly (BatchOutcome & { readonly seq?: number; readonly id?: string })[] =
+                    await fresh[call](requests, { stopAtConflict });
+                  if (call === 'record') expect(outcomes.map(({ seq }) => typeof seq)).not.toContain('undefined');
+                  expect(outcomes.map(({ outcome }) => outcome)).toEqual(expected);
+                  const recorded = await readAll(fresh, { order: 'recorded' });
+                  const fed = list.filter((_, index) => expected[index] === 'recorded');
+                  expect(recorded.slice(1).map(({ message }) => message)).toEqual(fed.map(({ message }) => message));
+                  for (const [index, outcome] of outcomes.entries()) {
+                    if (outcome.seq === undefined) continue;
+                    const found = await fresh.find({ seq: outcome.seq });
+                    expect(found?.id).toBe(outcome.id);
+                    if (list[index]?.id !== null) expect(outcome.id).toBe(list[index]?.id);
+                  }
+                });
+              },
+            ),
+            { numRuns: 40 },
+          );
+        },
+      );
 
       test('keeps every field of many, those that are alike and those that are not', async () => {
         const full = (index: number): Partial<NewEntry> =>

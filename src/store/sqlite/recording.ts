@@ -4,7 +4,7 @@ import type { Entry, HistoryEntry, NewEntry } from '../../core/entry.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
-import type { CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
+import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { findEntries, findEntry } from './pages.js';
 
@@ -76,15 +76,19 @@ interface Recorded {
 /** Fewer than these are inserted one by one: the statement for many takes longer to prepare. */
 const MANY = 8;
 
-/** Inserts many entries into the transaction that is open, all of them with an id or none. */
-type ManyInserter = (entries: readonly NewEntry[], clock: () => number) => Recorded[];
+/** Inserts many entries at once, all of them with an id or none. */
+interface ManyInserter {
+  /** Says what they became. */
+  told(entries: readonly NewEntry[], clock: () => number): Recorded[];
+  untold(entries: readonly NewEntry[], clock: () => number): void;
+}
 
 const manyInserters = new WeakMap<Connection, ManyInserter>();
 
-function insertMany(connection: Connection, entries: readonly NewEntry[], clock: () => number): Recorded[] {
+function inserterOfMany(connection: Connection): ManyInserter {
   const known = manyInserters.get(connection) ?? manyInserter(connection);
   manyInserters.set(connection, known);
-  return known(entries, clock);
+  return known;
 }
 
 /** More statements than these are no longer the same ones. */
@@ -104,16 +108,25 @@ function manyInserter(connection: Connection): ManyInserter {
     },
   });
   const statements = new Map<string, Statement<unknown[], Recorded>>();
-  const statementFor = (alike: readonly string[], various: readonly string[]): Statement<unknown[], Recorded> => {
+  const statementFor = (
+    alike: readonly string[],
+    various: readonly string[],
+    returning: string,
+  ): Statement<unknown[], Recorded> => {
     const sql = `INSERT INTO daybook_entries (${[...alike, ...various].join(', ')})
       SELECT ${[...alike.map(() => '?'), ...places.slice(0, various.length)].join(', ')} FROM daybook_rows_to_insert
-      RETURNING seq, id`;
+      ${returning}`;
     const found = statements.get(sql) ?? connection.prepare<unknown[], Recorded>(sql);
     if (statements.size >= STATEMENTS_KEPT) statements.clear();
     statements.set(sql, found);
     return found;
   };
-  return (entries, clock) => {
+  /** Hands the rows to the statement for them, and gives it and the rest that it needs. */
+  const ready = (
+    entries: readonly NewEntry[],
+    clock: () => number,
+    returning = '',
+  ): [Statement<unknown[], Recorded>, (string | null)[]] => {
     const [first] = entries as readonly [NewEntry];
     const columns = first.id === null ? COLUMNS.slice(1) : COLUMNS;
     // Each that has no time of its own asks the clock for one.
@@ -132,12 +145,23 @@ function manyInserter(connection: Connection): ManyInserter {
         yield row;
       }
     };
-    const recorded = statementFor(alike, various).all(...alike.map((column) => first[column]));
-    if (recorded.length === entries.length) return recorded;
-    throw new DaybookError(
-      'failed',
-      `SQLite said of ${recorded.length} entries that they are in, of ${entries.length}`,
-    );
+    return [statementFor(alike, various, returning), alike.map((column) => first[column])];
+  };
+  const checked = (count: number, entries: readonly NewEntry[]): void => {
+    if (count === entries.length) return;
+    throw new DaybookError('failed', `SQLite said of ${count} entries that they are in, of ${entries.length}`);
+  };
+  return {
+    told: (entries, clock) => {
+      const [statement, values] = ready(entries, clock, 'RETURNING seq, id');
+      const recorded = statement.all(...values);
+      checked(recorded.length, entries);
+      return recorded;
+    },
+    untold: (entries, clock) => {
+      const [statement, values] = ready(entries, clock);
+      checked(statement.run(...values).changes, entries);
+    },
   };
 }
 
@@ -162,10 +186,31 @@ function recordAllAsNew(
   const entries = requests.map(({ entry, given }) => named(entry, given));
   if (entries.length < MANY || entries.some(({ id }) => (id === null) !== (entries[0]?.id === null))) return undefined;
   try {
-    return connection.transaction(() => insertMany(connection, entries, clock).map(recordedOutcome))();
+    return connection.transaction(() => inserterOfMany(connection).told(entries, clock).map(recordedOutcome))();
   } catch (error) {
     // An application's trigger may have ended the transaction around this, too.
     if (connection.inTransaction && entries[0]?.id !== null && isConstraint(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Records entries that are all new by one statement that is its own transaction: SQLite then need not keep what each page
+ * was before it, which is a third of what it writes. Nothing, and undefined, where it takes more than that: for few, for
+ * those without an id or with a name to look up, and where one of their ids is there already or stands among them twice.
+ */
+export function recordByOneStatement(
+  connection: Connection,
+  requests: readonly RecordRequest[],
+  clock: () => number,
+): BatchOutcome[] | undefined {
+  if (requests.length < MANY || requests.some(({ entry }) => entry.id === null || isOfNow(entry))) return undefined;
+  const entries = requests.map(({ entry }) => entry);
+  try {
+    inserterOfMany(connection).untold(entries, clock);
+    return entries.map(() => ({ outcome: 'recorded' }));
+  } catch (error) {
+    if (isConstraint(error)) return undefined;
     throw error;
   }
 }
@@ -191,7 +236,7 @@ function recordUnlessThere(
   let fresh: NewEntry[] = [];
   const flush = (): void => {
     if (fresh.length === 0) return;
-    const insert = fresh.length < MANY ? undefined : insertMany(connection, fresh, clock);
+    const insert = fresh.length < MANY ? undefined : inserterOfMany(connection).told(fresh, clock);
     const recorded = insert ?? fresh.map(plainInserter(connection, clock));
     outcomes.push(...recorded.map(recordedOutcome));
     fresh = [];

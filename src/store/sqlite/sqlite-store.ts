@@ -1,4 +1,4 @@
-import type { AuditStore, RecordOutcome } from '../audit-store.js';
+import type { AuditStore } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
@@ -26,7 +26,7 @@ import {
   settleCutOff,
 } from './prune-accounts.js';
 import type { Circumstances } from './prune-accounts.js';
-import { compareEntries, recordEntries, recordRevert } from './recording.js';
+import { compareEntries, recordByOneStatement, recordEntries, recordRevert } from './recording.js';
 import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
@@ -78,11 +78,16 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const reporting = () => import('./reporting.js');
 
   return {
-    record: async (requests, { stopAtConflict = false, oneOfMany = false } = {}) => {
-      const record = (): RecordOutcome[] => writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
-      if (!oneOfMany) return record();
-      return hurrying(connection, false, record);
-    },
+    record: (requests, { stopAtConflict = false } = {}) =>
+      write(() => recordEntries(connection, requests, stopAtConflict, clock)),
+    recordOneOfMany: async (requests, { stopAtConflict = false } = {}) =>
+      hurrying(
+        connection,
+        false,
+        () =>
+          attempt(path, () => recordByOneStatement(connection, requests, clock)) ??
+          writeNow(() => recordEntries(connection, requests, stopAtConflict, clock)),
+      ),
     compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
