@@ -23,7 +23,7 @@ const MILLISECONDS_BELOW = SECONDS_BELOW * 1000;
 export function timeOf(value: SourceValue | undefined, name: string, zone: string | undefined): SourceTime {
   const text = textOf(value, name);
   if (text === null) throw new DaybookError('data', `${name} is missing: when it happened`);
-  const time = epochTime(text) ?? writtenTime(text, name, zone);
+  const time = writtenTime(text, name, zone) ?? epochTime(text);
   if (time === undefined || !isInRange(time.ms)) {
     throw new DaybookError('data', `${name} ${quoted(text)} is not a time of the years 0001 to 9999`);
   }
@@ -65,7 +65,7 @@ function writtenTime(text: string, name: string, zone: string | undefined): Sour
   if (parts === null) return undefined;
   const [, date = '', time = '00:00:00', fraction = '', offset] = parts;
   const finer = fraction.slice(3).replace(/0+$/, '');
-  const local = `${date}T${time}.${`${fraction}000`.slice(0, 3)}`.replace(/T(\d\d:\d\d)\./, 'T$1:00.');
+  const local = `${date}T${time.length === 5 ? `${time}:00` : time}.${`${fraction}000`.slice(0, 3)}`;
   if (offset !== undefined) {
     const ms = readTimestamp(`${local}${longOffset(offset)}`);
     return Number.isNaN(ms) ? undefined : { ms, finer };
