@@ -1,2 +1,2 @@
 /** From so many bytes on, a write-ahead log is large: reading becomes slow, and the disk fills. */
-export const LARGE_LOG = 128 * 1024 * 1024;
+export const LARGE_LOG = 256 * 1024 * 1024;

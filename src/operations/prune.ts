@@ -215,7 +215,7 @@ async function deleteDoomed(
 async function pause(store: AuditStore, lockMs: number, readMs: number): Promise<void> {
   const released = performance.now();
   const log = await store.checkpointLog();
-  const restMs = log > LARGE_LOG / 2 ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
+  const restMs = log > LARGE_LOG / 4 ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
   await sleep(Math.max(1, restMs - readMs - (performance.now() - released)));
 }
 

@@ -243,8 +243,8 @@ describe('a prune', () => {
   });
 
   test.each([
-    [LARGE_LOG / 2, 0],
-    [LARGE_LOG / 2 + 1, 75],
+    [LARGE_LOG / 4, 0],
+    [LARGE_LOG / 4 + 1, 75],
   ] as const)('lets the log flow back in each pause, with more time where it is long: %d', async (bytes, atLeast) => {
     const { store } = await sqliteTrail();
     await recordAll(store, old(300));

@@ -137,8 +137,8 @@ test('a log that has grown out of hand is told', async () => {
     ...store,
     facts: async () => ({ ...facts, bytes: { ...facts.bytes, wal } }),
   });
-  expect(codes(await ask(grown(128 * 1024 * 1024)))).toEqual([]);
-  expect(codes(await ask(grown(128 * 1024 * 1024 + 1)))).toEqual(['wal_large']);
+  expect(codes(await ask(grown(256 * 1024 * 1024)))).toEqual([]);
+  expect(codes(await ask(grown(256 * 1024 * 1024 + 1)))).toEqual(['wal_large']);
 });
 
 test('entries from the future are told, with room for clocks that differ', async () => {
