@@ -110,7 +110,7 @@ describe('an export', () => {
     expect(exported).toMatchObject({ count: 1564, firstSeq: 1, lastSeq: 1564 });
     const asRows = pages.filter(({ rows }) => rows !== undefined);
     expect(asRows.length).toBeGreaterThan(0);
-    expect(asRows.every(({ rows }) => (rows?.length ?? 0) <= 250)).toBe(true);
+    expect(asRows.every(({ rows }) => (rows?.length ?? 0) <= 256)).toBe(true);
     expect(pages[0]?.fields).toBeDefined();
     expect(pages.at(-1)?.fields).toBeDefined();
   });
