@@ -47,14 +47,23 @@ function column(field: HistoryField): string {
  */
 function jsonColumn(field: HistoryField, mending: boolean): string {
   if (field === 'seq') return 'e.seq';
-  if (field === 'severity') return SEVERITY_JSON;
-  if (!JSON_FIELDS.has(field)) return `json_quote(${column(field)})`;
+  if (!JSON_FIELDS.has(field)) return quotedColumn(field);
   const document = mending ? `replace(replace(e.${field}, char(10), ' '), char(13), ' ')` : `e.${field}`;
   return `coalesce(${document}, 'null')`;
 }
 
-/** Quoting is what costs most in a line, and these three need none. */
-const SEVERITY_JSON = `CASE e.severity ${SEVERITIES.map((severity) => `WHEN '${severity}' THEN '"${severity}"'`).join(' ')} ELSE json_quote(e.severity) END`;
+/** Quoting is what costs most in a line, and what most entries say in these fields needs none. */
+const COMMON: Partial<Readonly<Record<HistoryField, readonly string[]>>> = {
+  category: ['entity', 'auth', 'device', 'system', 'capture'],
+  severity: SEVERITIES,
+  actor_type: ['user', 'system', 'unknown', 'moderator', 'migration'],
+};
+
+function quotedColumn(field: HistoryField): string {
+  const quote = `json_quote(${column(field)})`;
+  const common = COMMON[field]?.map((word) => `WHEN '${word}' THEN '"${word}"'`);
+  return common === undefined ? quote : `CASE ${column(field)} ${common.join(' ')} ELSE ${quote} END`;
+}
 
 /**
  * The statement of a page: `selected`, then the key of each row. It reads one index in its own order: a list of values
