@@ -3,6 +3,7 @@ import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
+import { isDescriptor } from './import/file-bytes.js';
 import type { EntrySorter, ImportOptions, RehearsedEntries } from './operations/import.js';
 
 /** How to read a source: what the options of `daybook import` say. */
@@ -58,7 +59,7 @@ export async function openImport(
   request: ImportRequest = {},
 ): Promise<OpenedImport> {
   const found = typeof format === 'string' ? await formatNamed(format) : format;
-  const name = request.source ?? found.source ?? sourceName(path);
+  const name = request.source ?? found.source ?? (isDescriptor(path) ? 'stdin' : sourceName(path));
   const source = await openSource(found, path, request);
   try {
     const plainReader = found.reader({
@@ -122,9 +123,8 @@ async function loadRehearsed(): Promise<RehearsedEntries> {
   return openRehearsed();
 }
 
-/** The name of a file without its folder and its ending; what a shell passes as `/dev/fd/63` has another each time. */
+/** The name of a file without its folder and its ending. */
 function sourceName(path: string): string {
-  if (/\/fd\/\d+$/.test(path)) return 'stdin';
   const base = path.replace(/^.*\//s, '').replace(/(?!^)\.[^.]*$/, '');
   return base === '-' || base === '' ? 'stdin' : base;
 }

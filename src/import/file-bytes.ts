@@ -14,3 +14,8 @@ export async function* bytesOf(path: string, stream?: AsyncIterable<Uint8Array>)
     throw new DaybookError('data', `${path}: the file cannot be read (${code ?? error.message})`, { cause: error });
   }
 }
+
+/** Whether a path is what a shell passes for `<(…)`, such as `/dev/fd/63`: its number is another each time, and no name. */
+export function isDescriptor(path: string): boolean {
+  return /\/fd\/\d+$/.test(path);
+}

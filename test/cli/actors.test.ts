@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { cli, inTestDirectory, json, ndjson, ok, trail } from '../support/cli.js';
 import { temporaryDirectory } from '../support/program.js';
@@ -168,6 +168,17 @@ describe('actors import of CSV', () => {
       entry: null,
     });
     expect(await ok(['count'])).toBe('1\n');
+  });
+
+  test('have no file to be from where a shell passes what a command writes', async () => {
+    await trail();
+    const descriptor = openSync(file('people.csv', 'id,name\n7,Tomás\n'), 'r');
+    try {
+      await ok(['actors', 'import', `/dev/fd/${descriptor}`]);
+    } finally {
+      closeSync(descriptor);
+    }
+    expect(await lastEntry()).toMatchObject({ message: 'names from stdin: 1 added, 0 changed' });
   });
 
   test('takes other columns with --columns, and stdin', async () => {

@@ -265,7 +265,7 @@ interface Names {
 }
 
 async function fromFile(source: Source & { kind: 'file' }, context: Context): Promise<Names> {
-  const [{ namesInCsv }, { bytesOf }] = await Promise.all([
+  const [{ namesInCsv }, { bytesOf, isDescriptor }] = await Promise.all([
     import('../../import/names-csv.js'),
     import('../../import/file-bytes.js'),
   ]);
@@ -274,7 +274,7 @@ async function fromFile(source: Source & { kind: 'file' }, context: Context): Pr
   const stdin = context.streams.stdin.readable as AsyncIterable<Uint8Array>;
   const names = await namesInCsv(isStdin ? bytesOf('stdin', stdin) : bytesOf(file), columns);
   // A path says more of a machine than of the names.
-  return { ...names, from: isStdin ? 'stdin' : path.basename(file) };
+  return { ...names, from: isStdin || isDescriptor(file) ? 'stdin' : path.basename(file) };
 }
 
 async function fromTable(source: Source & { kind: 'table' }, globals: Globals): Promise<Names> {
