@@ -46,6 +46,8 @@ export interface ImportOptions {
   /** Takes what is broken, where it is not to end the import. */
   readonly reject?: (reject: Reject) => Promise<void>;
   readonly signal?: AbortSignal;
+  /** Told by a rehearsal and a verification, page by page, how many records they have read. */
+  readonly onRead?: (read: number) => Promise<void>;
 }
 
 /** An entry ready for the store, with what is told of it. */
@@ -482,7 +484,10 @@ async function* comparedSteps(
   source: Source,
   options: ImportOptions,
 ): AsyncGenerator<{ readonly step: Step; readonly outcomes: readonly CompareOutcome[] }> {
+  let read = 0;
   for await (const step of pendingEntries(source, options)) {
+    read += step.read;
+    await options.onRead?.(read);
     await heard();
     if (options.signal?.aborted === true) {
       throw new DaybookError('interrupted', 'interrupted: not every record was read');

@@ -91,3 +91,15 @@ test('the line of an import stays within a narrow terminal, and is not there whe
     stderr: 'read 40000, recorded 0 entries, 40000 were there already\n',
   });
 }, 120_000);
+
+test('on a terminal, a rehearsal and a verification show how much they have read', async () => {
+  const { command } = await begin();
+  const line = /\rread [\d,]+ of 40,000 entries \(\d+%\), [\d,]+\/s, [\dmins ]+ left.*<clear>/;
+  const rehearsed = await runOnTerminal([...command, '--dry-run']);
+  expect(rehearsed.code).toBe(0);
+  expect(cleared(rehearsed.output)).toMatch(line);
+  expect(cleared(rehearsed.output)).toMatch(/\r<clear>40000 records, from /);
+  const verified = await runOnTerminal([...command, '--verify']);
+  expect(verified.code).toBe(3);
+  expect(cleared(verified.output)).toMatch(/\r<clear>row \d+: al_\w+ has no entry/);
+}, 120_000);

@@ -4,6 +4,7 @@ import { DaybookError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../importing.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
+import type { Progress } from '../../terminal/progress.js';
 import { declare, entries, interruptible, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
@@ -164,15 +165,9 @@ async function importAll(
   { format: output }: Options,
   { globals, context, signal }: Run,
 ): Promise<void> {
-  const [{ importSource, recordImport }, { startProgress }] = await Promise.all([
-    import('../../operations/import.js'),
-    import('../../terminal/progress.js'),
-  ]);
-  const progress = startProgress(context.streams.stderr, {
-    quiet: globals.quiet,
-    verb: 'imported',
-    total: source.total,
-  });
+  const { importSource, recordImport } = await import('../../operations/import.js');
+  const reading = await progressOf('read', source, { globals, context });
+  let progress = reading;
   await withStore(context, globals, 'write', async (store) => {
     let totals: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
     const recordEnd = (stopped?: string): Promise<number | null> =>
@@ -187,7 +182,13 @@ async function importAll(
       for (;;) {
         const step = await steps.next();
         totals = step.value;
-        await progress.update(totals.recorded + totals.skipped);
+        const done = totals.recorded + totals.skipped;
+        // What has to be sorted is read whole before the first of it is recorded.
+        if (done > 0 && progress === reading) {
+          await reading.end();
+          progress = await progressOf('imported', source, { globals, context });
+        }
+        await progress.update(progress === reading ? totals.read : done);
         if (step.done === true) break;
       }
       if (signal.aborted) throw new DaybookError('interrupted', 'interrupted');
@@ -201,6 +202,15 @@ async function importAll(
     }
     await printTotals(totals, await recordEnd(), output, { globals, context, signal });
   });
+}
+
+async function progressOf(
+  verb: string,
+  { total }: OpenedImport['source'],
+  { globals, context }: Pick<Run, 'globals' | 'context'>,
+): Promise<Progress> {
+  const { startProgress } = await import('../../terminal/progress.js');
+  return startProgress(context.streams.stderr, { quiet: globals.quiet, verb, total });
 }
 
 /** An error with what is recorded all the same, and how to go on. */
@@ -246,7 +256,11 @@ async function rehearse(
     import('../../operations/import.js'),
     import('../import-text.js'),
   ]);
-  const found = await withStore(context, globals, 'read', (store) => rehearseImport(store, source, options));
+  const progress = await progressOf('read', source, { globals, context });
+  const told = { ...options, onRead: progress.update };
+  const found = await withStore(context, globals, 'read', (store) =>
+    rehearseImport(store, source, told).finally(progress.end),
+  );
   const { stdout } = context.streams;
   if (format === 'json') return printJson(rehearsalJson(found), context);
   await stdout.write(await rehearsalText(found, stdout.isTerminal ? stdout.columns : undefined));
@@ -261,20 +275,28 @@ async function verify(
   const { visible } = await import('../../terminal/sanitize.js');
   const { stdout } = context.streams;
   let different = 0;
-  const say = (text: string): Promise<void> => stdout.write(`${visible(text, { newlines: 'mark' })}\n`);
+  const progress = await progressOf('read', source, { globals, context });
+  const say = async (text: string): Promise<void> => {
+    await progress.end();
+    await stdout.write(`${visible(text, { newlines: 'mark' })}\n`);
+  };
   const reject: ImportOptions['reject'] = async (broken) => {
     await options.reject?.(broken);
     if (format === undefined) await say(`${broken.position}: ${broken.reason}`);
   };
   const result = await withStore(context, globals, 'read', async (store) => {
-    const differences = verifyImport(store, source, { ...options, reject });
-    for (;;) {
-      const step = await differences.next();
-      if (step.done === true) return step.value;
-      different += 1;
-      const { position, id, fields } = step.value;
-      const what = fields === null ? 'has no entry' : `has an entry with another ${fields.join(', ')}`;
-      if (format === undefined) await say(`${position}: ${id} ${what}`);
+    const differences = verifyImport(store, source, { ...options, reject, onRead: progress.update });
+    try {
+      for (;;) {
+        const step = await differences.next();
+        if (step.done === true) return step.value;
+        different += 1;
+        const { position, id, fields } = step.value;
+        const what = fields === null ? 'has no entry' : `has an entry with another ${fields.join(', ')}`;
+        if (format === undefined) await say(`${position}: ${id} ${what}`);
+      }
+    } finally {
+      await progress.end();
     }
   });
   if (format === 'json') await printJson({ ...result, different }, context);
