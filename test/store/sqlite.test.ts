@@ -3,7 +3,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
-import { ENTRY_FIELDS } from '../../src/core/entry.js';
+import { ENTRY_FIELDS, newEntry } from '../../src/core/entry.js';
 import { initialize } from '../../src/store/sqlite/initialize.js';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { describeStore } from './conformance.js';
@@ -202,10 +202,15 @@ describe("an application's triggers on the trail", () => {
 
   test.each(['ABORT', 'FAIL', 'ROLLBACK'])('that refuse one by %s refuse all of its call', async (how) => {
     const { trail, store } = await sqliteTrail();
-    trail.plain().exec(`CREATE TRIGGER no_12 AFTER INSERT ON daybook_entries WHEN NEW.message = 'number 12'
+    trail.plain().exec(`CREATE TRIGGER no_12 AFTER INSERT ON Daybook_Entries WHEN NEW.message = 'number 12'
       BEGIN SELECT RAISE(${how}, 'not this one'); END`);
     await expect(recordAll(store, many)).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
     await expect(recordAll(store, numbered(20))).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
+    const batch = many.map((fields) => ({
+      entry: newEntry({ action: 'update', source: 'elsewhere', ...fields }),
+      given: [],
+    }));
+    await expect(store.recordOneOfMany(batch)).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
     expect(await store.lastSeq()).toBe(0);
     expect(await readAll(store)).toEqual([]);
     await recordAll(store, many.slice(0, 10));

@@ -197,7 +197,8 @@ function recordAllAsNew(
 /**
  * Records entries that are all new by one statement that is its own transaction: SQLite then need not keep what each page
  * was before it, which is a third of what it writes. Nothing, and undefined, where it takes more than that: for few, for
- * those without an id or with a name to look up, and where one of their ids is there already or stands among them twice.
+ * those without an id or with a name to look up, where one of their ids is there already or stands among them twice, and
+ * where an application has a trigger on entries, which may end a statement half-way.
  */
 export function recordByOneStatement(
   connection: Connection,
@@ -205,6 +206,7 @@ export function recordByOneStatement(
   clock: () => number,
 ): BatchOutcome[] | undefined {
   if (requests.length < MANY || requests.some(({ entry }) => entry.id === null || isOfNow(entry))) return undefined;
+  if (hasForeignTrigger(connection)) return undefined;
   const entries = requests.map(({ entry }) => entry);
   try {
     inserterOfMany(connection).untold(entries, clock);
@@ -213,6 +215,14 @@ export function recordByOneStatement(
     if (isConstraint(error)) return undefined;
     throw error;
   }
+}
+
+function hasForeignTrigger(connection: Connection): boolean {
+  const triggers = connection.prepare(
+    `SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE
+       AND name NOT GLOB 'daybook_*'`,
+  );
+  return triggers.get() !== undefined;
 }
 
 function isConstraint(error: unknown): boolean {
