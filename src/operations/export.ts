@@ -43,7 +43,7 @@ const PAGE_BYTES = 1024 * 1024;
  * Rows become JavaScript values, which take many times their bytes, and fields are held as they came and as they leave:
  * smaller pages of them are as fast, and take less memory.
  */
-const LARGEST_PAGE = { lines: 1024, rows: 256, fields: 512 } as const;
+const LARGEST_PAGE = { lines: 1024, rows: 256, fields: 400 } as const;
 
 /** What an export will hold: the trail as it is now, up to its last seq. */
 export async function beginExport(

@@ -90,15 +90,11 @@ export async function openOutput(path: string, options: OutputOptions): Promise<
 /** So much at a time goes to the disk while more is made, or all of it would be waited for at the end. */
 const FLUSH_BYTES = 8 * 1024 * 1024;
 
-/** So many chunks may wait for the disk: a write takes now more, now less than the next chunk does to be made. */
-const WRITES_WAITING = 4;
-
 function outputFile(path: string, place: string, handle: FileHandle, options: OutputOptions): OutputFile {
   const hash: Hash | undefined = options.unchecked === true ? undefined : createHash('sha256');
   let bytes = 0;
   let closed = false;
   let pending: Promise<void> = Promise.resolve();
-  const writes: Promise<void>[] = [];
   let flushing: Promise<void> = Promise.resolve();
   let flushAt = FLUSH_BYTES;
 
@@ -109,15 +105,15 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
     flushing.catch(() => undefined);
   };
 
-  /** Starts the write and waits for an earlier one, so that the disk works while more is made, and now and then rests. */
+  /** Starts the write and waits for the one before it, so that the disk works while the next chunk is made. */
   const put = async (chunk: Uint8Array): Promise<void> => {
+    const previous = pending;
     hash?.update(chunk);
     bytes += chunk.byteLength;
-    pending = pending.then(() => writeAll(handle, chunk));
+    pending = previous.then(() => writeAll(handle, chunk));
     pending.catch(() => undefined);
-    writes.push(pending);
     if (place !== path && bytes >= flushAt) flush();
-    if (writes.length > WRITES_WAITING) await failing(path, writes.shift() ?? pending);
+    await failing(path, previous);
   };
   const compressor = options.gzip ? gzipInto(put) : undefined;
   const write = async (chunk: string | Uint8Array): Promise<void> => {
