@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DaybookError } from '../core/errors.js';
+import { unreadable } from '../core/errors.js';
 import { strictText } from '../core/lines.js';
 import type { Context } from './context.js';
 
@@ -12,16 +12,16 @@ export async function readInput(context: Context): Promise<string> {
 
 /** The value of an option, or with `@file` what that file holds. Throws kind `data` for a file that cannot be read. */
 export function valueOrFile(value: string, option: string): string {
-  if (!value.startsWith('@')) return value;
-  const path = value.slice(1);
+  return value.startsWith('@') ? textOfFile(value.slice(1), `${option} ${value}`) : value;
+}
+
+/** What a file holds, which is `named` in messages. Throws kind `data` where it cannot be read, or is not UTF-8. */
+export function textOfFile(path: string, named: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DaybookError('data', `${option} ${value}: the file cannot be read (${code ?? String(error)})`, {
-      cause: error,
-    });
+    throw unreadable(named, error);
   }
-  return strictText(bytes, `${option} ${value}`);
+  return strictText(bytes, named);
 }

@@ -16,3 +16,9 @@ export class DaybookError extends Error {
     this.hint = options.hint;
   }
 }
+
+/** The error for a file that the system does not let us read; `named` is how it was given. */
+export function unreadable(named: string, cause: unknown): DaybookError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new DaybookError('data', `${named}: the file cannot be read (${code ?? String(cause)})`, { cause });
+}

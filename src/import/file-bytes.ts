@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { DaybookError } from '../core/errors.js';
+import { unreadable } from '../core/errors.js';
 
 /**
  * The bytes of a file, or of a stream that `path` is the name of for messages. Throws kind `data` where the system cannot
@@ -10,8 +10,7 @@ export async function* bytesOf(path: string, stream?: AsyncIterable<Uint8Array>)
     yield* stream ?? (createReadStream(path) as AsyncIterable<Uint8Array>);
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DaybookError('data', `${path}: the file cannot be read (${code ?? error.message})`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { openSync, readSync, closeSync, statSync } from 'node:fs';
-import { DaybookError } from '../core/errors.js';
+import { openSync, readSync, closeSync } from 'node:fs';
+import { DaybookError, unreadable } from '../core/errors.js';
 import { rowReader } from '../core/import.js';
 import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
 import { isJsonObject, parseDocument, quoted } from '../core/json.js';
@@ -19,8 +19,15 @@ const SQLITE_HEADER = 'SQLite format 3\0';
  * Throws kind `data` where it cannot be read.
  */
 export function kindOfFile(path: string): SourceKind {
-  const head = readable(path, () => {
-    if (statSync(path).isDirectory()) throw new DaybookError('data', `${path} is a directory`);
+  const head = headOf(path);
+  if (head.startsWith(SQLITE_HEADER)) return 'sqlite';
+  if (/\.(?:ndjson|jsonl)$/i.test(path)) return 'ndjson';
+  if (/\.csv$/i.test(path)) return 'csv';
+  return kindOfText(head);
+}
+
+function headOf(path: string): string {
+  try {
     const descriptor = openSync(path, 'r');
     try {
       const bytes = Buffer.alloc(HEAD);
@@ -28,11 +35,9 @@ export function kindOfFile(path: string): SourceKind {
     } finally {
       closeSync(descriptor);
     }
-  });
-  if (head.startsWith(SQLITE_HEADER)) return 'sqlite';
-  if (/\.(?:ndjson|jsonl)$/i.test(path)) return 'ndjson';
-  if (/\.csv$/i.test(path)) return 'csv';
-  return kindOfText(head);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 function kindOfText(head: string): 'csv' | 'ndjson' {
@@ -50,16 +55,6 @@ export async function peeked(
   }
   const head = first.done === true ? '' : Buffer.from(first.value).toString('latin1', 0, HEAD);
   return { kind: kindOfText(head), bytes: bytes() };
-}
-
-function readable<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof DaybookError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DaybookError('data', `${path} cannot be read (${code ?? String(error)})`, { cause: error });
-  }
 }
 
 /** The records of a text: JSON lines, or CSV with a header. `path` is for messages where a stream is given. */

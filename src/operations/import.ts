@@ -82,8 +82,8 @@ const BATCH_MS = 40;
 /** And so long where others do. */
 const SHORT_BATCH_MS = 25;
 /**
- * They then have as long: who has waited for less than 53 ms in SQLite's busy handler sleeps for
- * 20 at most, and so wakes in the pause.
+ * They then have as long: who has waited for less than 53 ms in SQLite's busy handler sleeps for 20 at most, and so wakes
+ * in the pause.
  */
 const PAUSE_MS = 25;
 /** Who has committed within so long is taken to go on. */

@@ -353,7 +353,7 @@ test('what is not there is bad data, and a database that is not there is missing
   symlinkSync('loop', inTestDirectory('loop'));
   expect(await cli(['import', 'ndjson', inTestDirectory('loop')])).toMatchObject({
     code: 6,
-    stderr: expect.stringContaining('cannot be read (ELOOP)'),
+    stderr: expect.stringContaining('the file cannot be read (ELOOP)'),
   });
   const source = await events({ ts: TS, action: 'a' });
   expect((await cli(['import', 'ndjson', source], { db: inTestDirectory('none.db') })).code).toBe(4);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
@@ -7,12 +6,11 @@ import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
 import { triggerProblems } from '../../operations/status.js';
 import type { Executed } from '../../store/audit-store.js';
-import { strictText } from '../../core/lines.js';
 import { declare, entries, note, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
-import { readInput } from '../input.js';
+import { readInput, textOfFile } from '../input.js';
 import { entryList, looksOf } from '../looks.js';
 
 interface Options {
@@ -101,20 +99,7 @@ async function readSql(argument: string | undefined, file: string | undefined, c
     throw new DaybookError('usage', 'there is no SQL', { hint: 'daybook exec --file changes.sql' });
   }
   if (source === '-') return readInput(context);
-  return file === undefined ? source : readFile(file);
-}
-
-function readFile(path: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DaybookError('data', `--file ${path}: the file cannot be read (${code ?? String(error)})`, {
-      cause: error,
-    });
-  }
-  return strictText(bytes, `--file ${path}`);
+  return file === undefined ? source : textOfFile(file, `--file ${file}`);
 }
 
 async function printFacts(executed: Executed, options: Options, context: Context): Promise<void> {

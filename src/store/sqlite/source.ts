@@ -61,10 +61,9 @@ interface TableShape {
 function shapeOf(connection: Connection, table: string, path: string): TableShape {
   const found = readableTable(connection, table);
   if (found === undefined) throw new DaybookError('missing', noTable(connection, table, path));
-  const { type, columns, key } = found;
+  const { isRather, columns, key } = found;
   if (key !== null) return { columns, key };
-  const what = type === 'table' || type === 'view' ? type : `${type} table`;
-  const problem = `${shown(table)} is a ${what}, which has no key to read by`;
+  const problem = `${shown(table)} is ${isRather ?? 'a table'}, which has no key to read by`;
   throw new DaybookError('usage', `${path}: ${problem}; its tables: ${tableNames(connection)}`);
 }
 

@@ -63,17 +63,26 @@ interface NamedTable {
   readonly isRather: string | null;
 }
 
-/** Finds a table, or what passes for one, by its name. Throws kind `missing`. */
-export function findTable(connection: Connection, asked: string): NamedTable {
+/** Finds a table, or what passes for one, by its name; undefined where nothing has it. */
+export function namedTable(connection: Connection, asked: string): NamedTable | undefined {
   const found = connection
     .prepare<[string], { name: string; type: string; wr: number; strict: number }>(
       `SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
     )
+    // Whatever the connection gives otherwise.
+    .safeIntegers(false)
     .get(asked);
-  if (found === undefined) throw new DaybookError('missing', `no table ${asked} in this database`);
+  if (found === undefined) return undefined;
   const { name, type, wr, strict } = found;
   const isRather = type === 'table' ? null : type === 'view' ? 'a view' : `a ${type} table`;
   return { name, withoutRowid: wr === 1, strict: strict === 1, isRather };
+}
+
+/** As `namedTable`. Throws kind `missing` where nothing has the name. */
+export function findTable(connection: Connection, asked: string): NamedTable {
+  const found = namedTable(connection, asked);
+  if (found === undefined) throw new DaybookError('missing', `no table ${asked} in this database`);
+  return found;
 }
 
 /**

@@ -1,14 +1,14 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Connection } from './connection.js';
-import { quoted, rowidName } from './table-description.js';
+import { namedTable, quoted, rowidName } from './table-description.js';
 
 /** A value as SQLite has it; whole numbers are bigint, whatever their size. */
 export type Cell = string | number | bigint | Uint8Array | null;
 
 /** What rows can be read from. */
 export interface ReadableTable {
-  /** As `pragma_table_list` has it: `table`, `view`, `virtual` or `shadow`. */
-  readonly type: string;
+  /** What it is where that is no ordinary table, with its article. */
+  readonly isRather: string | null;
   readonly columns: readonly string[];
   /** What tells its rows apart and puts them in order, as SQL: the rowid, or the primary key. Null where nothing does. */
   readonly key: readonly string[] | null;
@@ -16,28 +16,22 @@ export interface ReadableTable {
 
 /** Looks at what of the main database has this name, or gives undefined where nothing has. */
 export function readableTable(connection: Connection, name: string): ReadableTable | undefined {
-  const found = connection
-    .prepare<[string], [type: string, withoutRowid: bigint]>(
-      `SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ? COLLATE NOCASE`,
-    )
-    .raw()
-    .safeIntegers()
-    .get(name);
+  const found = namedTable(connection, name);
   if (found === undefined) return undefined;
-  const [type, withoutRowid] = found;
+  const { withoutRowid, isRather } = found;
   const columns = connection
-    .prepare<[string], [name: string, inKey: bigint]>('SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1')
+    .prepare<[string], [name: string, inKey: number]>('SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1')
     .raw()
-    .safeIntegers()
+    .safeIntegers(false)
     .all(name);
   const names = columns.map(([column]) => column);
-  const rowid = withoutRowid === 1n ? null : rowidName(names);
+  const rowid = withoutRowid ? null : rowidName(names);
   const primaryKey = columns
-    .filter(([, inKey]) => inKey > 0n)
-    .toSorted(([, one], [, other]) => Number(one - other))
+    .filter(([, inKey]) => inKey > 0)
+    .toSorted(([, one], [, other]) => one - other)
     .map(([column]) => quoted(column));
   const key = rowid === null ? primaryKey : [rowid];
-  return { type, columns: names, key: type === 'table' && key.length > 0 ? key : null };
+  return { isRather, columns: names, key: isRather === null && key.length > 0 ? key : null };
 }
 
 /** What to read, and how many rows at a time. */
