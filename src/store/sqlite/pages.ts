@@ -52,7 +52,10 @@ function jsonColumn(field: HistoryField, mending: boolean): string {
   return `coalesce(${document}, 'null')`;
 }
 
-/** Quoting is what costs most in a line, and what most entries say in these fields needs none. */
+/** Quoting is what costs most in a line. A time, as the table checks it, holds nothing to escape. */
+const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const);
+
+/** What most entries say in these fields. */
 const COMMON: Partial<Readonly<Record<HistoryField, readonly string[]>>> = {
   category: ['entity', 'auth', 'device', 'system', 'capture'],
   severity: SEVERITIES,
@@ -60,6 +63,7 @@ const COMMON: Partial<Readonly<Record<HistoryField, readonly string[]>>> = {
 };
 
 function quotedColumn(field: HistoryField): string {
+  if (TIMES.has(field)) return `coalesce('"' || ${column(field)} || '"', 'null')`;
   const quote = `json_quote(${column(field)})`;
   const common = COMMON[field]?.map((word) => `WHEN '${word}' THEN '"${word}"'`);
   return common === undefined ? quote : `CASE ${column(field)} ${common.join(' ')} ELSE ${quote} END`;
@@ -169,10 +173,13 @@ export function readRows(connection: Connection, query: PageQuery, columns: read
 
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
 export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
-  const template = `'{${columns.map((field) => `"${field}":%s`).join(',')}}\n'`;
   const read = (): LinePage => {
-    const values = columns.map((field) => jsonColumn(field, mended.has(connection)));
-    const { text, ...page } = readJoined(connection, query, `format(${[template, ...values].join(', ')})`, 'line');
+    const mending = mended.has(connection);
+    const members = columns.map(
+      (field, position) => `'${position === 0 ? '{' : ','}"${field}":', ${jsonColumn(field, mending)}`,
+    );
+    // concat is told how long its texts are; format would look for the end of each.
+    const { text, ...page } = readJoined(connection, query, `concat(${members.join(', ')}, '}\n')`, 'line');
     return { lines: asUtf8(text), ...page };
   };
   const page = read();
