@@ -10,6 +10,9 @@ export interface Progress {
   end(): Promise<void>;
 }
 
+/** Without a clock: that alone takes a millisecond to load. */
+const SILENT: Progress = { update: async () => {}, end: async () => {} };
+
 /**
  * Starts a progress line (`exported 12,000 of 50,000 entries …`) if `stderr` is a terminal. It draws only when it is
  * updated: synchronous SQLite would freeze a timer.
@@ -24,8 +27,8 @@ export function startProgress(
     readonly now?: () => number;
   },
 ): Progress {
+  if (!stderr.isTerminal || options.quiet) return SILENT;
   const now = options.now ?? (() => performance.now());
-  const active = stderr.isTerminal && !options.quiet;
   const start = now();
   let drawn = start;
   let shown = false;
@@ -33,7 +36,7 @@ export function startProgress(
   return {
     async update(done) {
       const time = now();
-      if (!active || time - drawn < INTERVAL_MS) return;
+      if (time - drawn < INTERVAL_MS) return;
       drawn = time;
       shown = true;
       const line = progressLine(options.verb, done, options.total, (time - start) / 1000);
