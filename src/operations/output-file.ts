@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
-import { constants } from 'node:fs';
+import * as fs from 'node:fs';
 import type { Stats } from 'node:fs';
-import { link, lstat, open, rename, stat, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { DaybookError } from '../core/errors.js';
 import { gzipInto } from './gzip.js';
+
+// What may take long, or wait for a pipe's reader, goes on in the background, and all else is done at once. The promises
+// of node:fs alone would take a millisecond to load.
+const open = promisify(fs.open);
+const write = promisify(fs.write);
+const sync = promisify(fs.fsync);
+const syncData = promisify(fs.fdatasync);
 
 export interface OutputFile {
   write(chunk: string | Uint8Array): Promise<void>;
@@ -37,15 +43,22 @@ export interface OutputOptions {
 
 /** Throws kind `refused` where a file of this name is there already. */
 export async function refuseExisting(path: string, force: Force): Promise<void> {
-  const found = await statOf(path);
+  const found = statOf(path);
   if (found === undefined) return;
   if (found.isDirectory()) throw new DaybookError('refused', `${path} is a directory`);
   if ((found.isFile() || found.isSymbolicLink()) && force !== true) throw existing(path, force);
 }
 
 /** What stands under a name: behind a link, what it leads to, and the link itself where that is nothing. */
-async function statOf(path: string): Promise<Stats | undefined> {
-  return stat(path).catch(() => lstat(path).catch(() => undefined));
+function statOf(path: string): Stats | undefined {
+  for (const look of [fs.statSync, fs.lstatSync]) {
+    try {
+      return look(path);
+    } catch {
+      // It is not there, or cannot be seen: whoever opens it is told which.
+    }
+  }
+  return undefined;
 }
 
 function existing(path: string, force: Force): DaybookError {
@@ -60,11 +73,19 @@ export async function fileBeside(path: string, force: boolean, make: (place: str
   await refuseExisting(path, force);
   const place = placeBeside(path);
   try {
-    await failing(path, (async () => (await open(place, 'wx', 0o600)).close())());
+    await failing(path, () => fs.closeSync(fs.openSync(place, 'wx', 0o600)));
     await make(place);
-    await failing(path, putInPlace(place, path, force));
+    await failing(path, () => putInPlace(place, path, force));
   } finally {
-    await unlink(place).catch(() => undefined);
+    discard(place);
+  }
+}
+
+function discard(place: string): void {
+  try {
+    fs.unlinkSync(place);
+  } catch {
+    // It has its name by now, or was never there.
   }
 }
 
@@ -80,17 +101,19 @@ function placeBeside(path: string): string {
  */
 export async function openOutput(path: string, options: OutputOptions): Promise<OutputFile> {
   await refuseExisting(path, options.force);
-  const found = await statOf(path);
+  const found = statOf(path);
   const special = found !== undefined && !found.isFile() && !found.isSymbolicLink();
   const place = special ? path : placeBeside(path);
-  const handle = await failing(path, open(place, special ? constants.O_WRONLY : 'wx', 0o600));
-  return outputFile(path, place, handle, options);
+  const descriptor = await failing(path, () =>
+    special ? open(place, fs.constants.O_WRONLY) : fs.openSync(place, 'wx', 0o600),
+  );
+  return outputFile(path, place, descriptor, options);
 }
 
 /** So much at a time goes to the disk while more is made, or all of it would be waited for at the end. */
 const FLUSH_BYTES = 8 * 1024 * 1024;
 
-function outputFile(path: string, place: string, handle: FileHandle, options: OutputOptions): OutputFile {
+function outputFile(path: string, place: string, descriptor: number, options: OutputOptions): OutputFile {
   const hash: Hash | undefined = options.unchecked === true ? undefined : createHash('sha256');
   let bytes = 0;
   let closed = false;
@@ -101,7 +124,7 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
   /** Has the disk take what was written by then, once it has taken what went before. */
   const flush = (): void => {
     flushAt = bytes + FLUSH_BYTES;
-    flushing = Promise.all([pending, flushing]).then(() => handle.datasync());
+    flushing = Promise.all([pending, flushing]).then(() => syncData(descriptor));
     flushing.catch(() => undefined);
   };
 
@@ -110,71 +133,74 @@ function outputFile(path: string, place: string, handle: FileHandle, options: Ou
     const previous = pending;
     hash?.update(chunk);
     bytes += chunk.byteLength;
-    pending = previous.then(() => writeAll(handle, chunk));
+    pending = previous.then(() => writeAll(descriptor, chunk));
     pending.catch(() => undefined);
     if (place !== path && bytes >= flushAt) flush();
-    await failing(path, previous);
+    await failing(path, () => previous);
   };
   const compressor = options.gzip ? gzipInto(put) : undefined;
-  const write = async (chunk: string | Uint8Array): Promise<void> => {
-    const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
-    await (compressor === undefined ? put(data) : compressor.write(data));
-  };
-  const close = async (): Promise<void> => {
+  const close = (): void => {
     if (closed) return;
     closed = true;
-    await handle.close();
+    fs.closeSync(descriptor);
   };
 
   return {
-    write,
+    write: async (chunk) => {
+      const data = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      await (compressor === undefined ? put(data) : compressor.write(data));
+    },
     finish: async () => {
       await compressor?.end();
-      await failing(path, pending);
-      await failing(path, flushing);
-      if (place !== path) await failing(path, handle.sync());
-      await close();
+      await failing(path, () => pending);
+      await failing(path, () => flushing);
+      if (place !== path) await failing(path, () => sync(descriptor));
+      await failing(path, close);
       if (place !== path) {
         await options.verify?.(place);
-        await failing(path, putInPlace(place, path, options.force));
+        await failing(path, () => putInPlace(place, path, options.force));
       }
       return { path, bytes, sha256: hash?.digest('hex') ?? '' };
     },
     abandon: async () => {
       await Promise.allSettled([pending, flushing]);
-      await close().catch(() => undefined);
-      if (place !== path) await unlink(place).catch(() => undefined);
+      try {
+        close();
+      } catch {
+        // What it held goes anyway.
+      }
+      if (place !== path) discard(place);
     },
   };
 }
 
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeAll(descriptor: number, chunk: Uint8Array): Promise<void> {
   for (let offset = 0; offset < chunk.byteLength;) {
-    const { bytesWritten } = await handle.write(chunk, offset);
+    const { bytesWritten } = await write(descriptor, chunk, offset);
     offset += bytesWritten;
   }
 }
 
 /** A hard link does not replace a file that came meanwhile, as a rename would. */
-async function putInPlace(place: string, path: string, force: Force): Promise<void> {
+function putInPlace(place: string, path: string, force: Force): void {
   if (force === true) {
-    await rename(place, path);
+    fs.renameSync(place, path);
   } else {
-    await link(place, path);
-    await unlink(place);
+    fs.linkSync(place, path);
+    fs.unlinkSync(place);
   }
-  const folder = await open(dirname(path), 'r');
+  const folder = fs.openSync(dirname(path), 'r');
   try {
-    await folder.sync();
+    fs.fsyncSync(folder);
   } finally {
-    await folder.close();
+    fs.closeSync(folder);
   }
 }
 
 /** Gives what the file system says the words and the kind of the contract. */
-async function failing<T>(path: string, work: Promise<T>): Promise<T> {
+async function failing<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    return await work;
+    return await work();
   } catch (error) {
     if (error instanceof DaybookError) throw error;
     const { code } = error as NodeJS.ErrnoException;
