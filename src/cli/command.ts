@@ -41,18 +41,20 @@ function filled(text: string): string {
   return lines.join('\n');
 }
 
-/** Runs `work` with the trail open, and closes it whatever happens. */
+/** Runs `work` with the trail open, and closes it whatever happens; `sequential` where it reads it from end to end. */
 export async function withStore<T>(
   context: Context,
   globals: Globals,
   mode: 'read' | 'write',
   work: (store: AuditStore) => Promise<T>,
+  { sequential = false }: { readonly sequential?: boolean } = {},
 ): Promise<T> {
   const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
   const store = openSqliteStore({
     path: globals.db,
     readonly: mode === 'read',
     busyTimeout: globals.busyTimeout,
+    sequential,
     clock: context.now,
     presence: context.presence,
   });

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { DaybookError } from '../core/errors.js';
+import { release } from '../core/release.js';
 import type { Context } from './context.js';
 
 /** Where an export goes: a file that appears whole, or stdout. */
 export interface Target {
   readonly isTerminal: boolean;
+  /** Takes the chunk over: it may be empty afterwards. */
   write(chunk: string | Uint8Array): Promise<void>;
   /** The size and the checksum of what was written, as it stands there; without a manifest, no checksum. */
   finish(): Promise<{ readonly bytes: number; readonly sha256: string }>;
@@ -50,6 +52,7 @@ async function stdoutTarget(gzip: boolean, context: Context): Promise<Target> {
     hash.update(chunk);
     bytes += chunk.byteLength;
     await stdout.write(chunk);
+    release(chunk);
   };
   const compressor = gzip ? (await import('../operations/gzip.js')).gzipInto(put) : undefined;
   return {

@@ -67,8 +67,8 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
       if (options.signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was deleted');
       const query = { filter: {}, order: 'oldest' as const, limit: PAGE, upTo: plan.upTo, doomedBy: plan };
       const page = await store.lines(after === undefined ? query : { ...query, after }, ENTRY_FIELDS);
-      await file.write(page.lines);
       written.update(page.lines);
+      await file.write(page.lines);
       count += page.count;
       after = page.next ?? undefined;
       await options.onPage(count);

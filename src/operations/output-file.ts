@@ -5,6 +5,7 @@ import type { Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DaybookError } from '../core/errors.js';
+import { release } from '../core/release.js';
 import { gzipInto } from './gzip.js';
 
 // What may take long, or wait for a pipe's reader, goes on in the background, and all else is done at once. The promises
@@ -15,6 +16,7 @@ const sync = promisify(fs.fsync);
 const syncData = promisify(fs.fdatasync);
 
 export interface OutputFile {
+  /** Takes the chunk over: it may be empty afterwards. */
   write(chunk: string | Uint8Array): Promise<void>;
   /** Puts the file in place, whole and on the disk. */
   finish(): Promise<FinishedFile>;
@@ -133,7 +135,7 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
     const previous = pending;
     hash?.update(chunk);
     bytes += chunk.byteLength;
-    pending = previous.then(() => writeAll(descriptor, chunk));
+    pending = previous.then(() => writeAll(descriptor, chunk)).then(() => release(chunk));
     pending.catch(() => undefined);
     if (place !== path && bytes >= flushAt) flush();
     await failing(path, () => previous);

@@ -62,8 +62,12 @@ export function addExport(program: Command, context: Context): void {
     checkFormat(options, plan.format);
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
     await interruptible(context, (signal) =>
-      withStore(context, globals, options.checkpoint === undefined ? 'read' : 'write', (store) =>
-        exportAll(store, plan, signal),
+      withStore(
+        context,
+        globals,
+        options.checkpoint === undefined ? 'read' : 'write',
+        (store) => exportAll(store, plan, signal),
+        { sequential: true },
       ),
     );
   });

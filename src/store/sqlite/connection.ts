@@ -13,7 +13,12 @@ export interface ConnectionOptions {
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
   readonly busyTimeout: number;
+  /** Whether it is read once, from end to end. */
+  readonly sequential?: boolean;
 }
+
+/** Enough for the inner pages of a trail of a million entries. */
+const SEQUENTIAL_CACHE_KB = 2048;
 
 /**
  * Opens a file that must be there, and runs the first read of it, by which what is no database is told. Throws kind
@@ -39,6 +44,8 @@ export function openFile(
   try {
     return attempt(path, () => {
       firstRead(connection);
+      // Nothing is read twice then, and to have memory for more of it costs more than it saves.
+      if (options.sequential === true) connection.pragma(`cache_size = -${SEQUENTIAL_CACHE_KB}`);
       // An entry is durable when a command says so; WAL alone would not promise that.
       if (!options.readonly) connection.pragma('synchronous = FULL');
       // A context that is left behind fails by its foreign key, and so does an undo that would break one.

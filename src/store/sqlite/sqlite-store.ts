@@ -36,6 +36,8 @@ export interface SqliteStoreOptions extends Circumstances {
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
   readonly busyTimeout: number;
+  /** Whether the trail is read once, from end to end. */
+  readonly sequential?: boolean;
 }
 
 /**
