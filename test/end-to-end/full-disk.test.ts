@@ -77,6 +77,26 @@ function expectAcknowledged(file: string, stdout: string): void {
 }
 
 describe.skipIf(unmountable !== undefined)('a full disk', () => {
+  test.each([
+    ['an import that sorts', []],
+    ['a rehearsal', ['--dry-run']],
+  ])('for temporary files ends %s before anything is recorded', async (_name, mode) => {
+    const directory = temporaryDirectory();
+    const file = path.join(directory, 'audit.db');
+    const source = path.join(directory, 'lines.ndjson');
+    writeFileSync(source, lines(20_000).replaceAll('"action"', '"ts":"2026-03-05T14:07:01Z","action"'));
+    expect(await run(['--db', file, 'init'])).toMatchObject({ code: 0 });
+    const maps = ['id=id', 'ts=ts', 'action=action', 'message=message'].flatMap((one) => ['--map', one]);
+    const command = ['--db', file, 'import', 'ndjson', source, ...maps, ...mode];
+    expect(await run(command, { env: { TMPDIR: smallDisk(512) } })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^daybook: a temporary file cannot be written .*full.*TMPDIR/) as string,
+    });
+    expect(column(file, 'SELECT count(*) FROM daybook_entries')).toEqual([0]);
+    expect(await run(command)).toMatchObject({ code: 0 });
+  });
+
   test('record --stdin fails, and what it acknowledged is there', async () => {
     const disk = smallDisk(2048);
     const file = path.join(disk, 'audit.db');

@@ -1,10 +1,10 @@
-import Database from 'better-sqlite3';
 import type { SourceTime } from '../../core/import.js';
 import { LATEST } from '../../core/timestamp.js';
+import { attemptTemporary, openTemporary } from './temporary.js';
 
 const PAGE = 500;
 
-/** Puts things into the order of time, however many: they are kept in a file that is gone when it is closed. */
+/** Puts things into the order of time, however many: they are kept in a temporary file. */
 export interface Sorter<T> {
   /** Null goes behind all times. Items must survive JSON. */
   add(items: readonly { readonly time: SourceTime | null; readonly item: T }[]): void;
@@ -13,38 +13,44 @@ export interface Sorter<T> {
   close(): void;
 }
 
-interface Row {
-  readonly ms: number;
-  readonly finer: string;
-  readonly position: number;
-  readonly item: string;
-}
-
-/** Throws what SQLite throws, as for a full disk. */
+/** What it does throws kind `failed` where the temporary file cannot be written. */
 export function openSorter<T>(): Sorter<T> {
-  // An empty name is a database on disk that SQLite deletes by itself.
-  const connection = new Database('');
+  const connection = openTemporary();
   connection.exec('CREATE TABLE items (position INTEGER PRIMARY KEY, ms INTEGER, finer TEXT, item TEXT)');
   const insert = connection.prepare('INSERT INTO items (ms, finer, item) VALUES (?, ?, ?)');
+  const insertAll = connection.transaction<Sorter<T>['add']>((items) => {
+    for (const { time, item } of items) insert.run(time?.ms ?? LATEST + 1, time?.finer ?? '', JSON.stringify(item));
+  });
   return {
-    add: (items) => {
-      connection.transaction(() => {
-        for (const { time, item } of items) insert.run(time?.ms ?? LATEST + 1, time?.finer ?? '', JSON.stringify(item));
-      })();
-    },
+    add: (items) => attemptTemporary(() => insertAll(items)),
     *sorted() {
-      connection.exec('CREATE INDEX items_by_time ON items (ms, finer)');
-      const page = connection.prepare<[number, string, number], Row>(
-        `SELECT ms, finer, position, item FROM items WHERE (ms, finer, position) > (?, ?, ?)
-         ORDER BY ms, finer, position LIMIT ${PAGE}`,
-      );
-      let last: Row | undefined;
-      do {
-        const rows = page.all(last?.ms ?? -Number.MAX_SAFE_INTEGER, last?.finer ?? '', last?.position ?? 0);
-        last = rows.at(-1);
-        if (rows.length > 0) yield rows.map(({ item }) => JSON.parse(item) as T);
-      } while (last !== undefined);
+      // One read from end to end, since nobody writes here any more: pages by a key would go through all that share a
+      // time again for each.
+      const items = connection
+        .prepare<[], string>('SELECT item FROM items ORDER BY ms, finer, position')
+        .pluck()
+        .iterate();
+      try {
+        for (;;) {
+          const page = attemptTemporary(() => taken(items, PAGE)).map((item) => JSON.parse(item) as T);
+          if (page.length === 0) return;
+          yield page;
+        }
+      } finally {
+        items.return?.();
+      }
     },
     close: () => connection.close(),
   };
+}
+
+/** The next ones, as many as there are. */
+function taken<T>(items: IterableIterator<T>, count: number): T[] {
+  const page: T[] = [];
+  while (page.length < count) {
+    const step = items.next();
+    if (step.done === true) break;
+    page.push(step.value);
+  }
+  return page;
 }
