@@ -1,4 +1,5 @@
-import { createReadStream, statSync } from 'node:fs';
+import { createReadStream, open, statSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
@@ -46,7 +47,7 @@ export interface OpenedImport {
 /**
  * Opens a source to be imported, rehearsed or verified: a SQLite file (read-only), CSV or JSON lines. Throws kind
  * `usage` for an unknown format and settings that are wrong, kind `missing` for a table that is not there, kind `data` for
- * a file that cannot be read, kind `busy`.
+ * a file that cannot be read, kind `busy`, and kind `interrupted` where the signal comes before anything of a pipe does.
  *
  * @example
  * const { source, options } = await openImport('ledgrab', 'ledgrab.db');
@@ -130,9 +131,10 @@ function sourceName(path: string): string {
 }
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
-  const { kindOfFile, openTextSource, peeked } = await import('./import/text-source.js');
+  const { kindOfFile, openTextSource, peeked, untilAborted } = await import('./import/text-source.js');
   const bytes = request.stream ?? pipeOf(path);
-  const stream = bytes === undefined ? undefined : await peeked(bytes);
+  const heeded = bytes && request.signal ? untilAborted(bytes, request.signal) : bytes;
+  const stream = heeded === undefined ? undefined : await peeked(heeded);
   const kind = stream?.kind ?? kindOfFile(path);
   if (!format.kinds.includes(kind)) {
     const read = format.kinds.map((one) => KIND_NAMES[one]).join(' or ');
@@ -155,11 +157,19 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
 function pipeOf(path: string): AsyncIterable<Uint8Array> | undefined {
   try {
     const found = statSync(path);
-    return found.isFile() || found.isDirectory() ? undefined : createReadStream(path);
+    if (found.isFile() || found.isDirectory()) return undefined;
+    return found.isFIFO() ? bytesOfPipe(path) : createReadStream(path);
   } catch {
     // Who opens it as a file says what is wrong.
     return undefined;
   }
+}
+
+/** Read as a file, a pipe in which nothing comes would keep the program from ending. */
+async function* bytesOfPipe(path: string): AsyncGenerator<Uint8Array> {
+  const { Socket } = await import('node:net');
+  const fd = await promisify(open)(path, 'r');
+  yield* new Socket({ fd, readable: true, writable: false }) as AsyncIterable<Uint8Array>;
 }
 
 /** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */

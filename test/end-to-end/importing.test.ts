@@ -1,7 +1,16 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
-import { run, runOnTerminal, start, temporaryDirectory } from '../support/program.js';
+import { describe, expect, test } from 'vitest';
+import {
+  run,
+  runOnTerminal,
+  start,
+  temporaryDirectory,
+  type ProgramResult,
+  type RunningProgram,
+} from '../support/program.js';
 import { longLedgrab } from '../support/sources.js';
 import { column, countEntries, exported, expectSound } from './trail.js';
 
@@ -103,3 +112,57 @@ test('on a terminal, a rehearsal and a verification show how much they have read
   expect(verified.code).toBe(3);
   expect(cleared(verified.output)).toMatch(/\r<clear>row \d+: al_\w+ has no entry/);
 }, 120_000);
+
+describe('a pipe in which nothing comes', () => {
+  const MAPPED = ['--map', 'id=id', '--map', 'ts=ts', '--map', 'action=action'];
+  const LINE = '{"id":"e-1","ts":"2026-03-05T14:07:01Z","action":"login"}\n';
+
+  /** Interrupts the program once it waits. Who has only just begun hears nothing, and is killed: then it waits longer. */
+  async function interrupted(begun: () => RunningProgram): Promise<ProgramResult> {
+    for (let wait = 300; ; wait *= 3) {
+      const running = begun();
+      await sleep(wait);
+      running.child.kill('SIGINT');
+      const result = await running.finished;
+      if (result.signal === null || wait > 10_000) return result;
+    }
+  }
+
+  test.each([
+    ['an import', []],
+    ['a rehearsal', ['--dry-run']],
+    ['a verification', ['--verify']],
+  ])(
+    'does not keep %s from hearing an interrupt',
+    async (_name, mode) => {
+      const file = path.join(temporaryDirectory(), 'audit.db');
+      await run(['--db', file, 'init']);
+      for (const sent of ['', LINE, LINE.slice(0, 20)]) {
+        const result = await interrupted(() => {
+          const running = start(['--db', file, 'import', 'ndjson', '-', ...MAPPED, ...mode]);
+          running.child.stdin.write(sent);
+          return running;
+        });
+        expect(result).toMatchObject({ code: 130, stdout: '', stderr: expect.stringMatching(/^daybook: interrupted/) });
+        // Half a line is no entry.
+        expect(column(file, 'SELECT count(*) FROM daybook_entries')).toEqual([0]);
+      }
+    },
+    60_000,
+  );
+
+  test('also where it has a name', async () => {
+    const directory = temporaryDirectory();
+    const file = path.join(directory, 'audit.db');
+    await run(['--db', file, 'init']);
+    const pipe = path.join(directory, 'lines');
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', pipe]);
+    // Open for both, it waits for nobody.
+    const end = openSync(pipe, 'r+');
+    writeSync(end, LINE);
+    expect(await interrupted(() => start(['--db', file, 'import', 'ndjson', pipe, ...MAPPED]))).toMatchObject({
+      code: 130,
+    });
+    closeSync(end);
+  }, 60_000);
+});
