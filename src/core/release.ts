@@ -1,5 +1,5 @@
 /** Below it, what giving back costs is more than it saves. */
-const WORTHWHILE_BYTES = 512 * 1024;
+const WORTHWHILE_BYTES = 64 * 1024;
 
 let nowhere: InstanceType<typeof MessagePort> | undefined;
 

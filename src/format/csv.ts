@@ -1,12 +1,13 @@
 import type { HistoryField } from '../core/entry.js';
 import { EMPTY_TEXT, FIELD_END } from '../core/fields.js';
+import { release } from '../core/release.js';
 import type { Cell } from '../store/audit-store.js';
 
 /** Rows of cells to CSV text, or a page of marked fields (`core/fields.ts`) to the bytes of the same text. */
 export interface CsvEncoder {
   header(): string;
   rows(rows: readonly (readonly Cell[])[]): string;
-  /** Changes the page that it is given. */
+  /** Takes the page over: it may be empty afterwards. */
   fields(fields: Uint8Array): Uint8Array;
 }
 
@@ -94,7 +95,9 @@ export async function csvEncoder(
       }
       const quoted = quoteAll(toQuote, END);
       for (const [index, place] of quoting.entries()) place.text = quoted[index] ?? '';
-      return replaced(bytes, places);
+      const text = replaced(bytes, places);
+      release(fields);
+      return text;
     },
   };
 }
