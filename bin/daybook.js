@@ -58,6 +58,7 @@ function requireFrom(name) {
 }
 
 requireFrom.resolve = require.resolve;
+requireFrom.paths = module.paths;
 
 /**
  * A bundle is the length of its source, the source, and the code that V8 made of it when it was built: compiling anew

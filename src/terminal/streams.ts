@@ -56,8 +56,9 @@ export function systemStreams(): Streams {
 function isTerminal(descriptor: number, open: () => { readonly isTTY?: boolean }): boolean {
   try {
     const found = fstatSync(descriptor);
+    if (!found.isCharacterDevice()) return false;
     const isNowhere = found.rdev === statSync('/dev/null', { throwIfNoEntry: false })?.rdev;
-    return found.isCharacterDevice() && !isNowhere && open().isTTY === true;
+    return !isNowhere && open().isTTY === true;
   } catch {
     // A descriptor that is closed, as cron and supervisors may leave it.
     return false;
