@@ -87,6 +87,11 @@ export async function printJson(value: string | object, { streams: { stdout } }:
   await stdout.write(`${stdout.isTerminal ? visibleJson(json) : json}\n`);
 }
 
+/** Prints lines for people: whatever names hold, each of them stays one line. */
+export async function printLines(lines: readonly string[], { streams: { stdout } }: Context): Promise<void> {
+  await stdout.write(lines.map((line) => `${visible(line, { newlines: 'mark' })}\n`).join(''));
+}
+
 /** Says something for people in one line of stderr, unless they asked for quiet. */
 export async function note(context: Context, globals: Globals, text: string): Promise<void> {
   if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`);

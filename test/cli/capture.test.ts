@@ -161,6 +161,15 @@ describe('capture list', () => {
       `users; since ${NOW}; redacted: password_hash; ignored: updated_at; needs an actor\n`,
     );
   });
+
+  test('has a line for each table, whatever its name holds', async () => {
+    const connection = await application();
+    connection.exec('CREATE TABLE "two\nlines" (id INTEGER PRIMARY KEY)');
+    await ok(USERS);
+    await ok(['capture', 'add', 'two\nlines']);
+    const names = (await ok(['capture', 'list'])).split('\n').map((line) => line.split(';')[0]);
+    expect(names.toSorted()).toEqual(['', 'two⏎lines', 'users']);
+  });
 });
 
 describe('what was changed elsewhere', () => {

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
-import { visible } from '../../terminal/sanitize.js';
-import { declare, note, printJson, withStore } from '../command.js';
+import { declare, note, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 
@@ -130,7 +129,7 @@ function addList(group: Command, context: Context): void {
       const captures = await withStore(context, globals, 'read', (store) => store.captures());
       if (options.format === 'json') return printJson({ captures: captures.map(listed) }, context);
       if (captures.length === 0) return note(context, globals, 'no table is captured');
-      await print(context, captures.map(line).join('\n'));
+      await printLines(captures.map(line), context);
     });
 }
 
@@ -177,7 +176,7 @@ function addCheck(group: Command, context: Context): void {
       const cases = await withStore(context, globals, 'write', (store) => store.checkCaptures(tables));
       if (options.format === 'json') await printJson({ cases }, context);
       else if (cases.length === 0) await note(context, globals, 'no table is captured');
-      else await print(context, cases.map(caseLine).join('\n'));
+      else await printLines(cases.map(caseLine), context);
       const failing = cases.filter(({ outcome }) => outcome === 'fails');
       if (failing.length > 0) {
         throw new DaybookError('findings', `${failing.length} of ${cases.length} cases fail`, {
@@ -240,8 +239,4 @@ function addRemove(group: Command, context: Context): void {
         }
       });
     });
-}
-
-async function print(context: Context, text: string): Promise<void> {
-  await context.streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
 }

@@ -16,8 +16,8 @@ import type { AddedMirror, Mirror, MirrorCounts, MirrorRequest, MirrorSettings }
 import { shellWord } from '../../core/shell.js';
 import type { CheckedMirror, MirrorDifference } from '../../operations/mirror.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, printJson, withStore } from '../command.js';
+import { visibleJson } from '../../terminal/sanitize.js';
+import { declare, note, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
@@ -210,7 +210,7 @@ function addList(group: Command, context: Context): void {
       const mirrors = await withStore(context, globals, 'read', (store) => store.mirrors());
       if (options.format === 'json') return printJson({ mirrors: mirrors.map(listed) }, context);
       if (mirrors.length === 0) return note(context, globals, 'there are no mirrors');
-      for (const mirror of mirrors) await print(line(mirror), context);
+      await printLines(mirrors.map(line), context);
     });
 }
 
@@ -296,7 +296,7 @@ async function check(
       await stdout.write(
         `${count === 0 ? '{"differences":[\n' : ',\n'}${stdout.isTerminal ? visibleJson(text) : text}`,
       );
-    } else if (step.value.kind !== 'pruned') await print(difference(step.value), context);
+    } else if (step.value.kind !== 'pruned') await printLines(difference(step.value), context);
     count += 1;
   }
 }
@@ -313,9 +313,9 @@ function summary(mirror: CheckedMirror): string {
 }
 
 /** What a row holds and should not, and what it should. */
-function difference({ table, column, kind, entity, held, expected, problem }: MirrorDifference): string {
+function difference({ table, column, kind, entity, held, expected, problem }: MirrorDifference): string[] {
   const name = mirrorName({ table, column });
-  if (kind === 'broken') return `${name} ${problem ?? ''}`;
+  if (kind === 'broken') return [`${name} ${problem ?? ''}`];
   const [before = [], after = []] = [held, expected].map((text) => (text ? text.split('\n') : []));
   const gone = before.filter((one) => !after.includes(one));
   const missing = after.filter((one) => !before.includes(one));
@@ -325,7 +325,7 @@ function difference({ table, column, kind, entity, held, expected, problem }: Mi
     `${name} ${entity ?? ''} ${kind === 'differs' ? 'differs' : 'is not in the trail'}`,
     ...left.map((one) => `  - ${one}`),
     ...right.map((one) => `  + ${one}`),
-  ].join('\n');
+  ];
 }
 
 function addRemove(group: Command, context: Context): void {
@@ -344,8 +344,4 @@ function addRemove(group: Command, context: Context): void {
         change.changed ? `${mirrorName(change)} stays as it is from now on` : `${mirrorName(change)} is not mirrored`,
       );
     });
-}
-
-async function print(text: string, { streams }: Context): Promise<void> {
-  await streams.stdout.write(`${visible(text, { newlines: 'keep' })}\n`);
 }
