@@ -97,10 +97,14 @@ function ignoreClosed(error: unknown): void {
 }
 
 function commanderMessage(error: CommanderError): string {
-  return error.message
-    .replace(/^error: /, '')
-    .replace(/\n(?=\(Did you mean)/, ' ')
-    .replace(/\.$/, '');
+  return (
+    error.message
+      .replace(/^error: /, '')
+      .replace(/\n(?=\(Did you mean)/, ' ')
+      // Filters have it; what records is asked for it often, and for nothing that is spelt like it.
+      .replace(/^(unknown option '--actor').*/, '$1 (--as says who is acting)')
+      .replace(/\.$/, '')
+  );
 }
 
 function commandPath(command: Command): string {

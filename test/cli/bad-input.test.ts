@@ -28,6 +28,11 @@ describe('a bad flag or argument is 2, and changes nothing', () => {
     { words: ['remove'], says: "daybook: unknown command 'remove'" },
     { words: ['retention', 'drop', 'x'], says: "daybook: unknown command 'drop'" },
     { words: ['record'], says: 'daybook: --action is missing' },
+    {
+      words: ['record', '--actor', 'ana', '--action', 'a'],
+      says: "daybook: unknown option '--actor' (--as says who is acting)\ntry: daybook record --help\n",
+    },
+    { words: ['note', '--actor', 'ana', 'user:1', 'x'], says: "option '--actor' (--as says" },
     { words: ['record', '--action'], says: "'--action <action>' argument missing" },
     { words: ['record', '--action', ''], says: 'daybook: action "" must not be empty' },
     { words: ['record', '--action', 'a', 'stray'], says: 'too many arguments' },
