@@ -87,7 +87,7 @@ function discard(place: string): void {
   try {
     fs.unlinkSync(place);
   } catch {
-    // It has its name by now, or was never there.
+    // It has its name by now, or was never there, or nothing can be done.
   }
 }
 
@@ -118,6 +118,7 @@ const FLUSH_BYTES = 8 * 1024 * 1024;
 function outputFile(path: string, place: string, descriptor: number, options: OutputOptions): OutputFile {
   const hash: Hash | undefined = options.unchecked === true ? undefined : createHash('sha256');
   let bytes = 0;
+  let givenUp = false;
   let closed = false;
   let pending: Promise<void> = Promise.resolve();
   let flushing: Promise<void> = Promise.resolve();
@@ -132,6 +133,8 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
 
   /** Starts the write and waits for the one before it, so that the disk works while the next chunk is made. */
   const put = async (chunk: Uint8Array): Promise<void> => {
+    // What is still being compressed must not meet a descriptor that is closed, and another file's by then.
+    if (givenUp) return;
     const previous = pending;
     hash?.update(chunk);
     bytes += chunk.byteLength;
@@ -165,6 +168,7 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
       return { path, bytes, sha256: hash?.digest('hex') ?? '' };
     },
     abandon: async () => {
+      givenUp = true;
       await Promise.allSettled([pending, flushing]);
       try {
         close();

@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DaybookError } from '../../src/core/errors.js';
@@ -70,6 +82,21 @@ describe('a file of output', () => {
     await output.abandon();
     await output.abandon();
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('given up while it is being compressed, writes into no other file', async () => {
+    const other = path.join(folder, 'other');
+    for (let turn = 0; turn < 20; turn += 1) {
+      const output = await openOutput(file, { ...PLAIN, gzip: true });
+      await output.write('x');
+      await output.abandon();
+      // The system gives the next file the number that is free again.
+      const descriptor = openSync(other, 'w');
+      writeSync(descriptor, 'theirs');
+      await sleep(5);
+      closeSync(descriptor);
+      expect(readFileSync(other, 'utf8')).toBe('theirs');
+    }
   });
 
   test('never stands where a file is already, unless it is to replace it', async () => {
