@@ -24,10 +24,11 @@ export function openSorter<T>(): Sorter<T> {
   return {
     add: (items) => attemptTemporary(() => insertAll(items)),
     *sorted() {
-      // One read from end to end, since nobody writes here any more: pages by a key would go through all that share a
-      // time again for each.
+      // Without an index SQLite would sort copies of all items. It is one read from end to end, since nobody writes here
+      // any more: pages by a key would go through all that share a time again for each.
+      attemptTemporary(() => connection.exec('CREATE INDEX items_by_time ON items (ms, finer)'));
       const items = connection
-        .prepare<[], string>('SELECT item FROM items ORDER BY ms, finer, position')
+        .prepare<[], string>('SELECT item FROM items INDEXED BY items_by_time ORDER BY ms, finer, position')
         .pluck()
         .iterate();
       try {

@@ -5,7 +5,7 @@ import type { Connection } from './connection.js';
 /** Opens a database for what is too much for memory: SQLite keeps it in a file that is gone when it is closed. */
 export function openTemporary(): Connection {
   const connection = new Database('');
-  // Nothing is read often there; sorting goes by pieces of this size.
+  // Hardly anything is read there twice; an index is sorted in pieces of this size.
   connection.pragma('cache_size = -4096');
   return connection;
 }
@@ -18,7 +18,7 @@ export function attemptTemporary<T>(work: () => T): T {
     if (!(error instanceof Database.SqliteError)) throw error;
     throw new DaybookError(
       'failed',
-      `a temporary file cannot be written or read (${error.message}): TMPDIR can name another folder`,
+      `a temporary file cannot be written or read (${error.message}): SQLITE_TMPDIR or TMPDIR can name another folder`,
       { cause: error },
     );
   }
