@@ -1,10 +1,8 @@
-import { createReadStream, open, statSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
-import { isDescriptor } from './import/file-bytes.js';
+import { bytesOf, isDescriptor } from './import/file-bytes.js';
 import type { EntrySorter, ImportOptions, RehearsedEntries } from './operations/import.js';
 
 /** How to read a source: what the options of `daybook import` say. */
@@ -131,10 +129,14 @@ function sourceName(path: string): string {
 }
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
-  const { kindOfFile, openTextSource, peeked, untilAborted } = await import('./import/text-source.js');
-  const bytes = request.stream ?? pipeOf(path);
-  const heeded = bytes && request.signal ? untilAborted(bytes, request.signal) : bytes;
-  const stream = heeded === undefined ? undefined : await peeked(heeded);
+  const [{ kindOfFile, openTextSource, peeked }, { pipeOf, untilAborted }] = await Promise.all([
+    import('./import/text-source.js'),
+    import('./import/pipe.js'),
+  ]);
+  const { signal } = request;
+  const bytes = request.stream ?? pipeOf(path, signal);
+  const told = bytes && bytesOf(path, bytes);
+  const stream = told && (await peeked(signal === undefined ? told : untilAborted(told, signal)));
   const kind = stream?.kind ?? kindOfFile(path);
   if (!format.kinds.includes(kind)) {
     const read = format.kinds.map((one) => KIND_NAMES[one]).join(' or ');
@@ -151,25 +153,6 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
   const { openSourceDatabase } = await import('./store/sqlite/source.js');
   return openSourceDatabase({ path, table, busyTimeout: request.busyTimeout ?? 5000 });
-}
-
-/** The bytes of what is neither a file nor a folder: who opened it to see what it is would take them away. */
-function pipeOf(path: string): AsyncIterable<Uint8Array> | undefined {
-  try {
-    const found = statSync(path);
-    if (found.isFile() || found.isDirectory()) return undefined;
-    return found.isFIFO() ? bytesOfPipe(path) : createReadStream(path);
-  } catch {
-    // Who opens it as a file says what is wrong.
-    return undefined;
-  }
-}
-
-/** Read as a file, a pipe in which nothing comes would keep the program from ending. */
-async function* bytesOfPipe(path: string): AsyncGenerator<Uint8Array> {
-  const { Socket } = await import('node:net');
-  const fd = await promisify(open)(path, 'r');
-  yield* new Socket({ fd, readable: true, writable: false }) as AsyncIterable<Uint8Array>;
 }
 
 /** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */

@@ -44,32 +44,6 @@ function kindOfText(head: string): 'csv' | 'ndjson' {
   return /^(?:\xef\xbb\xbf)?\s*\{/.test(head) ? 'ndjson' : 'csv';
 }
 
-/**
- * The bytes of a stream until the signal comes, also while nothing else does. Throws kind `interrupted` then: where the
- * bytes just ended, half a line would pass for a whole one.
- */
-export async function* untilAborted(
-  stream: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const iterator = stream[Symbol.asyncIterator]();
-  for (;;) {
-    const step = await orAborted(iterator.next(), signal);
-    if (step.done === true) return;
-    yield step.value;
-  }
-}
-
-/** A race of promises would keep whatever won it, as long as the signal is there. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(new DaybookError('interrupted', 'interrupted'));
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop);
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}
-
 /** The bytes of a stream, and what they are, by the first of them. */
 export async function peeked(
   stream: AsyncIterable<Uint8Array>,

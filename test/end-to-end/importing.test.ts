@@ -151,18 +151,25 @@ describe('a pipe in which nothing comes', () => {
     60_000,
   );
 
-  test('also where it has a name', async () => {
-    const directory = temporaryDirectory();
-    const file = path.join(directory, 'audit.db');
-    await run(['--db', file, 'init']);
-    const pipe = path.join(directory, 'lines');
-    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', pipe]);
-    // Open for both, it waits for nobody.
-    const end = openSync(pipe, 'r+');
-    writeSync(end, LINE);
-    expect(await interrupted(() => start(['--db', file, 'import', 'ndjson', pipe, ...MAPPED]))).toMatchObject({
-      code: 130,
-    });
-    closeSync(end);
-  }, 60_000);
+  test.each([
+    ['a line', LINE],
+    ['nobody who writes', null],
+  ])(
+    'also where it has a name, and %s',
+    async (_what, sent) => {
+      const directory = temporaryDirectory();
+      const file = path.join(directory, 'audit.db');
+      await run(['--db', file, 'init']);
+      const pipe = path.join(directory, 'lines');
+      execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', pipe]);
+      // Open for both, it waits for nobody.
+      const end = sent === null ? null : openSync(pipe, 'r+');
+      if (end !== null) writeSync(end, LINE);
+      expect(await interrupted(() => start(['--db', file, 'import', 'ndjson', pipe, ...MAPPED]))).toMatchObject({
+        code: 130,
+      });
+      if (end !== null) closeSync(end);
+    },
+    60_000,
+  );
 });
