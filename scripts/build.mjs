@@ -158,7 +158,9 @@ const addonBeside = {
         module.exports = (name) => {
           const folder = path.dirname(require('installed').manifest);
           const file = path.join(folder, 'build/Release', name);
-          if (!fs.existsSync(file)) return module.require(require.resolve('bindings', { paths: [folder] }))(name);
+          if (!fs.existsSync(file)) {
+            return module.require(require.resolve('bindings', { paths: [fs.realpathSync(folder)] }))(name);
+          }
           // What require() does in the end, without its search.
           const addon = { exports: {} };
           process.dlopen(addon, file);

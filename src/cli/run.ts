@@ -58,7 +58,7 @@ export async function run(words: readonly string[], context: Context): Promise<n
       if (error.exitCode === 0) return EXIT_CODES.done;
       // A bare `daybook` or `daybook retention` has printed its help on stderr.
       if (error.code === 'commander.help') return EXIT_CODES.usage;
-      await say(`daybook: ${commanderMessage(error)}`, `${commandPath(current)} --help`);
+      await say(`daybook: ${commanderMessage(error, current)}`, `${commandPath(current)} --help`);
       return EXIT_CODES.usage;
     }
     if (error instanceof OutputClosed && READING.has(current.name())) return EXIT_CODES.done;
@@ -96,15 +96,14 @@ function ignoreClosed(error: unknown): void {
   if (!(error instanceof OutputClosed)) throw error;
 }
 
-function commanderMessage(error: CommanderError): string {
-  return (
-    error.message
-      .replace(/^error: /, '')
-      .replace(/\n(?=\(Did you mean)/, ' ')
-      // Filters have it; what records is asked for it often, and for nothing that is spelt like it.
-      .replace(/^(unknown option '--actor').*/, '$1 (--as says who is acting)')
-      .replace(/\.$/, '')
-  );
+function commanderMessage(error: CommanderError, command: Command): string {
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\n(?=\(Did you mean)/, ' ')
+    .replace(/\.$/, '');
+  if (READING.has(command.name())) return message;
+  // Filters have it; what records is asked for it as well, and for nothing that is spelt like it.
+  return message.replace(/^(unknown option '--actor(?:=.*)?').*/s, '$1 (--as says who is acting)');
 }
 
 function commandPath(command: Command): string {

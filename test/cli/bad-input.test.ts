@@ -32,7 +32,9 @@ describe('a bad flag or argument is 2, and changes nothing', () => {
       words: ['record', '--actor', 'ana', '--action', 'a'],
       says: "daybook: unknown option '--actor' (--as says who is acting)\ntry: daybook record --help\n",
     },
-    { words: ['note', '--actor', 'ana', 'user:1', 'x'], says: "option '--actor' (--as says" },
+    { words: ['note', '--actor=ana', 'user:1', 'x'], says: "option '--actor=ana' (--as says" },
+    // It records nothing.
+    { words: ['state', 'users:1', '--actor', 'ana'], says: "unknown option '--actor'\n" },
     { words: ['record', '--action'], says: "'--action <action>' argument missing" },
     { words: ['record', '--action', ''], says: 'daybook: action "" must not be empty' },
     { words: ['record', '--action', 'a', 'stray'], says: 'too many arguments' },
