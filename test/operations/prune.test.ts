@@ -243,11 +243,11 @@ describe('a prune', () => {
   });
 
   test.each([
-    [LARGE_LOG / 4, 0],
-    [LARGE_LOG / 4 + 1, 75],
-  ] as const)('lets the log flow back in each pause, with more time where it is long: %d', async (bytes, atLeast) => {
+    [LARGE_LOG / 4, false],
+    [LARGE_LOG / 4 + 1, true],
+  ] as const)('lets the log flow back in each pause, with more time where it is long: %d', async (bytes, isLong) => {
     const { store } = await sqliteTrail();
-    await recordAll(store, old(300));
+    await recordAll(store, old(1000));
     const released: number[] = [];
     const watched: AuditStore = {
       ...store,
@@ -263,10 +263,11 @@ describe('a prune', () => {
       giveBackSpace: async () => 0,
     };
     await executePrune(watched, await prepare(store, OLD), RUN);
-    const [first, second] = released;
-    expect(released.length).toBeGreaterThan(1);
-    // A timer may be early by a millisecond, and the search for the next batch belongs to the pause.
-    expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(atLeast * 0.8);
+    const rests = released.slice(1).map((time, index) => time - (released[index] ?? 0));
+    expect(rests.length).toBeGreaterThan(2);
+    // Of 75 milliseconds: a timer may be early, and the search for the next batch belongs to the pause. A busy machine
+    // makes some pauses longer, but not all of them.
+    expect(Math.min(...rests) > 60).toBe(isLong);
   });
 
   test('is done although its space cannot be given back now', async () => {
