@@ -57,9 +57,9 @@ export async function peeked(
   return { kind: kindOfText(head), bytes: bytes() };
 }
 
-/** The records of a text: JSON lines, or CSV with a header. `path` is for messages where a stream is given. */
+/** The records of a text: JSON lines, or CSV with a header. A stream that is given says by itself what is wrong. */
 export function openTextSource(path: string, kind: 'csv' | 'ndjson', stream?: AsyncIterable<Uint8Array>): Source {
-  const bytes = (): AsyncIterable<Uint8Array> => bytesOf(path, stream);
+  const bytes = (): AsyncIterable<Uint8Array> => stream ?? bytesOf(path);
   return {
     kind,
     total: undefined,

@@ -45,10 +45,15 @@ export interface OutputOptions {
 
 /** Throws kind `refused` where a file of this name is there already. */
 export async function refuseExisting(path: string, force: Force): Promise<void> {
+  replaceable(path, force);
+}
+
+/** What stands where a file is to be written, if that may go or be written into. Throws kind `refused`. */
+function replaceable(path: string, force: Force): Stats | undefined {
   const found = statOf(path);
-  if (found === undefined) return;
-  if (found.isDirectory()) throw new DaybookError('refused', `${path} is a directory`);
-  if ((found.isFile() || found.isSymbolicLink()) && force !== true) throw existing(path, force);
+  if (found?.isDirectory() === true) throw new DaybookError('refused', `${path} is a directory`);
+  if ((found?.isFile() === true || found?.isSymbolicLink() === true) && force !== true) throw existing(path, force);
+  return found;
 }
 
 /** What stands under a name: behind a link, what it leads to, and the link itself where that is nothing. */
@@ -72,7 +77,7 @@ function existing(path: string, force: Force): DaybookError {
  * Throws kind `refused` for an existing file unless `force`.
  */
 export async function fileBeside(path: string, force: boolean, make: (place: string) => Promise<void>): Promise<void> {
-  await refuseExisting(path, force);
+  replaceable(path, force);
   const place = placeBeside(path);
   try {
     await failing(path, () => fs.closeSync(fs.openSync(place, 'wx', 0o600)));
@@ -102,8 +107,7 @@ function placeBeside(path: string): string {
  * its name. A device or a pipe is written straight. Throws kind `refused` for an existing file unless `force`.
  */
 export async function openOutput(path: string, options: OutputOptions): Promise<OutputFile> {
-  await refuseExisting(path, options.force);
-  const found = statOf(path);
+  const found = replaceable(path, options.force);
   const special = found !== undefined && !found.isFile() && !found.isSymbolicLink();
   const place = special ? path : placeBeside(path);
   const descriptor = await failing(path, () =>
