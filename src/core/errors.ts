@@ -20,5 +20,13 @@ export class DaybookError extends Error {
 /** The error for a file that the system does not let us read; `named` is how it was given. */
 export function unreadable(named: string, cause: unknown): DaybookError {
   const { code } = cause as NodeJS.ErrnoException;
-  return new DaybookError('data', `${named}: the file cannot be read (${code ?? String(cause)})`, { cause });
+  const reason = UNREADABLE[code ?? ''] ?? code ?? String(cause);
+  return new DaybookError('data', `${named}: the file cannot be read (${reason})`, { cause });
 }
+
+/** What the system calls the reasons that are met most, in words. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENOENT: 'there is no such file',
+};

@@ -226,7 +226,7 @@ describe('actors import of CSV', () => {
   test('a folder is 6', async () => {
     expect(await cli(['actors', 'import', temporaryDirectory()])).toMatchObject({
       code: 6,
-      stderr: expect.stringContaining('the file cannot be read (EISDIR)') as string,
+      stderr: expect.stringContaining('the file cannot be read (it is a directory)') as string,
     });
   });
 

@@ -139,8 +139,8 @@ describe('bad data is 6: a bad value inside --metadata, @file, stdin', () => {
     const broken = inTestDirectory('broken.json');
     writeFileSync(broken, '{"a":');
     for (const [file, says] of [
-      [inTestDirectory('none.json'), 'the file cannot be read (ENOENT)'],
-      [inTestDirectory('.'), 'the file cannot be read (EISDIR)'],
+      [inTestDirectory('none.json'), 'the file cannot be read (there is no such file)'],
+      [inTestDirectory('.'), 'the file cannot be read (it is a directory)'],
       [latin, 'is not valid UTF-8'],
       [broken, 'not valid JSON'],
     ] as const) {
