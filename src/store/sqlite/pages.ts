@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Statement } from 'better-sqlite3';
-import { ENTRY_FIELDS, JSON_FIELDS, SEVERITIES } from '../../core/entry.js';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { Entry, EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
 import { EMPTY_TEXT, FIELD_END } from '../../core/fields.js';
 import type { Filter } from '../../core/filter.js';
@@ -41,32 +41,19 @@ function column(field: HistoryField): string {
   return field === 'reverted_by' ? revertedBy('e') : `e.${field}`;
 }
 
+/** Quoting is what costs most in a line. A time, as the table checks it, holds nothing to escape. */
+const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const);
+
 /**
  * The value of a field as JSON text: documents as they stand, everything else quoted by SQLite. What ends a line can only
  * be white space in a document; no document of ours holds it, and where it may, it is replaced (`mending`).
  */
 function jsonColumn(field: HistoryField, mending: boolean): string {
   if (field === 'seq') return 'e.seq';
-  if (!JSON_FIELDS.has(field)) return quotedColumn(field);
+  if (TIMES.has(field)) return `coalesce('"' || ${column(field)} || '"', 'null')`;
+  if (!JSON_FIELDS.has(field)) return `json_quote(${column(field)})`;
   const document = mending ? `replace(replace(e.${field}, char(10), ' '), char(13), ' ')` : `e.${field}`;
   return `coalesce(${document}, 'null')`;
-}
-
-/** Quoting is what costs most in a line. A time, as the table checks it, holds nothing to escape. */
-const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const);
-
-/** What most entries say in these fields. */
-const COMMON: Partial<Readonly<Record<HistoryField, readonly string[]>>> = {
-  category: ['entity', 'auth', 'device', 'system', 'capture'],
-  severity: SEVERITIES,
-  actor_type: ['user', 'system', 'unknown', 'moderator', 'migration'],
-};
-
-function quotedColumn(field: HistoryField): string {
-  if (TIMES.has(field)) return `coalesce('"' || ${column(field)} || '"', 'null')`;
-  const quote = `json_quote(${column(field)})`;
-  const common = COMMON[field]?.map((word) => `WHEN '${word}' THEN '"${word}"'`);
-  return common === undefined ? quote : `CASE ${column(field)} ${common.join(' ')} ELSE ${quote} END`;
 }
 
 /**
