@@ -44,12 +44,21 @@ export async function run(words: readonly string[], context: Context): Promise<n
       current = action;
     });
   }
-  try {
-    await program.parseAsync([...words], { from: 'user' });
-    return EXIT_CODES.done;
-  } catch (error) {
-    return await report(error);
-  } finally {
+  const code = await ended(program.parseAsync([...words], { from: 'user' }));
+  const told = await ended(tellPrinted());
+  return code === EXIT_CODES.done ? told : code;
+
+  async function ended(work: Promise<unknown>): Promise<number> {
+    try {
+      await work;
+      return EXIT_CODES.done;
+    } catch (error) {
+      return report(error);
+    }
+  }
+
+  /** Help, and what commander has to say else. */
+  async function tellPrinted(): Promise<void> {
     for (const { stream, text } of printed) await context.streams[stream].write(text).catch(ignoreClosed);
   }
 
@@ -87,7 +96,10 @@ export async function run(words: readonly string[], context: Context): Promise<n
   }
 
   async function write(line: string): Promise<void> {
-    await context.streams.stderr.write(`${line}\n`).catch(ignoreClosed);
+    await context.streams.stderr.write(`${line}\n`).catch((error: unknown) => {
+      // That standard error cannot be written has no place to be told.
+      if (!(error instanceof DaybookError)) throw error;
+    });
   }
 }
 
