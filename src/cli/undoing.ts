@@ -31,7 +31,9 @@ export async function runUndo(
       for (const one of outcome.conflicts) {
         await stderr.write(`${visible(conflictText(one), { newlines: 'mark' })}\n`);
       }
-      throw new DaybookError('refused', `${conflicts(outcome)}: nothing was undone`, { hint: '… --force' });
+      // Where a row goes or is written over, what capture does not keep of it cannot come back: so that is looked at first.
+      const hint = dryRun ? '… --force' : '… --force --dry-run';
+      throw new DaybookError('refused', `${conflicts(outcome)}: nothing was undone`, { hint });
     }
     if (dryRun) {
       await sayOutcome(outcome, dryRun, globals, context);

@@ -87,7 +87,7 @@ describe('revert --apply', () => {
       stderr:
         'entry 4, users:1: email was changed since, by entry 5\n' +
         'daybook: 1 conflict: nothing was undone\n' +
-        'try: daybook revert 4 --apply --reason r --quiet --force\n',
+        'try: daybook revert 4 --apply --reason r --quiet --force --dry-run\n',
     });
     expect(all(app)[0]).toEqual([1, 'A', 'since']);
     expect(await cli(['revert', '4', '--apply', '--reason', 'r', '--force'])).toEqual({
