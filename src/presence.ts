@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
-import type { Presence } from './store/sqlite/prune-accounts.js';
+import type { Presence } from './store/audit-store.js';
 
-/** This process, for the lease that keeps two prunes apart. */
+/** This process, as its prunes and its unfinished files name it. */
 export function thisProcess(): Presence {
   return {
     get host() {

@@ -154,6 +154,52 @@ describe('the house', () => {
     expect(linesWith(/\bprocess\s*(?:\.|\[|\?\.)|=\s*process\b|'(?:node:)?process'/, mayTouch)).toEqual([]);
   });
 
+  test('opens files to write in one place, where each is compared with the trail', () => {
+    // What reads, or asks about a file; all else that node:fs has may change something.
+    const reads =
+      /^(?:closeSync|constants|createReadStream|fstatSync|readFileSync|readlinkSync|readSync|realpathSync|statSync|(?:BigInt)?Stats)$/;
+    const found = files.flatMap(({ name, text }) =>
+      [...text.matchAll(/\bimport\s(?<names>[^;]+?)\sfrom 'node:fs[^']*'/g)].flatMap(({ groups }) =>
+        (groups?.['names'] ?? '')
+          .split(/[{},]/)
+          .map((imported) => imported.replace(/^\s*type\s/, '').trim())
+          .filter((imported) => imported !== '' && !reads.test(imported))
+          .map((imported) => `${name}: ${imported}`),
+      ),
+    );
+    expect(found.toSorted()).toEqual([
+      // Named pipes: a reader is woken by a writer for a moment.
+      'import/pipe.ts: open',
+      'import/pipe.ts: openSync',
+      'import/text-source.ts: openSync',
+      // Every output.
+      'operations/output-file.ts: * as fs',
+      'operations/pipe-writing.ts: * as fs',
+      'operations/unfinished-files.ts: * as fs',
+      // Syncs what an output gave it.
+      'store/sqlite/backup.ts: fsyncSync',
+      'store/sqlite/backup.ts: openSync',
+      // The database itself.
+      'store/sqlite/initialize.ts: chmodSync',
+      'store/sqlite/initialize.ts: openSync',
+      'store/sqlite/initialize.ts: unlinkSync',
+      // A private file for the editor, and standard output.
+      'terminal/editor.ts: mkdtempSync',
+      'terminal/editor.ts: rmSync',
+      'terminal/editor.ts: writeFileSync',
+      'terminal/streams.ts: writeSync',
+    ]);
+    expect(linesWith(/(?:import|require)\(\s*['"`](?:node:)?fs\b|from '(?:fs|node:fs\/promises)/, () => false)).toEqual(
+      [],
+    );
+    // SQLite can write copies as well.
+    const isBackup = ({ name }: SourceFile): boolean => name === 'store/sqlite/backup.ts';
+    expect(linesWith(/connection\.backup\(|['"`]VACUUM INTO/, isBackup)).toEqual([]);
+    // Only the comparison itself makes a place for an output.
+    const compares = ({ name }: SourceFile): boolean => name === 'operations/output-place.ts';
+    expect(linesWith(/\bas OutputPlace\b/, compares)).toEqual([]);
+  });
+
   test('keeps SQL inside its engine', () => {
     // Help texts of commands show SQL to people.
     const mayHold = (file: SourceFile): boolean =>

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { DaybookError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
-import type { AuditStore } from '../store/audit-store.js';
+import { belongsTo } from '../operations/file-identity.js';
+import type { AuditStore, Origin } from '../store/audit-store.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
@@ -49,6 +50,7 @@ export async function withStore<T>(
   work: (store: AuditStore) => Promise<T>,
   { sequential = false }: { readonly sequential?: boolean } = {},
 ): Promise<T> {
+  expectStreamsApart(globals.db);
   const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
   const store = openSqliteStore({
     path: globals.db,
@@ -63,6 +65,20 @@ export async function withStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/**
+ * A shell can send what we print into the database itself (`>> audit.db`). Throws kind `refused`, without a word where
+ * that would stand there as well.
+ */
+function expectStreamsApart(database: string): void {
+  if (belongsTo(2, database)) throw new DaybookError('refused', '');
+  if (belongsTo(1, database)) throw new DaybookError('refused', `standard output is the database ${database}`);
+}
+
+/** What the outputs of a command are kept apart from. */
+export function originOf(globals: Globals, { presence }: Context): Origin {
+  return { file: globals.db, presence };
 }
 
 /** Runs `work` with a signal that an interrupt sets, for what must end in order. */

@@ -1,4 +1,4 @@
-import type { Presence } from '../store/sqlite/prune-accounts.js';
+import type { Presence } from '../store/audit-store.js';
 import type { Streams } from '../terminal/streams.js';
 
 /** Everything that a command touches of the world around it, so that a test can give it another one. */

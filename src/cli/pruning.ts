@@ -5,7 +5,7 @@ import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { PreparedPrune, PruneResult } from '../operations/prune.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
-import { entries, interruptible, note, printJson, printOutcome, withStore } from './command.js';
+import { entries, interruptible, note, originOf, printJson, printOutcome, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -45,6 +45,10 @@ export async function runPrune(
   const reason = options.reason ?? null;
   const problem = reason === null ? undefined : textProblem(reason);
   if (problem !== undefined) throw new DaybookError('usage', `--reason ${problem}`);
+  if (options.archive !== undefined) {
+    const { archivePlace } = await import('../operations/archive.js');
+    archivePlace(originOf(globals, context), options.archive);
+  }
   await withStore(context, globals, options.dryRun === true ? 'read' : 'write', async (store) => {
     const { policyRules, preparePrune, rehearsePrune } = await import('../operations/prune.js');
     const now = context.now();
@@ -61,7 +65,7 @@ export async function runPrune(
     else if (resolved.length > 0)
       await note(context, globals, command === 'clear' ? 'the trail is empty' : 'nothing is due');
     if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
-    const archive = await archivePath(options, prepared.forecast, now);
+    const archive = await archivePath(store, options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
     const result = await execute(store, prepared, archive, globals, context);
     await printOutcome(context, globals, `deleted ${entries(result.deleted)}`, () =>
@@ -98,16 +102,21 @@ async function execute(
   }
 }
 
-async function archivePath(options: PruneOptions, forecast: PruneForecast, now: number): Promise<string | undefined> {
+async function archivePath(
+  store: AuditStore,
+  options: PruneOptions,
+  forecast: PruneForecast,
+  now: number,
+): Promise<string | undefined> {
   if (forecast.count === 0) return undefined;
-  const { archiveName } = await import('../operations/archive.js');
+  const { archiveName, archivePlace } = await import('../operations/archive.js');
   const path =
     options.archiveDir === undefined
       ? options.archive
       : archiveName(options.archiveDir, forecast, formatTimestamp(now));
   if (path !== undefined) {
     const { refuseExisting } = await import('../operations/output-file.js');
-    await refuseExisting(path, 'never');
+    await refuseExisting(archivePlace(store.origin, path), 'never');
   }
   return path;
 }

@@ -1,4 +1,5 @@
-import { note } from './command.js';
+import type { FileName } from '../operations/file-identity.js';
+import { note, originOf } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
 
@@ -13,15 +14,30 @@ export interface Rejects {
   readonly abandon: () => Promise<void>;
 }
 
-/** Throws kind `refused` for a file that exists. */
-export async function openRejects(path: string, globals: Globals, context: Context): Promise<Rejects> {
-  const { openOutput, refuseExisting } = await import('../operations/output-file.js');
-  await refuseExisting(path, 'never');
+interface RejectsOptions {
+  /** What the lines come from, by how messages call it. */
+  readonly reads: Readonly<Record<string, FileName>>;
+  readonly signal: AbortSignal;
+}
+
+/** Throws kind `refused` for a file that exists, and for what belongs to the trail; kind `usage` for what is read. */
+export async function openRejects(
+  path: string,
+  globals: Globals,
+  context: Context,
+  { reads, signal }: RejectsOptions,
+): Promise<Rejects> {
+  const [{ openOutput, refuseExisting }, { outputPlaces }] = await Promise.all([
+    import('../operations/output-file.js'),
+    import('../operations/output-place.js'),
+  ]);
+  const { '--rejects': place } = outputPlaces(originOf(globals, context), { '--rejects': path }, { reads });
+  await refuseExisting(place, 'never');
   let file: Awaited<ReturnType<typeof openOutput>> | undefined;
   let told = 0;
   return {
     take: async (line, reason) => {
-      file ??= await openOutput(path, { force: 'never', gzip: path.endsWith('.gz') });
+      file ??= await openOutput(place, { force: 'never', gzip: path.endsWith('.gz'), signal });
       await file.write(Buffer.concat([line, Buffer.from('\n')]));
       told += 1;
       if (told <= REASONS_TOLD) await note(context, globals, reason);

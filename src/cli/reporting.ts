@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { ReportView } from '../format/report/view.js';
-import { note } from './command.js';
+import { note, originOf } from './command.js';
 import type { Context } from './context.js';
 import { addFilterOptions } from './filters.js';
 import type { FilterOptions } from './filters.js';
@@ -67,7 +67,7 @@ export async function printReport(
   if (options.html !== undefined) {
     const { htmlReport } = await import('../format/report/html.js');
     const page = htmlReport(view, await madeWords(globals, context));
-    return writePage(options.html, options.force, context, [page]);
+    return writePage(options.html, options.force, { globals, context }, [page]);
   }
   const [{ plainReport, terminalReport }, { palette }] = await Promise.all([
     import('../format/report/terminal.js'),
@@ -119,11 +119,15 @@ export async function madeWords({ db }: Globals, context: Context): Promise<stri
 export async function writePage(
   file: string,
   force: true | undefined,
-  context: Context,
+  { globals, context }: { readonly globals: Globals; readonly context: Context },
   pieces: Iterable<string> | AsyncIterable<string>,
 ): Promise<void> {
-  const { openTarget } = await import('./target.js');
-  const target = await openTarget({ output: file, ...(force === undefined ? {} : { force }) }, context);
+  const [{ openTarget }, { outputPlaces }] = await Promise.all([
+    import('./target.js'),
+    import('../operations/output-place.js'),
+  ]);
+  const { '--html': place } = outputPlaces(originOf(globals, context), { '--html': file === '-' ? undefined : file });
+  const target = await openTarget(place, force === undefined ? {} : { force }, context);
   try {
     for await (const piece of pieces) await target.write(piece);
     await target.finish();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DaybookError } from '../core/errors.js';
 import { release } from '../core/release.js';
+import type { OutputPlace } from '../operations/output-place.js';
 import type { Context } from './context.js';
 
 /** Where an export goes: a file that appears whole, or stdout. */
@@ -14,25 +15,30 @@ export interface Target {
 }
 
 export interface TargetOptions {
-  readonly output?: string;
   readonly gzip?: true;
   readonly force?: true;
   readonly manifest?: string;
 }
 
-/** Opens the target. Throws kind `refused` for a file that exists, unless `force`. */
-export async function openTarget(options: TargetOptions, context: Context): Promise<Target> {
-  if (options.output === undefined || options.output === '-') {
+/** Opens the target: a place, or without one stdout. Throws kind `refused` for a file that exists, unless `force`. */
+export async function openTarget(
+  place: OutputPlace | undefined,
+  options: TargetOptions,
+  context: Context,
+  signal?: AbortSignal,
+): Promise<Target> {
+  if (place === undefined) {
     if (options.gzip === true && context.streams.stdout.isTerminal) {
       throw new DaybookError('refused', 'compressed entries are not for a terminal', { hint: '… -o entries.gz' });
     }
     return stdoutTarget(options.gzip === true, context);
   }
   const { openOutput } = await import('../operations/output-file.js');
-  const file = await openOutput(options.output, {
+  const file = await openOutput(place, {
     force: options.force === true,
-    gzip: options.gzip === true || options.output.endsWith('.gz'),
+    gzip: options.gzip === true || place.path.endsWith('.gz'),
     unchecked: options.manifest === undefined,
+    signal,
   });
   return {
     isTerminal: false,

@@ -5,8 +5,10 @@ import { createGunzip } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import { DaybookError } from '../core/errors.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
-import type { AuditStore, Key, PruneForecast, PrunePlan } from '../store/audit-store.js';
+import type { AuditStore, Key, Origin, PruneForecast, PrunePlan } from '../store/audit-store.js';
 import { openOutput } from './output-file.js';
+import { outputPlaces } from './output-place.js';
+import type { OutputPlace } from './output-place.js';
 
 export interface Archive {
   readonly path: string;
@@ -31,6 +33,11 @@ export function archiveName(folder: string, forecast: PruneForecast, now: string
   return join(folder, `daybook-${moment}Z-seq-${forecast.firstSeq}-${forecast.lastSeq}.ndjson.gz`);
 }
 
+/** Where an archive may go: never onto the trail, nor to where nothing is kept, since what it holds is deleted then. */
+export function archivePlace(origin: Origin, path: string): OutputPlace {
+  return outputPlaces(origin, { '--archive': path }, { regular: true })['--archive'];
+}
+
 /**
  * Writes the doomed entries of a plan as NDJSON, oldest first (gzip by a name that ends in `.gz`), and reads them back
  * against what was written before the file gets its name. Throws kind `failed` where they differ.
@@ -39,7 +46,7 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
   const gzip = options.path.endsWith('.gz');
   const written = createHash('sha256');
   let count = 0;
-  const file = await openOutput(options.path, {
+  const file = await openOutput(archivePlace(store.origin, options.path), {
     force: 'never',
     gzip,
     verify: async (place) => {

@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import type { Stats } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { DaybookError } from '../core/errors.js';
 import { release } from '../core/release.js';
 import { gzipInto } from './gzip.js';
+import { refuseTrail } from './output-place.js';
+import type { OutputPlace } from './output-place.js';
+import { emptiedOnAbort, openSpecial } from './pipe-writing.js';
+import { clearAbandoned, discard, unfinishedName } from './unfinished-files.js';
 
 // What may take long, or wait for a pipe's reader, goes on in the background, and all else is done at once. The promises
 // of node:fs alone would take a millisecond to load.
-const open = promisify(fs.open);
 const write = promisify(fs.write);
 const sync = promisify(fs.fsync);
 const syncData = promisify(fs.fdatasync);
@@ -41,85 +44,135 @@ export interface OutputOptions {
   readonly unchecked?: boolean;
   /** Looks at the whole file once it is on the disk, before it gets its name; throws to refuse it. */
   readonly verify?: (path: string) => Promise<void>;
+  /** Ends the wait for the other end of a pipe. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Throws kind `refused` where a file of this name is there already. */
-export async function refuseExisting(path: string, force: Force): Promise<void> {
-  replaceable(path, force);
+/** Throws kind `refused` where a file of this name is there already, or nothing may be written there. */
+export async function refuseExisting(place: OutputPlace, force: Force): Promise<void> {
+  await failing(place.path, () => standing(place, force));
 }
 
-/** What stands where a file is to be written, if that may go or be written into. Throws kind `refused`. */
-function replaceable(path: string, force: Force): Stats | undefined {
-  const found = statOf(path);
-  if (found?.isDirectory() === true) throw new DaybookError('refused', `${path} is a directory`);
-  if ((found?.isFile() === true || found?.isSymbolicLink() === true) && force !== true) throw existing(path, force);
-  return found;
+interface Standing {
+  /** What the name leads to: the file is written beside it, and renamed there. */
+  readonly target: string;
+  /** What takes bytes and keeps none is written straight. */
+  readonly special?: 'pipe' | 'device';
 }
 
-/** What stands under a name: behind a link, what it leads to, and the link itself where that is nothing. */
-function statOf(path: string): Stats | undefined {
-  for (const look of [fs.statSync, fs.lstatSync]) {
-    try {
-      return look(path);
-    } catch {
-      // It is not there, or cannot be seen: whoever opens it is told which.
-    }
+/**
+ * What stands where a file is to be written, if that may go or be written into. A link is followed to what it leads to.
+ * Throws kind `refused`.
+ */
+function standing(place: OutputPlace, force: Force): Standing {
+  const { path } = place;
+  const refused = (why: string): DaybookError => new DaybookError('refused', `${path} ${why}`);
+  refuseTrail(place);
+  const found = followed(path);
+  if (found === 'lost') throw refused('is a link to what is not there');
+  if (found === 'nothing') {
+    if (path.endsWith('/')) throw refused('is the name of a directory');
+    return { target: path };
   }
-  return undefined;
+  if (found.isDirectory()) throw refused('is a directory');
+  if (found.isBlockDevice()) throw refused('is a disk: all that it holds would go');
+  if (!found.isFile()) {
+    if (place.regular) throw refused('is no regular file, and would keep nothing');
+    return { target: path, special: found.isFIFO() ? 'pipe' : 'device' };
+  }
+  if (force !== true) throw existing(path, force);
+  return { target: fs.realpathSync(path) };
 }
 
+/** What a name leads to, or that it is free, or a link that leads nowhere. */
+function followed(path: string): Stats | 'nothing' | 'lost' {
+  try {
+    return fs.statSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ELOOP') throw error;
+    return fs.lstatSync(path, { throwIfNoEntry: false }) === undefined ? 'nothing' : 'lost';
+  }
+}
+
+/** What would replace it is named, and never proposed: pasted, it could not be undone. */
 function existing(path: string, force: Force): DaybookError {
-  return new DaybookError('refused', `${path} exists already`, force === false ? { hint: '… --force' } : {});
+  return new DaybookError('refused', `${path} exists already${force === false ? ' (--force replaces it)' : ''}`);
 }
 
 /**
  * Has `make` make a file beside its target (mode 0600), and puts it in place once it is whole. `make` syncs it.
- * Throws kind `refused` for an existing file unless `force`.
+ * Throws kind `refused` for an existing file unless `force`, and always for what is no regular file.
  */
-export async function fileBeside(path: string, force: boolean, make: (place: string) => Promise<void>): Promise<void> {
-  replaceable(path, force);
-  const place = placeBeside(path);
+export async function fileBeside(
+  named: OutputPlace,
+  force: boolean,
+  make: (path: string) => Promise<void>,
+): Promise<void> {
+  const place = { ...named, regular: true };
+  const { path } = place;
+  const { target } = await failing(path, () => standing(place, force));
+  const unfinished = unfinishedName(target, place.origin.presence);
   try {
-    await failing(path, () => fs.closeSync(fs.openSync(place, 'wx', 0o600)));
-    await make(place);
-    await failing(path, () => putInPlace(place, path, force));
+    await failing(path, () => fs.closeSync(create(unfinished, place)));
+    await make(unfinished);
+    await failing(path, () => putInPlace(unfinished, target, { place, force }));
   } finally {
-    discard(place);
+    discard(unfinished);
   }
 }
 
-function discard(place: string): void {
-  try {
-    fs.unlinkSync(place);
-  } catch {
-    // It has its name by now, or was never there, or nothing can be done.
-  }
-}
-
-/** A name that nobody has; should somebody all the same, opening it fails. */
-function placeBeside(path: string): string {
-  const unique = Math.random().toString(36).slice(2);
-  return join(dirname(path), `.${basename(path)}.${unique}.tmp`);
+/** Should somebody have the name all the same, this fails. */
+function create(unfinished: string, { origin }: OutputPlace): number {
+  clearAbandoned(dirname(unfinished), origin.presence);
+  return fs.openSync(unfinished, 'wx', 0o600);
 }
 
 /**
  * Opens a file that appears whole or not at all: it is written beside its target (mode 0600), synced, and only then gets
- * its name. A device or a pipe is written straight. Throws kind `refused` for an existing file unless `force`.
+ * its name. A device or a pipe is written straight. Throws kind `refused` for an existing file unless `force`, and kind
+ * `interrupted` where the signal comes while a pipe waits for its reader.
  */
-export async function openOutput(path: string, options: OutputOptions): Promise<OutputFile> {
-  const found = replaceable(path, options.force);
-  const special = found !== undefined && !found.isFile() && !found.isSymbolicLink();
-  const place = special ? path : placeBeside(path);
-  const descriptor = await failing(path, () =>
-    special ? open(place, fs.constants.O_WRONLY) : fs.openSync(place, 'wx', 0o600),
-  );
-  return outputFile(path, place, descriptor, options);
+export async function openOutput(place: OutputPlace, options: OutputOptions): Promise<OutputFile> {
+  const { path, origin } = place;
+  const { target, special } = await failing(path, () => standing(place, options.force));
+  if (special === undefined) {
+    const unfinished = unfinishedName(target, origin.presence);
+    const descriptor = await failing(path, () => create(unfinished, place));
+    return outputFile({ place, descriptor, beside: { unfinished, target } }, options);
+  }
+  const { signal } = options;
+  const descriptor = await failing(path, () => openSpecial(path, special === 'pipe', signal));
+  const output = outputFile({ place, descriptor, isPipe: special === 'pipe' }, options);
+  // The name may stand for a file by now, or nobody reads the pipe and the wait for that was given up.
+  const problem = fs.fstatSync(descriptor).isFile()
+    ? existing(path, 'never')
+    : signal?.aborted === true
+      ? interrupted(path)
+      : undefined;
+  if (problem === undefined) return output;
+  await output.abandon();
+  throw problem;
+}
+
+function interrupted(path: string): DaybookError {
+  return new DaybookError('interrupted', `interrupted: what was written to ${path} is not complete`);
+}
+
+interface Opened {
+  readonly place: OutputPlace;
+  readonly descriptor: number;
+  /** Where it is until it is whole, and what it is then; a device or a pipe has neither. */
+  readonly beside?: { readonly unfinished: string; readonly target: string };
+  readonly isPipe?: boolean;
 }
 
 /** So much at a time goes to the disk while more is made, or all of it would be waited for at the end. */
 const FLUSH_BYTES = 8 * 1024 * 1024;
 
-function outputFile(path: string, place: string, descriptor: number, options: OutputOptions): OutputFile {
+function outputFile({ place, descriptor, beside, isPipe = false }: Opened, options: OutputOptions): OutputFile {
+  const { path } = place;
+  const signal = isPipe ? options.signal : undefined;
   const hash: Hash | undefined = options.unchecked === true ? undefined : createHash('sha256');
   let bytes = 0;
   let givenUp = false;
@@ -127,6 +180,7 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
   let pending: Promise<void> = Promise.resolve();
   let flushing: Promise<void> = Promise.resolve();
   let flushAt = FLUSH_BYTES;
+  const stopEmptying = signal && emptiedOnAbort(path, signal);
 
   /** Has the disk take what was written by then, once it has taken what went before. */
   const flush = (): void => {
@@ -144,13 +198,14 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
     bytes += chunk.byteLength;
     pending = previous.then(() => writeAll(descriptor, chunk)).then(() => release(chunk));
     pending.catch(() => undefined);
-    if (place !== path && bytes >= flushAt) flush();
+    if (beside !== undefined && bytes >= flushAt) flush();
     await failing(path, () => previous);
   };
   const compressor = options.gzip ? gzipInto(put) : undefined;
   const close = (): void => {
     if (closed) return;
     closed = true;
+    stopEmptying?.();
     fs.closeSync(descriptor);
   };
 
@@ -163,11 +218,13 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
       await compressor?.end();
       await failing(path, () => pending);
       await failing(path, () => flushing);
-      if (place !== path) await failing(path, () => sync(descriptor));
+      if (signal?.aborted === true) throw interrupted(path);
+      if (beside !== undefined) await failing(path, () => sync(descriptor));
       await failing(path, close);
-      if (place !== path) {
-        await options.verify?.(place);
-        await failing(path, () => putInPlace(place, path, options.force));
+      if (beside !== undefined) {
+        const { unfinished, target } = beside;
+        await options.verify?.(unfinished);
+        await failing(path, () => putInPlace(unfinished, target, { place, force: options.force }));
       }
       return { path, bytes, sha256: hash?.digest('hex') ?? '' };
     },
@@ -179,7 +236,7 @@ function outputFile(path: string, place: string, descriptor: number, options: Ou
       } catch {
         // What it held goes anyway.
       }
-      if (place !== path) discard(place);
+      if (beside !== undefined) discard(beside.unfinished);
     },
   };
 }
@@ -191,15 +248,22 @@ async function writeAll(descriptor: number, chunk: Uint8Array): Promise<void> {
   }
 }
 
-/** A hard link does not replace a file that came meanwhile, as a rename would. */
-function putInPlace(place: string, path: string, force: Force): void {
+/** A hard link does not replace a file that came meanwhile, as a rename would; what a rename replaces is looked at anew. */
+function putInPlace(
+  unfinished: string,
+  target: string,
+  { place, force }: { readonly place: OutputPlace; readonly force: Force },
+): void {
   if (force === true) {
-    fs.renameSync(place, path);
+    const now = standing({ ...place, path: target }, force);
+    if (now.special !== undefined) throw existing(target, 'never');
+    fs.renameSync(unfinished, target);
   } else {
-    fs.linkSync(place, path);
-    fs.unlinkSync(place);
+    refuseTrail(place);
+    fs.linkSync(unfinished, target);
+    fs.unlinkSync(unfinished);
   }
-  const folder = fs.openSync(dirname(path), 'r');
+  const folder = fs.openSync(dirname(target), 'r');
   try {
     fs.fsyncSync(folder);
   } finally {

@@ -14,6 +14,21 @@ import type { GroupField } from '../core/report.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
+/** Who a process is, for the lease that keeps two prunes apart, and for what a killed one leaves behind. */
+export interface Presence {
+  readonly host: string;
+  readonly pid: number;
+  /** Whether a process with this id lives on this host. */
+  readonly lives: (pid: number) => boolean;
+}
+
+/** What every output is kept apart from, and who writes it. */
+export interface Origin {
+  /** The file that holds the trail; undefined where it is in none. */
+  readonly file: string | undefined;
+  readonly presence: Presence;
+}
+
 /** Where an entry stands in the order of history. */
 export interface Key {
   /** Milliseconds since 1970. */
@@ -384,6 +399,7 @@ export interface NamesImported extends NameCounts {
  * longer than its busy timeout.
  */
 export interface AuditStore {
+  readonly origin: Origin;
   /**
    * Records all in one transaction. The outcomes are in the order of the requests; with `stopAtConflict` they end with
    * the first conflict, and nothing behind it is recorded.

@@ -81,7 +81,7 @@ describe('export', () => {
     writeFileSync(file, 'precious');
     expect(await cli(['export', '-o', file])).toMatchObject({
       code: 7,
-      stderr: expect.stringMatching(/^daybook: .*x\.ndjson exists already\ntry: .*--force/),
+      stderr: expect.stringMatching(/^daybook: .*x\.ndjson exists already \(--force replaces it\)\n$/),
     });
     expect(readFileSync(file, 'utf8')).toBe('precious');
     await ok(['export', '-o', file, '--force']);

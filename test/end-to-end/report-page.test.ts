@@ -86,7 +86,7 @@ describe('the file of a page', () => {
     expect(await run(['report', 'actors', '--html', 'page.html'], { cwd })).toMatchObject({
       code: 7,
       stdout: '',
-      stderr: expect.stringContaining('page.html exists already\ntry: daybook report actors --html page.html --force'),
+      stderr: expect.stringContaining('page.html exists already (--force replaces it)\n'),
     });
     expect(readFileSync(file, 'utf8')).toBe('precious');
     expect(await run(['report', 'actors', '--html', 'page.html', '--force'], { cwd })).toMatchObject({ code: 0 });

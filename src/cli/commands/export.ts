@@ -6,9 +6,10 @@ import { DaybookError } from '../../core/errors.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Formatter } from '../../format/index.js';
 import type { Exported } from '../../operations/export.js';
+import type { OutputPlace } from '../../operations/output-place.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { readColumns } from '../columns.js';
-import { declare, entries, interruptible, note, withStore } from '../command.js';
+import { declare, entries, interruptible, note, originOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { AskedFilter, FilterOptions } from '../filters.js';
@@ -61,12 +62,13 @@ export function addExport(program: Command, context: Context): void {
     const plan: Plan = { options, asked, columns, format: formatOf(options), globals, context };
     checkFormat(options, plan.format);
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
+    const places = await outputsOf(options, globals, context);
     await interruptible(context, (signal) =>
       withStore(
         context,
         globals,
         options.checkpoint === undefined ? 'read' : 'write',
-        (store) => exportAll(store, plan, signal),
+        (store) => exportAll(store, { ...plan, ...places }, signal),
         { sequential: true },
       ),
     );
@@ -80,6 +82,25 @@ interface Plan {
   readonly format: ExportFormat;
   readonly globals: Globals;
   readonly context: Context;
+}
+
+/** An output that is not there is standard output, and no manifest. */
+interface Outputs {
+  readonly output: OutputPlace | undefined;
+  readonly manifest: OutputPlace | undefined;
+}
+
+const STANDARD_OUTPUT = 1;
+
+async function outputsOf({ output, manifest }: Options, globals: Globals, context: Context): Promise<Outputs> {
+  const { outputPlaces } = await import('../../operations/output-place.js');
+  const printed = output === undefined || output === '-';
+  const places = outputPlaces(originOf(globals, context), {
+    'standard output': printed ? STANDARD_OUTPUT : undefined,
+    '--output': printed ? undefined : output,
+    '--manifest': manifest,
+  });
+  return { output: places['--output'], manifest: places['--manifest'] };
 }
 
 function checkFormat(options: Options, format: ExportFormat): void {
@@ -100,15 +121,15 @@ function formatOf(options: Options): ExportFormat {
   });
 }
 
-async function exportAll(store: AuditStore, plan: Plan, signal: AbortSignal): Promise<void> {
+async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortSignal): Promise<void> {
   const { beginCheckpoint, beginExport } = await import('../../operations/export.js');
-  const { options, asked, context, globals } = plan;
+  const { options, asked, context, globals, output, manifest } = plan;
   const { filter, question } = asked;
-  if (options.manifest !== undefined) {
+  if (manifest !== undefined) {
     const { refuseExisting } = await import('../../operations/output-file.js');
-    await refuseExisting(options.manifest, options.force === true);
+    await refuseExisting(manifest, options.force === true);
   }
-  const target = await openTarget(options, context);
+  const target = await openTarget(output, options, context, signal);
   try {
     const begun =
       options.checkpoint === undefined ? undefined : await beginCheckpoint(store, options.checkpoint, question, filter);
@@ -116,7 +137,7 @@ async function exportAll(store: AuditStore, plan: Plan, signal: AbortSignal): Pr
     const extent = begun?.extent ?? (await beginExport(store, { filter }));
     const exported = await writeEntries(store, plan, { since, extent, target, signal });
     const file = await target.finish();
-    if (options.manifest !== undefined) await writeManifest(options.manifest, plan, exported, file);
+    if (manifest !== undefined) await writeManifest(manifest, plan, { exported, file, signal });
     if (options.checkpoint !== undefined && since !== undefined) {
       await store.moveCheckpoint(options.checkpoint, since, exported.upTo);
     }
@@ -191,15 +212,22 @@ async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter
 }
 
 async function writeManifest(
-  path: string,
+  place: OutputPlace,
   plan: Plan,
-  exported: Exported,
-  file: { readonly bytes: number; readonly sha256: string },
+  {
+    exported,
+    file,
+    signal,
+  }: {
+    readonly exported: Exported;
+    readonly file: { readonly bytes: number; readonly sha256: string };
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   const { openOutput } = await import('../../operations/output-file.js');
   const { datedFilter } = await import('../../core/filter-text.js');
   const { VERSION } = await import('../../core/version.js');
-  const output = await openOutput(path, { force: plan.options.force === true, gzip: false });
+  const output = await openOutput(place, { force: plan.options.force === true, gzip: false, signal });
   const facts = {
     format: plan.format,
     columns: plan.columns,

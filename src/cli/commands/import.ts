@@ -114,7 +114,9 @@ interface Run {
 
 async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
-  const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
+  const reads = path === '-' ? { 'standard input': 0 } : { 'the source': path };
+  const rejects =
+    options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
   const { table, source, map, key, column, entityType, order, pattern, assumeTz, scopeFrom, redact } = options;
   const asked = {
     table,

@@ -119,7 +119,9 @@ async function recordLinesOf(
   ]);
   const { stdin, stdout, stderr } = context.streams;
   const defaults = newEntry({ action: '', ...globals.actor });
-  const rejects = options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context);
+  const reads = { 'standard input': 0 };
+  const rejects =
+    options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
   if (stdin.isTerminal) await note(context, globals, 'one JSON object a line; Ctrl-D ends the input');
   const progress = startProgress(stderr, { quiet: globals.quiet, verb: 'recorded' });
   // Ending the input is all that an interrupt does: what has arrived is recorded, and the totals are said.

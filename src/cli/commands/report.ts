@@ -276,7 +276,7 @@ function addCase(parent: Command, context: Context): void {
           return writePage(
             options.html,
             options.force,
-            context,
+            { globals, context },
             casePage(caseWithNames(store, found), { zone: globals.zone, made }),
           );
         }

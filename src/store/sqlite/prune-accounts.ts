@@ -4,7 +4,7 @@ import { pruneEntry } from '../../core/prune-account.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-account.js';
 import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
 import { mayHaveTaken } from '../../core/prune-reach.js';
-import type { PruneReach } from '../audit-store.js';
+import type { Presence, PruneReach } from '../audit-store.js';
 import { counted, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { inserter } from './recording.js';
@@ -12,14 +12,6 @@ import { sql } from './sql.js';
 
 /** A prune that gave no sign of life for so long is over, whatever its process id says: ids are used again. */
 const LEASE_MS = 60_000;
-
-/** Who this process is, for the lease that keeps two prunes apart. */
-export interface Presence {
-  readonly host: string;
-  readonly pid: number;
-  /** Whether a process with this id lives on this host. */
-  readonly lives: (pid: number) => boolean;
-}
 
 /** What the writing functions need beside a connection. */
 export interface Circumstances {

@@ -80,6 +80,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const reporting = () => import('./reporting.js');
 
   return {
+    origin: { file: path, presence: options.presence },
     record: (requests, { stopAtConflict = false } = {}) =>
       write(() => recordEntries(connection, requests, stopAtConflict, clock)),
     recordOneOfMany: async (requests, { stopAtConflict = false } = {}) =>
