@@ -282,13 +282,15 @@ async function failing<T>(path: string, work: () => T | Promise<T>): Promise<T> 
     const reason =
       code === 'ENOENT'
         ? `the folder ${dirname(path)} does not exist`
-        : code === 'ENOSPC' || code === 'EDQUOT'
-          ? 'the disk is full'
-          : code === 'EACCES' || code === 'EPERM'
-            ? 'permission denied'
-            : code === 'EPIPE'
-              ? 'its reader is gone'
-              : String(error instanceof Error ? error.message : error);
+        : code === 'ENOTDIR'
+          ? `${dirname(path)} is not a folder`
+          : code === 'ENOSPC' || code === 'EDQUOT'
+            ? 'the disk is full'
+            : code === 'EACCES' || code === 'EPERM'
+              ? 'permission denied'
+              : code === 'EPIPE'
+                ? 'its reader is gone'
+                : String(error instanceof Error ? error.message : error);
     throw new DaybookError('failed', `${path} could not be written: ${reason}`, { cause: error });
   }
 }

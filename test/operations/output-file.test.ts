@@ -209,6 +209,11 @@ describe('a file of output', () => {
       kind: 'failed',
       message: `${nowhere} could not be written: the folder ${path.dirname(nowhere)} does not exist`,
     });
+    writeFileSync(file, '');
+    await expect(openOutput(at(path.join(file, 'out')), PLAIN)).rejects.toMatchObject({
+      kind: 'failed',
+      message: `${path.join(file, 'out')} could not be written: ${file} is not a folder`,
+    });
     await expect(openOutput(at(folder), PLAIN)).rejects.toMatchObject({
       kind: 'refused',
       message: `${folder} is a directory`,
