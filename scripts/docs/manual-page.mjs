@@ -18,7 +18,7 @@ const OTHER_VARIABLES = [
   ['FORCE_COLOR', 'Not empty: colour even without a terminal.'],
   ['DAYBOOK_PAGER, PAGER', 'What shows long output on a terminal.'],
   ['VISUAL, EDITOR', 'What a note is written with, where its text is not given.'],
-  ['SUDO_USER', 'Who is acting, where nobody said so.'],
+  ['SUDO_USER', 'Who is acting, where root runs the program and nobody said so.'],
 ];
 
 /** @param {import('../../src/cli/command-tree.js').CommandTree} tree */

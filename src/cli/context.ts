@@ -9,6 +9,8 @@ export interface Context {
   readonly now: () => number;
   /** Who runs the program, by the operating system. */
   readonly user: () => string;
+  /** Whether that is root. */
+  readonly isRoot: () => boolean;
   readonly host: () => string;
   readonly presence: Presence;
   /** Calls back at the first interrupt; the function returned stops listening. */

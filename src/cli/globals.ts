@@ -30,7 +30,7 @@ const GLOBAL_OPTIONS: readonly GlobalOption[] = [
     flags: '--as <actor>',
     description: 'who is acting, for commands that record',
     environment: 'DAYBOOK_ACTOR',
-    defaultText: 'SUDO_USER, else the OS user',
+    defaultText: 'the OS user; for root SUDO_USER, where it is set',
   },
   {
     key: 'asType',
@@ -150,12 +150,12 @@ async function milliseconds(text: string): Promise<number> {
   return underOption('--busy-timeout', () => fixedMilliseconds(parseDuration(text)));
 }
 
-/** Where somebody else is named, the entry keeps who ran the program as well. */
+/**
+ * Where the actor is anybody but who runs the program, the entry keeps who that was as well. Everybody can set SUDO_USER:
+ * only to root is it what sudo said.
+ */
 function actorOf(named: string | undefined, type: string | undefined, context: Context): Actor {
-  const own = context.env['SUDO_USER'] || context.user();
-  return {
-    actor: named ?? own,
-    actor_type: type ?? 'user',
-    recorded_by: named === undefined || named === own ? null : `${context.user()}@${context.host()}`,
-  };
+  const user = context.user();
+  const actor = named ?? ((context.isRoot() && context.env['SUDO_USER']) || user);
+  return { actor, actor_type: type ?? 'user', recorded_by: actor === user ? null : `${user}@${context.host()}` };
 }

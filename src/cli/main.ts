@@ -25,6 +25,7 @@ function systemContext(): Context {
     env: process.env,
     now: Date.now,
     user,
+    isRoot: () => process.geteuid?.() === 0,
     host: () => hostname(),
     presence: thisProcess(),
     onInterrupt: (interrupted) => {

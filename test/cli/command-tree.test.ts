@@ -37,7 +37,7 @@ describe('the command tree', () => {
     });
     expect(actor).toMatchObject({
       description: 'who (or what) is acting',
-      defaultValue: 'SUDO_USER, else the OS user',
+      defaultValue: 'the OS user; for root SUDO_USER, where it is set',
       environment: 'DAYBOOK_ACTOR',
     });
     expect(color?.value?.choices).toEqual(['auto', 'always', 'never']);

@@ -7,7 +7,10 @@ export function fakeProgram(): Command {
     .version('1.2.3', '-V, --version')
     .addOption(new Option('--db <file>', 'the database').env('DAYBOOK_DB').default('audit.db'))
     .addOption(new Option('--color <when>', 'colours').choices(['auto', 'always', 'never']))
-    .option('--as <actor>', 'who (or what) is acting (default: SUDO_USER, else the OS user, env: DAYBOOK_ACTOR)')
+    .option(
+      '--as <actor>',
+      'who (or what) is acting (default: the OS user; for root SUDO_USER, where it is set, env: DAYBOOK_ACTOR)',
+    )
     .option('-q, --quiet', "no notes: it's [quiet]");
 
   program

@@ -200,17 +200,23 @@ describe('--as, --as-type: who is acting', () => {
     expect(await recordedWith([])).toMatchObject({ actor: 'alice', actor_type: 'user', recorded_by: null });
   });
 
-  test('SUDO_USER before the OS user', async () => {
-    const sudo = { user: 'root', env: { SUDO_USER: 'carol' } };
-    expect(await recordedWith([], sudo)).toMatchObject({ actor: 'carol', recorded_by: null });
-    expect(await recordedWith(['--as', 'dave'], sudo)).toMatchObject({ actor: 'dave', recorded_by: 'root@desk' });
-    expect(await recordedWith(['--as', 'carol'], sudo)).toMatchObject({ actor: 'carol', recorded_by: null });
-  });
+  // Who runs it, each way to name somebody, and whom the entry names: recorded_by is told of all but the OS user.
+  const USERS = ['alice', 'root'] as const;
+  const NAMES = [undefined, '', 'alice', 'root', 'carol'] as const;
+  const flags = NAMES.filter((name) => name !== '');
+  const ways = USERS.flatMap((user) =>
+    flags.flatMap((flag) => NAMES.flatMap((variable) => NAMES.map((sudo) => ({ user, flag, variable, sudo })))),
+  );
 
-  test('recorded_by is the OS user and host, where --as named somebody else', async () => {
-    expect(await recordedWith(['--as', 'bob'])).toMatchObject({ actor: 'bob', recorded_by: 'alice@desk' });
-    expect(await recordedWith(['--as', 'alice'])).toMatchObject({ actor: 'alice', recorded_by: null });
-    expect(await recordedWith([], { env: { DAYBOOK_ACTOR: 'bob' } })).toMatchObject({ recorded_by: 'alice@desk' });
+  test.each(USERS)('by %s, however somebody is named', async (user) => {
+    for (const way of ways.filter((each) => each.user === user)) {
+      const { flag, variable, sudo } = way;
+      const env = { DAYBOOK_ACTOR: variable, SUDO_USER: sudo };
+      const entry = await recordedWith(flag === undefined ? [] : ['--as', flag], { user, env });
+      const actor = [flag, variable, user === 'root' ? sudo : undefined].find((name) => (name ?? '') !== '') ?? user;
+      const recordedBy = actor === user ? null : `${user}@desk`;
+      expect(entry, JSON.stringify(way)).toMatchObject({ actor, recorded_by: recordedBy });
+    }
   });
 
   test('holds for every command that records', async () => {

@@ -139,6 +139,7 @@ async function invoke(words: readonly string[], options: CliOptions, database: s
     env,
     now: () => Date.parse(options.now ?? NOW),
     user: () => options.user ?? 'alice',
+    isRoot: () => options.user === 'root',
     host: () => options.host ?? 'desk',
     presence: { host: options.host ?? 'desk', pid: process.pid, lives: () => true },
     onInterrupt: (interrupted) => {
