@@ -213,7 +213,7 @@ describe('an error takes everything back', () => {
       "CREATE TRIGGER no AFTER INSERT ON posts BEGIN SELECT RAISE(ROLLBACK, 'not today'); END; INSERT INTO posts VALUES (1, 1, 1)",
       'refused: line 1, INSERT INTO posts VALUES (1, 1, 1): not today',
     ],
-    ["'a' || 'b'", `usage: line 1, 'a' || 'b': near "'a'": syntax error; nothing was changed`],
+    ["'a' || 'b'", `usage: line 1, 'a' || 'b': a statement begins with a word`],
     ['INSERT INTO posts VALUES (1, 1, zeroblob(2147483647))', 'string or blob too big; nothing was changed'],
     ['', 'usage: the SQL holds no statement'],
     [' -- nothing', 'usage: the SQL holds no statement'],

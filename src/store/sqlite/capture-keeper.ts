@@ -1,19 +1,13 @@
 import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import type { SqlStatement } from '../../core/sql-statements.js';
 import { captureOf, liftCapture, readCaptures, refreshCapture, reinstallCaptures, tableOf } from './captures.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
 import { liftMirrors, reinstallMirrors } from './mirroring.js';
 import type { LiftedMirror } from './mirroring.js';
 import { rebuiltTables } from './rebuilt-tables.js';
-
-/** Statements that leave the schema as it is: scripts are full of them, and looking costs as much as a small one. */
-const ROWS_ONLY: ReadonlySet<string> = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE', 'SELECT', 'VALUES', 'WITH']);
-
-export function isOfRows({ words }: SqlStatement): boolean {
-  return ROWS_ONLY.has(words[0] ?? '');
-}
+import { isOfRows } from './sql-script.js';
+import type { SqlStatement } from './sql-script.js';
 
 /** Stands around every statement of a script. */
 interface CaptureKeeper {

@@ -1,16 +1,21 @@
 import Database from 'better-sqlite3';
 import type { HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import { refuseOutside, refuseUnbalanced, splitStatements, statementName } from '../../core/sql-statements.js';
-import type { SqlStatement } from '../../core/sql-statements.js';
 import type { Executed, ExecuteRequest } from '../audit-store.js';
-import { captureKeeper, isOfRows } from './capture-keeper.js';
+import { captureKeeper } from './capture-keeper.js';
 import { missingInTrigger } from './connection.js';
 import type { Connection } from './connection.js';
 import { clearContext, holdContext, setContext } from './context.js';
 import { foreignKeyFaults, newFaults } from './foreign-keys.js';
+import { holdTrail } from './held-trail.js';
+import type { HeldTrail } from './held-trail.js';
 import { readMirrors } from './mirroring.js';
 import { lastSeq, readPage } from './pages.js';
+import { refusePragma } from './pragmas.js';
+import { savepointStack } from './savepoint-stack.js';
+import { isOfRows, refusedStatement, sqlScript, statementName } from './sql-script.js';
+import type { SqlScript, SqlStatement } from './sql-script.js';
+import { statementJudge } from './statement-effects.js';
 
 export interface ExecuteOptions {
   readonly clock: () => number;
@@ -19,48 +24,35 @@ export interface ExecuteOptions {
 }
 
 /**
- * Runs a script in one transaction, under a context that captured entries take over. All of it happens or nothing.
+ * Runs a script in one transaction, under a context that captured entries take over. All of it happens or nothing. The
+ * connection must be there for this alone: what the script sets and leaves there, no rollback takes back.
  *
  * @throws DaybookError 'usage' for a statement that cannot be part of it or that SQLite does not understand, 'refused'
  *   where a constraint, a trigger or a foreign key forbids a change
  */
 export function executeSql(connection: Connection, request: ExecuteRequest, options: ExecuteOptions): Executed {
-  const statements = splitStatements(request.sql);
-  if (statements.length === 0) throw new DaybookError('usage', 'the SQL holds no statement');
-  for (const statement of statements) refuseOutside(statement);
-  refuseUnbalanced(statements);
-  return keepingSettings(connection, () => {
-    // SQLite ignores this within a transaction.
-    connection.pragma(`foreign_keys = ${request.foreignKeys ? 'ON' : 'OFF'}`);
-    connection.exec('BEGIN IMMEDIATE');
-    try {
-      options.settle();
-      const executed = runAll(connection, statements, request, options);
-      finish(connection, request.dryRun);
-      return executed;
-    } catch (error) {
-      // A conflict clause, a trigger or a full disk may have rolled back already.
-      if (connection.inTransaction) connection.exec('ROLLBACK');
-      throw error;
-    }
-  });
-}
-
-/** What a script may change of the connection itself, and the rollback of a transaction does not take back. */
-const SETTINGS = ['foreign_keys', 'recursive_triggers', 'legacy_alter_table'] as const;
-
-function keepingSettings<T>(connection: Connection, work: () => T): T {
-  const before = SETTINGS.map((name) => [name, connection.pragma(name, { simple: true }) as number] as const);
+  const script = sqlScript(connection, request.sql);
+  if (script.next() === undefined) throw new DaybookError('usage', 'the SQL holds no statement');
+  // SQLite ignores this within a transaction.
+  connection.pragma(`foreign_keys = ${request.foreignKeys ? 'ON' : 'OFF'}`);
+  const trail = holdTrail(connection);
+  connection.exec('BEGIN IMMEDIATE');
   try {
-    return work();
-  } finally {
-    for (const [name, value] of before) connection.pragma(`${name} = ${value}`);
+    options.settle();
+    const executed = runAll(connection, script, trail, request, options);
+    finish(connection, request.dryRun);
+    return executed;
+  } catch (error) {
+    // A conflict clause, a trigger or a full disk may have rolled back already.
+    if (connection.inTransaction) connection.exec('ROLLBACK');
+    throw error;
   }
 }
 
 function runAll(
   connection: Connection,
-  statements: readonly SqlStatement[],
+  script: SqlScript,
+  trail: HeldTrail,
   request: ExecuteRequest,
   options: ExecuteOptions,
 ): Executed {
@@ -68,17 +60,29 @@ function runAll(
   const before = lastSeq(connection);
   enterContext(connection, request);
   const captures = captureKeeper(connection, options.clock, request.actor);
+  const judge = statementJudge(connection);
+  const savepoints = savepointStack();
   const run = runner(connection);
+  let statements = 0;
   let rows = 0;
-  for (const statement of statements) {
+  for (let next = script.next(); next !== undefined; next = script.next()) {
+    let statement: SqlStatement = next;
     try {
-      captures.before(statement);
-      rows += run(statement);
-      captures.after(statement);
+      refuseUnread(next);
+      const whole = script.complete(next);
+      statement = whole;
+      captures.before(whole);
+      const effects = judge.effects(whole);
+      savepoints.take(whole, effects);
+      rows += trail.run(whole, effects, () => run(whole));
+      if (!isOfRows(whole)) judge.settled(whole);
+      captures.after(whole);
+      statements += 1;
     } catch (error) {
       throw isOfMirror(connection, statement, error) ? error : explained(statement, error);
     }
   }
+  savepoints.end();
   captures.end();
   clearContext(connection);
   const wrong = newFaults(faults, foreignKeyFaults(connection));
@@ -91,11 +95,17 @@ function runAll(
     )
     .get(before) as Pick<Executed, 'entries' | 'firstSeq' | 'lastSeq'>;
   return {
-    statements: statements.length,
+    statements,
     rows,
     ...recorded,
     wouldRecord: request.dryRun ? firstEntries(connection, before, recorded.lastSeq ?? before) : [],
   };
+}
+
+/** Refuses what must not even be read by SQLite: a pragma acts while it is, and what begins with no word is none of ours to know. */
+function refuseUnread(statement: SqlStatement): void {
+  if (statement.words.length === 0) throw refusedStatement(statement, 'a statement begins with a word');
+  if (statement.pragma !== null) refusePragma(statement, statement.pragma);
 }
 
 /** Sets the context for all of the script: it is cleared before the end, and an error takes it back. */
@@ -119,7 +129,7 @@ function runner(connection: Connection): (statement: SqlStatement) => number {
   return (statement) => {
     const before = counters.get()?.[0];
     connection.exec(statement.text);
-    if (statement.explained || !isOfRows(statement)) return 0;
+    if (!isOfRows(statement)) return 0;
     const [total, last] = counters.get() ?? [0, 0];
     // What changes nothing at all leaves the count of the statement before it.
     return total === before ? 0 : last;

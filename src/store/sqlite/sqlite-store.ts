@@ -49,9 +49,9 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const { path, clock } = options;
   const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
-  const settle = (): void => {
-    settleCutOff(connection, options);
-    settleContext(connection, clock);
+  const settle = (on: Connection = connection): void => {
+    settleCutOff(on, options);
+    settleContext(on, clock);
   };
   const writeNow = <T>(work: (connection: Connection) => T): T =>
     attempt(path, () =>
@@ -95,7 +95,15 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
       const { executeSql } = await capturing();
-      return read(() => executeSql(connection, request, { clock, settle }));
+      return attempt(path, () => {
+        // A connection of its own, whose settings, temporary tables and triggers end with it.
+        const own = openTrail(options);
+        try {
+          return executeSql(own, request, { clock, settle: () => settle(own) });
+        } finally {
+          own.close();
+        }
+      });
     },
 
     page: (query) => read(() => readPage(connection, query)),
