@@ -1,4 +1,5 @@
-// What recording costs SQLite alone: one prepared INSERT, in batches of given sizes, with nothing around it.
+// What recording costs SQLite alone: one prepared INSERT, in batches of given sizes, with nothing around it, and nothing
+// that refuses an INSERT which would replace an entry.
 //
 //   node insert.mjs <database> <batch sizes as JSON> with|without
 import { readFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ const source = entries(sizes.reduce((sum, size) => sum + size, 0));
 const connection = new Database(file);
 // As daybook opens it.
 connection.pragma('synchronous = FULL');
+connection.exec('DROP TRIGGER daybook_entries_append_only_insert');
 const insert = connection.prepare(INSERT);
 const freshId = freshIds();
 let ms = 0;

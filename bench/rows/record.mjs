@@ -2,14 +2,17 @@ import { writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { daybook, helper, inTurns, median, run } from '../measure.mjs';
 
-/** `record --stdin` against a bare prepared INSERT of the same values in batches of the same sizes. */
+/**
+ * `record --stdin` against a bare prepared INSERT of the same values in batches of the same sizes, into the same table
+ * without the trigger that guards it: what append-only costs is ours to make up for.
+ */
 function recording(ids) {
   return {
     name: `record-${ids}-ids`,
     what: `\`record --stdin\`, lines ${ids} ids`,
-    against: 'a bare prepared INSERT, same batches',
+    against: 'a bare INSERT without the guard, same batches',
     unit: 'entries/s',
-    atLeast: 0.6,
+    atLeast: 0.75,
     sizes: 'all',
     measure: async ({ files, size }) => {
       const input = await files.lines(size, ids === 'with');

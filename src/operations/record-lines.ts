@@ -88,16 +88,16 @@ async function recordBatch(
   before: RecordedLines,
   options: RecordLinesOptions,
 ): Promise<RecordedLines> {
-  const outcomes = await store.record(
+  const outcomes = await store.recordOneOfMany(
     batch.map((line) => line.request),
-    { stopAtConflict: options.reject === undefined },
+    { stopAtConflict: options.reject === undefined, durable: true },
   );
   let totals = before;
   for (const [position, outcome] of outcomes.entries()) {
     const line = batch[position];
     if (line === undefined) break;
     if (outcome.outcome === 'conflict') {
-      const reason = `id ${outcome.id} is recorded already, with another ${outcome.fields.join(', ')}`;
+      const reason = `id ${line.request.entry.id ?? ''} is recorded already, with another ${outcome.fields.join(', ')}`;
       totals = await rejected(line, reason, totals, options);
     } else {
       totals = { ...totals, [outcome.outcome]: totals[outcome.outcome] + 1, line: line.line };

@@ -206,6 +206,11 @@ export interface RecordOptions {
   readonly stopAtConflict?: boolean;
 }
 
+export interface BatchOptions extends RecordOptions {
+  /** Whether no power cut may take it back, once its promise resolves. */
+  readonly durable?: boolean;
+}
+
 /** A named retention rule. */
 export interface Policy {
   readonly name: string;
@@ -406,10 +411,10 @@ export interface AuditStore {
    */
   record(requests: readonly RecordRequest[], options?: RecordOptions): Promise<readonly RecordOutcome[]>;
   /**
-   * Does the same for one batch of many that follow each other, and holds the lock for no longer than it must: a power
-   * cut may take it back, until the next `record` makes all before it durable.
+   * Does the same for one batch of many that follow each other, and holds the lock for no longer than it must: unless it is
+   * `durable`, a power cut may take it back, until the next durable one or `record` makes all before it durable.
    */
-  recordOneOfMany(requests: readonly RecordRequest[], options?: RecordOptions): Promise<readonly BatchOutcome[]>;
+  recordOneOfMany(requests: readonly RecordRequest[], options?: BatchOptions): Promise<readonly BatchOutcome[]>;
   /** What `record` would find of each of these, in their order; records nothing. Each must have an id. */
   compare(requests: readonly RecordRequest[]): Promise<readonly CompareOutcome[]>;
   /** Records an entry that takes back another, unless that one is taken back already (kind `refused`). */

@@ -38,7 +38,16 @@ const many = (count: number): string[] =>
 test('lines are recorded in order, in batches that are each durable', async () => {
   const { store } = await sqliteTrail();
   const chunks = [linesOf(many(1000)), linesOf(many(1500), 1001), linesOf([entry({ message: 'last' })], 2501)];
-  const { totals, steps } = await runAll(store, arriving(...chunks));
+  const durable: unknown[] = [];
+  const watched: AuditStore = {
+    ...store,
+    recordOneOfMany: (requests, options) => {
+      durable.push(options?.durable);
+      return store.recordOneOfMany(requests, options);
+    },
+  };
+  const { totals, steps } = await runAll(watched, arriving(...chunks));
+  expect(new Set(durable)).toEqual(new Set([true]));
   expect(totals).toEqual({ recorded: 2501, skipped: 0, rejected: 0, line: 2501 });
   expect(steps.length).toBeGreaterThan(2);
   expect(steps.at(-1)).toEqual(totals);

@@ -1120,6 +1120,54 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         expect(last?.actor_name).toBe('Anna');
       });
 
+      test.each([
+        ['record', {}],
+        ['recordOneOfMany', {}],
+        ['recordOneOfMany', { durable: true }],
+      ] as const)('%s %j names the actors of many as of each', async (call, options) => {
+        const fields = fc.record({
+          actor: fc.constantFrom('u-42', 'a', 'u-43'),
+          actor_name: fc.constantFrom(null, null, 'by hand', ''),
+          ts: fc.constantFrom(null, null, '2026-01-02T03:04:05.678Z'),
+          recorded_at: fc.constantFrom(null, null, '2026-01-02T03:04:05.678Z'),
+          source: fc.constantFrom(null, null, 'elsewhere'),
+        });
+        // That a name is given as none is not the same as that none is given.
+        const request = fc
+          .tuple(fields, fc.boolean())
+          .map(([entry, given]) => ({ fields: entry, given: given ? (['actor_name'] as const) : [] }));
+        const lists = fc.oneof(
+          fc.array(request, { minLength: 8, maxLength: 20 }),
+          // Most often all are of one kind.
+          request.map((each) => Array.from({ length: 9 }, () => each)),
+        );
+        await fc.assert(
+          fc.asyncProperty(lists, fc.boolean(), async (list, withIds) => {
+            await onNewTrail(async (fresh) => {
+              for (const [actor, name] of [
+                ['u-42', 'Ines Moreau'],
+                ['a', 'Anna'],
+              ] as const) {
+                const known = { actor, name, email: null };
+                await fresh.changeActor(actor, () => ({ becomes: known, audit: audit('actor_set') }));
+              }
+              const before = await fresh.lastSeq();
+              const requests = (prefix: string) =>
+                list.map(({ fields: given, given: names }, index) => ({
+                  entry: newEntry({ action: 'x', id: withIds ? `${prefix}${index}` : null, ...given }),
+                  given: names,
+                }));
+              for (const each of requests('each')) await fresh.record([each]);
+              await fresh[call](requests('many'), options);
+              const found = (await readAll(fresh, { order: 'recorded' })).slice(before);
+              const names = found.map(({ actor, actor_name: name }) => [actor, name]);
+              expect(names.slice(list.length)).toEqual(names.slice(0, list.length));
+            });
+          }),
+          { numRuns: 30 },
+        );
+      });
+
       test('keeps the name of an entry when the directory changes', async () => {
         await put(ines);
         const { seq } = await one({ actor: 'u-42' });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS, newEntry } from '../../src/core/entry.js';
 import { initialize } from '../../src/store/sqlite/initialize.js';
@@ -200,20 +200,103 @@ describe("an application's triggers on the trail", () => {
     expect(seen).toEqual([...many.map(({ message }) => message), 'new']);
   });
 
-  test.each(['ABORT', 'FAIL', 'ROLLBACK'])('that refuse one by %s refuse all of its call', async (how) => {
+  const ON_ENTRIES = "AFTER INSERT ON Daybook_Entries WHEN NEW.message = 'number 12'";
+  const onNotes = `CREATE TRIGGER no_12 AFTER UPDATE ON notes WHEN OLD.id = 12`;
+  const places: Record<string, { readonly trigger: string; readonly mirrored?: true; readonly first?: string }> = {
+    'on the entries': { trigger: `CREATE TRIGGER no_12 ${ON_ENTRIES}` },
+    'on the entries, under a name like ours': { trigger: `CREATE TRIGGER daybook_no_12 ${ON_ENTRIES}` },
+    'on the entries, under the name of a guard': {
+      first: 'DROP TRIGGER daybook_entries_append_only_insert;',
+      trigger: `CREATE TRIGGER daybook_entries_append_only_insert ${ON_ENTRIES}`,
+    },
+    'on a table that mirrors them': { trigger: onNotes, mirrored: true },
+  };
+  const cases = Object.keys(places).flatMap((place) => ['ABORT', 'FAIL', 'ROLLBACK'].map((how) => ({ place, how })));
+
+  test.each(cases)('$place that refuse one by $how refuse all of its call', async ({ place, how }) => {
+    const scene = places[place] as (typeof places)[string];
     const { trail, store } = await sqliteTrail();
-    trail.plain().exec(`CREATE TRIGGER no_12 AFTER INSERT ON Daybook_Entries WHEN NEW.message = 'number 12'
-      BEGIN SELECT RAISE(${how}, 'not this one'); END`);
-    await expect(recordAll(store, many)).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
-    await expect(recordAll(store, numbered(20))).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
-    const batch = many.map((fields) => ({
-      entry: newEntry({ action: 'update', source: 'elsewhere', ...fields }),
+    const application = trail.plain();
+    if (scene.mirrored === true) {
+      application.exec(`CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT);
+        WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 20) INSERT INTO notes (id) SELECT id FROM n`);
+      const settings = { entityType: 'note', key: 'id', latest: 3, template: '{text}', separator: ' ' };
+      await store.addMirror(
+        { table: 'notes', column: 'text', settings: { ...settings, reverted: 'omit', maxLength: null } },
+        0,
+        ACTOR,
+      );
+    }
+    application.exec(`${scene.first ?? ''} ${scene.trigger} BEGIN SELECT RAISE(${how}, 'not this one'); END`);
+    const before = await readAll(store);
+    const refused = { kind: 'data', message: 'not this one' };
+    const fields = numbered(20, (index) => ({ entity_type: 'note', entity_id: String(index + 1) }));
+    for (const withIds of [true, false]) {
+      const list = fields.map((each, index) => ({ ...each, id: withIds ? `id ${index}` : null }));
+      await expect(recordAll(store, list)).rejects.toMatchObject(refused);
+      const batch = list.map((each) => ({ entry: newEntry({ action: 'update', ...each }), given: [] }));
+      for (const durable of [true, false]) {
+        await expect(store.recordOneOfMany(batch, { durable })).rejects.toMatchObject(refused);
+        expect(await readAll(store)).toEqual(before);
+      }
+    }
+    await recordAll(store, fields.slice(0, 10));
+    expect(await readAll(store)).toHaveLength(before.length + 10);
+  });
+
+  test('that pass over one fail all of its call', async () => {
+    const { trail, store } = await sqliteTrail();
+    trail.plain().exec(`CREATE TRIGGER daybook_no_12 BEFORE INSERT ON daybook_entries WHEN NEW.message = 'number 12'
+      BEGIN SELECT RAISE(IGNORE); END`);
+    const batch = many.map((fields) => ({ entry: newEntry({ action: 'update', ...fields }), given: [] }));
+    await expect(store.recordOneOfMany(batch)).rejects.toMatchObject({ kind: 'failed' });
+    expect(await readAll(store)).toEqual([]);
+  });
+});
+
+describe('a batch of many', () => {
+  const batchOf = (prefix: string | null) =>
+    numbered(20, (index) => ({ id: prefix === null ? null : `${prefix} ${index}` })).map((fields) => ({
+      entry: newEntry({ action: 'update', ...fields }),
       given: [],
     }));
-    await expect(store.recordOneOfMany(batch)).rejects.toMatchObject({ kind: 'data', message: 'not this one' });
-    expect(await store.lastSeq()).toBe(0);
-    expect(await readAll(store)).toEqual([]);
-    await recordAll(store, many.slice(0, 10));
-    expect(await readAll(store)).toHaveLength(10);
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test.each([
+    [true, []],
+    [false, ['synchronous = NORMAL', 'wal_autocheckpoint = 0', 'wal_autocheckpoint = 1000', 'synchronous = FULL']],
+  ])('is one statement without a transaction around it, and waits for the disk: %s', async (durable, settings) => {
+    const { store } = await sqliteTrail();
+    const pragma = vi.spyOn(Database.prototype, 'pragma');
+    const transaction = vi.spyOn(Database.prototype, 'transaction');
+    await store.recordOneOfMany(batchOf('id'), { durable });
+    await store.recordOneOfMany(batchOf(null), { durable });
+    expect(pragma.mock.calls.map(([text]) => text).filter((text) => text.includes('='))).toEqual([
+      ...settings,
+      ...settings,
+    ]);
+    expect(transaction).not.toHaveBeenCalled();
+    expect(await store.lastSeq()).toBe(40);
+    // One that is there already takes more than that.
+    await store.recordOneOfMany(batchOf('id'), { durable });
+    expect(transaction).toHaveBeenCalled();
+    expect(await store.lastSeq()).toBe(40);
+  });
+
+  test.each([true, false])('settles first what others left behind, durable: %s', async (durable) => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(3));
+    const plan = await planOf(store, rule({ before: NOW + 1 }));
+    await store.deleteBatch(await store.openPrune(intentOf(plan)), plan, undefined, 2);
+    const application = trail.plain();
+    application.pragma('foreign_keys = OFF');
+    application.exec("INSERT INTO daybook_context (actor) VALUES ('mod')");
+    const other = await trail.open({ presence: { host: 'here', pid: 2, lives: () => false } });
+    await other.recordOneOfMany(batchOf('id'), { durable });
+    const actions = (await readAll(other, { order: 'recorded' })).map(({ action }) => action);
+    expect(actions).toEqual(['update', 'prune', 'context_clear', ...batchOf('id').map(() => 'update')]);
   });
 });

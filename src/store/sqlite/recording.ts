@@ -7,6 +7,7 @@ import { formatTimestamp } from '../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { findEntries, findEntry } from './pages.js';
+import { GUARDS } from './schema.js';
 
 /** All but the seq, which is the trail's to give. The id comes first, so that it can be left out. */
 const COLUMNS = ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[];
@@ -57,10 +58,15 @@ function naming(connection: Connection): (entry: NewEntry, given: RecordRequest[
     return name;
   };
   return (entry, given) => {
-    if (entry.actor_name !== null || !isOfNow(entry) || given.includes('actor_name')) return entry;
+    if (!wantsName({ entry, given })) return entry;
     const name = nameOf(entry.actor);
     return name === null ? entry : { ...entry, actor_name: name };
   };
+}
+
+/** Whether the directory gives the entry its actor's name, where it knows one. */
+function wantsName({ entry, given }: RecordRequest): boolean {
+  return entry.actor_name === null && isOfNow(entry) && !given.includes('actor_name');
 }
 
 /** What an actor was called at another time, or in another trail, is not for the directory of today to say. */
@@ -76,11 +82,11 @@ interface Recorded {
 /** Fewer than these are inserted one by one: the statement for many takes longer to prepare. */
 const MANY = 8;
 
-/** Inserts many entries at once, all of them with an id or none. */
+/** Inserts many entries at once, all of them with an id or none, under the names that the directory has for their actors. */
 interface ManyInserter {
   /** Says what they became. */
-  told(entries: readonly NewEntry[], clock: () => number): Recorded[];
-  untold(entries: readonly NewEntry[], clock: () => number): void;
+  told(requests: readonly RecordRequest[], clock: () => number): Recorded[];
+  untold(requests: readonly RecordRequest[], clock: () => number): void;
 }
 
 const manyInserters = new WeakMap<Connection, ManyInserter>();
@@ -102,19 +108,15 @@ function manyInserter(connection: Connection): ManyInserter {
   let rows: () => Iterable<(string | null)[]> = () => [];
   const places = COLUMNS.map((_, index) => `value_${index}`);
   connection.table('daybook_rows_to_insert', {
-    columns: places,
+    columns: [...places, 'actor_to_name'],
     *rows() {
       yield* rows();
     },
   });
   const statements = new Map<string, Statement<unknown[], Recorded>>();
-  const statementFor = (
-    alike: readonly string[],
-    various: readonly string[],
-    returning: string,
-  ): Statement<unknown[], Recorded> => {
-    const sql = `INSERT INTO daybook_entries (${[...alike, ...various].join(', ')})
-      SELECT ${[...alike.map(() => '?'), ...places.slice(0, various.length)].join(', ')} FROM daybook_rows_to_insert
+  const statementFor = (values: ReadonlyMap<string, string>, returning: string): Statement<unknown[], Recorded> => {
+    const sql = `INSERT INTO daybook_entries (${[...values.keys()].join(', ')})
+      SELECT ${[...values.values()].join(', ')} FROM daybook_rows_to_insert
       ${returning}`;
     const found = statements.get(sql) ?? connection.prepare<unknown[], Recorded>(sql);
     if (statements.size >= STATEMENTS_KEPT) statements.clear();
@@ -123,47 +125,59 @@ function manyInserter(connection: Connection): ManyInserter {
   };
   /** Hands the rows to the statement for them, and gives it and the rest that it needs. */
   const ready = (
-    entries: readonly NewEntry[],
+    requests: readonly RecordRequest[],
     clock: () => number,
     returning = '',
   ): [Statement<unknown[], Recorded>, (string | null)[]] => {
-    const [first] = entries as readonly [NewEntry];
+    const [{ entry: first }] = requests as readonly [RecordRequest];
     const columns = first.id === null ? COLUMNS.slice(1) : COLUMNS;
+    const named = requests.map(wantsName);
+    const someNamed = named.includes(true);
     // Each that has no time of its own asks the clock for one.
     const differs = (column: keyof NewEntry): boolean =>
-      (column === 'ts' && first.ts === null) || entries.some((entry) => entry[column] !== first[column]);
+      (column === 'ts' && first.ts === null) ||
+      (column === 'actor_name' && someNamed) ||
+      requests.some(({ entry }) => entry[column] !== first[column]);
     const various = columns.filter(differs);
     const alike = columns.filter((column) => !various.includes(column));
     const valueOf = (entry: NewEntry, column: keyof NewEntry): string | null =>
       column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column];
     // A row has a value for each of the places, of which the statement asks for the first. One array does for all: SQLite
     // is through with a row when it asks for the next.
-    const row = places.map((): string | null => null);
+    const row = [...places, ''].map((): string | null => null);
     rows = function* () {
-      for (const entry of entries) {
+      for (const [position, { entry }] of requests.entries()) {
         for (const [index, column] of various.entries()) row[index] = valueOf(entry, column);
+        if (someNamed) row[places.length] = named[position] === true ? entry.actor : null;
         yield row;
       }
     };
-    return [statementFor(alike, various, returning), alike.map((column) => first[column])];
+    const values = new Map<string, string>(alike.map((column) => [column, '?']));
+    for (const [index, column] of various.entries()) values.set(column, places[index] as string);
+    // Within the statement: no name can change between its being looked up and its being recorded.
+    if (someNamed) values.set('actor_name', `coalesce(${values.get('actor_name')}, (${NAME_OF_ACTOR}))`);
+    return [statementFor(values, returning), alike.map((column) => first[column])];
   };
-  const checked = (count: number, entries: readonly NewEntry[]): void => {
-    if (count === entries.length) return;
-    throw new DaybookError('failed', `SQLite said of ${count} entries that they are in, of ${entries.length}`);
+  const checked = (count: number, requests: readonly RecordRequest[]): void => {
+    if (count === requests.length) return;
+    throw new DaybookError('failed', `SQLite said of ${count} entries that they are in, of ${requests.length}`);
   };
   return {
-    told: (entries, clock) => {
-      const [statement, values] = ready(entries, clock, 'RETURNING seq, id');
+    told: (requests, clock) => {
+      const [statement, values] = ready(requests, clock, 'RETURNING seq, id');
       const recorded = statement.all(...values);
-      checked(recorded.length, entries);
+      checked(recorded.length, requests);
       return recorded;
     },
-    untold: (entries, clock) => {
-      const [statement, values] = ready(entries, clock);
-      checked(statement.run(...values).changes, entries);
+    untold: (requests, clock) => {
+      const [statement, values] = ready(requests, clock);
+      checked(statement.run(...values).changes, requests);
     },
   };
 }
+
+/** The actor is null where no name is wanted, and nobody has that id. */
+const NAME_OF_ACTOR = 'SELECT name FROM daybook_actors WHERE actor = actor_to_name';
 
 /** Records what is not there yet; an id that is there already is compared instead. Runs in the open transaction. */
 export function recordEntries(
@@ -182,47 +196,53 @@ function recordAllAsNew(
   requests: readonly RecordRequest[],
   clock: () => number,
 ): RecordOutcome[] | undefined {
-  const named = naming(connection);
-  const entries = requests.map(({ entry, given }) => named(entry, given));
-  if (entries.length < MANY || entries.some(({ id }) => (id === null) !== (entries[0]?.id === null))) return undefined;
+  if (!areManyAlike(requests)) return undefined;
   try {
-    return connection.transaction(() => inserterOfMany(connection).told(entries, clock).map(recordedOutcome))();
+    return connection.transaction(() => inserterOfMany(connection).told(requests, clock).map(recordedOutcome))();
   } catch (error) {
     // An application's trigger may have ended the transaction around this, too.
-    if (connection.inTransaction && entries[0]?.id !== null && isConstraint(error)) return undefined;
+    if (connection.inTransaction && requests[0]?.entry.id !== null && isConstraint(error)) return undefined;
     throw error;
   }
 }
 
+/** Whether one statement takes them: they are worth it, and all have an id or none has. */
+function areManyAlike(requests: readonly RecordRequest[]): boolean {
+  return (
+    requests.length >= MANY && requests.every(({ entry }) => (entry.id === null) === (requests[0]?.entry.id === null))
+  );
+}
+
 /**
- * Records entries that are all new by one statement that is its own transaction: SQLite then need not keep what each page
- * was before it, which is a third of what it writes. Nothing, and undefined, where it takes more than that: for few, for
- * those without an id or with a name to look up, where one of their ids is there already or stands among them twice, and
- * where an application has a trigger on entries, which may end a statement half-way.
+ * Records entries that are all new by one statement that is its own transaction. Within a transaction of several, SQLite
+ * keeps what each page was before a statement that a trigger may end, as the guard of the trail is one: that is half of
+ * the time. Nothing, and undefined, where it takes more than that: where they are few, or only some have an id, where one
+ * of their ids is there already or stands among them twice, and where a trigger of others may end a statement half-way.
  */
 export function recordByOneStatement(
   connection: Connection,
   requests: readonly RecordRequest[],
   clock: () => number,
 ): BatchOutcome[] | undefined {
-  if (requests.length < MANY || requests.some(({ entry }) => entry.id === null || isOfNow(entry))) return undefined;
-  if (hasForeignTrigger(connection)) return undefined;
-  const entries = requests.map(({ entry }) => entry);
+  if (!areManyAlike(requests) || !hasOnlyGuards(connection)) return undefined;
   try {
-    inserterOfMany(connection).untold(entries, clock);
-    return entries.map(() => ({ outcome: 'recorded' }));
+    inserterOfMany(connection).untold(requests, clock);
+    return requests.map(() => ({ outcome: 'recorded' }));
   } catch (error) {
     if (isConstraint(error)) return undefined;
     throw error;
   }
 }
 
-function hasForeignTrigger(connection: Connection): boolean {
-  const triggers = connection.prepare(
-    `SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE
-       AND name NOT GLOB 'daybook_*'`,
+/** Whether no trigger runs when an entry is recorded but ours that guard the trail, by their text. */
+function hasOnlyGuards(connection: Connection): boolean {
+  const triggers = connection.prepare<[], string>(
+    `SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE`,
   );
-  return triggers.get() !== undefined;
+  return triggers
+    .pluck()
+    .all()
+    .every((sql) => GUARDS.includes(sql));
 }
 
 function isConstraint(error: unknown): boolean {
@@ -242,20 +262,20 @@ function recordUnlessThere(
   const outcomes: RecordOutcome[] = [];
   const there = findEntries(connection, idsOf(requests));
   const added = new Set<string>();
-  const named = naming(connection);
-  let fresh: NewEntry[] = [];
+  const insert = inserter(connection, clock);
+  let fresh: RecordRequest[] = [];
   const flush = (): void => {
     if (fresh.length === 0) return;
-    const insert = fresh.length < MANY ? undefined : inserterOfMany(connection).told(fresh, clock);
-    const recorded = insert ?? fresh.map(plainInserter(connection, clock));
+    const many = fresh.length < MANY ? undefined : inserterOfMany(connection).told(fresh, clock);
+    const recorded = many ?? fresh.map(({ entry, given }) => insert(entry, given));
     outcomes.push(...recorded.map(recordedOutcome));
     fresh = [];
   };
   for (const request of requests) {
-    const { entry, given } = request;
+    const { entry } = request;
     if (entry.id === null || !(there.has(entry.id) || added.has(entry.id))) {
-      if (fresh.length > 0 && (fresh[0]?.id === null) !== (entry.id === null)) flush();
-      fresh.push(named(entry, given));
+      if (fresh.length > 0 && (fresh[0]?.entry.id === null) !== (entry.id === null)) flush();
+      fresh.push(request);
       // It may stand twice among these.
       if (entry.id !== null) added.add(entry.id);
       continue;

@@ -136,7 +136,7 @@ CREATE TABLE daybook_checkpoints (
  * The trail is append-only for every program. REPLACE fires no DELETE trigger unless a connection asks for it, so an
  * INSERT that would replace is refused before it can; seq is ours to give, or one foreign row could stop all recording.
  */
-const GUARDS = `
+export const GUARDS = `
 CREATE TRIGGER daybook_entries_append_only_insert BEFORE INSERT ON daybook_entries
 WHEN NEW.seq IS NOT -1 OR EXISTS (SELECT 1 FROM daybook_entries WHERE id = NEW.id)
 BEGIN

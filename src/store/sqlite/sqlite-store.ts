@@ -1,4 +1,4 @@
-import type { AuditStore } from '../audit-store.js';
+import type { AuditStore, BatchOutcome } from '../audit-store.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
@@ -53,6 +53,8 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     settleCutOff(on, options);
     settleContext(on, clock);
   };
+  const needsSettling = (): boolean =>
+    leakedContext(connection) !== null || cutOffAccounts(connection, options).length > 0;
   const writeNow = <T>(work: (connection: Connection) => T): T =>
     attempt(path, () =>
       writing(connection, () => {
@@ -83,14 +85,12 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     origin: { file: path, presence: options.presence },
     record: (requests, { stopAtConflict = false } = {}) =>
       write(() => recordEntries(connection, requests, stopAtConflict, clock)),
-    recordOneOfMany: async (requests, { stopAtConflict = false } = {}) =>
-      hurrying(
-        connection,
-        false,
-        () =>
-          attempt(path, () => recordByOneStatement(connection, requests, clock)) ??
-          writeNow(() => recordEntries(connection, requests, stopAtConflict, clock)),
-      ),
+    recordOneOfMany: async (requests, { stopAtConflict = false, durable = false } = {}) => {
+      const recordThem = (): readonly BatchOutcome[] =>
+        attempt(path, () => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??
+        writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
+      return durable ? recordThem() : hurrying(connection, false, recordThem);
+    },
     compare: (requests) => read(() => reading(connection, () => compareEntries(connection, requests))),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
