@@ -48,6 +48,8 @@ export function openFile(
       if (options.sequential === true) connection.pragma(`cache_size = -${SEQUENTIAL_CACHE_KB}`);
       // An entry is durable when a command says so; WAL alone would not promise that.
       if (!options.readonly) connection.pragma('synchronous = FULL');
+      // What is deleted is overwritten. Who records needs that, too: a page that is split leaves copies of what moved.
+      if (!options.readonly) connection.pragma('secure_delete = ON');
       // A context that is left behind fails by its foreign key, and so does an undo that would break one.
       connection.pragma('foreign_keys = ON');
       return connection;
