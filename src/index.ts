@@ -28,6 +28,7 @@ export { parseFilter, filterQuestion } from './core/filter-text.js';
 export type { FilterInput } from './core/filter-text.js';
 export type { ListedActor, NamedActor } from './core/directory.js';
 export type { FieldChange } from './core/field-change.js';
+export type { StandingPolicy } from './core/policy.js';
 export type { PruneAccount } from './core/prune-account.js';
 export type {
   BrokenRecord,

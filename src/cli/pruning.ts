@@ -50,9 +50,9 @@ export async function runPrune(
     archivePlace(originOf(globals, context), options.archive);
   }
   await withStore(context, globals, options.dryRun === true ? 'read' : 'write', async (store) => {
-    const { policyRules, preparePrune, rehearsePrune } = await import('../operations/prune.js');
+    const { preparePrune, rehearsePrune } = await import('../operations/prune.js');
     const now = context.now();
-    const resolved = rules === 'policies' ? policyRules(await store.policies(), now, globals.zone) : rules;
+    const resolved = rules === 'policies' ? await rulesOfPolicies(store, options, now, globals, context) : rules;
     if (resolved.length === 0) {
       await note(
         context,
@@ -72,6 +72,23 @@ export async function runPrune(
       printResult(result, options, context),
     );
   });
+}
+
+/** The rules of the policies, after what is wrong with these was said; where nobody is asked, nothing may be wrong. */
+async function rulesOfPolicies(
+  store: AuditStore,
+  options: PruneOptions,
+  now: number,
+  globals: Globals,
+  context: Context,
+): Promise<PruneRule[]> {
+  const { policyRules } = await import('../operations/prune.js');
+  const { policiesToCarryOut } = await import('../operations/retention.js');
+  const { canAsk } = await import('../terminal/prompt.js');
+  const attended = options.dryRun === true || (options.yes !== true && !globals.quiet && canAsk(context.streams));
+  const { policies, warnings } = await policiesToCarryOut(store, attended);
+  for (const warning of warnings) await note(context, globals, warning);
+  return policyRules(policies, now, globals.zone);
 }
 
 async function execute(

@@ -1,9 +1,8 @@
 import { fixedMilliseconds, parseDuration } from '../core/duration.js';
 import { DaybookError } from '../core/errors.js';
-import { newEntry } from '../core/entry.js';
-import type { Actor, JsonText, NewEntry } from '../core/entry.js';
-import { filterToJson } from '../core/filter-text.js';
-import type { AuditStore, Policy } from '../store/audit-store.js';
+import type { Actor } from '../core/entry.js';
+import type { Policy } from '../core/policy.js';
+import type { AuditStore } from '../store/audit-store.js';
 
 /** A policy that keeps less than this long is a slip of the pen more often than a wish. */
 const FLOOR_MS = 3_600_000;
@@ -26,25 +25,37 @@ export async function setPolicy(
   confirmed: boolean,
 ): Promise<PolicyChange> {
   checkPolicy(policy, confirmed);
-  const known = (await store.policies()).find((other) => other.name === policy.name);
-  if (known !== undefined && policyJson(known) === policyJson(policy)) return { changed: false, entry: null };
-  return {
-    changed: true,
-    entry: await store.changePolicy(policy.name, policy, policyEntry(actor, 'retention_set', known ?? null, policy)),
-  };
+  const entry = await store.changePolicy(policy.name, policy, actor);
+  return { changed: entry !== null, entry };
 }
 
 /** Removes a policy and records that; throws kind `missing` where there is none of this name. */
 export async function removePolicy(store: AuditStore, name: string, actor: Actor): Promise<PolicyChange> {
-  const known = (await store.policies()).find((policy) => policy.name === name);
-  if (known === undefined) {
+  const entry = await store.changePolicy(name, null, actor);
+  if (entry === null) {
     throw new DaybookError('missing', `no retention policy named ${JSON.stringify(name)}`, {
       hint: 'daybook retention list',
     });
   }
+  return { changed: true, entry };
+}
+
+/**
+ * The policies that a prune carries out. Where nobody is asked, they must be what daybook set (kind `refused`); where
+ * somebody is, what was changed otherwise comes with the warnings that are to be said first. A policy that cannot be read
+ * may spare anything, so that nothing goes while it stands.
+ */
+export async function policiesToCarryOut(
+  store: Pick<AuditStore, 'policies' | 'standingPolicies'>,
+  attended: boolean,
+): Promise<{ readonly policies: readonly Policy[]; readonly warnings: readonly string[] }> {
+  const standing = attended ? await store.standingPolicies() : [];
+  if (!attended || standing.some(({ problem }) => problem?.code === 'unreadable_row')) {
+    return { policies: await store.policies(), warnings: [] };
+  }
   return {
-    changed: true,
-    entry: await store.changePolicy(name, null, policyEntry(actor, 'retention_remove', known, null)),
+    policies: standing.flatMap(({ policy }) => policy ?? []),
+    warnings: standing.flatMap(({ problem }) => problem?.message ?? []),
   };
 }
 
@@ -84,43 +95,4 @@ export function checkAge(amount: number, text: string, option: string): void {
       `${option} ${text} would delete every entry: leave it out to keep all, or use daybook clear`,
     );
   }
-}
-
-/** A policy as JSON, in the shape that `retention list` prints. */
-export function policyJson(policy: Policy): JsonText {
-  const limits = JSON.stringify({ name: policy.name, max_age: policy.maxAge, max_entries: policy.maxEntries });
-  return `${limits.slice(0, -1)},"filter":${filterToJson(policy.filter)}}`;
-}
-
-function policyEntry(actor: Actor, action: string, before: Policy | null, after: Policy | null): NewEntry {
-  const name = after?.name ?? before?.name ?? '';
-  const words = after === null ? 'removed' : before === null ? 'set' : 'changed';
-  const limits = after === null ? '' : `: ${describeLimits(after)}`;
-  return newEntry({
-    ...actor,
-    category: 'system',
-    action,
-    entity_type: 'retention',
-    entity_id: name,
-    message: `retention policy ${name} ${words}${limits}`,
-    old_values: before === null ? null : policyJson(before),
-    new_values: after === null ? null : policyJson(after),
-    changed_fields: before === null || after === null ? null : JSON.stringify(changedParts(before, after)),
-  });
-}
-
-function changedParts(before: Policy, after: Policy): string[] {
-  return [
-    ...(before.maxAge === after.maxAge ? [] : ['max_age']),
-    ...(before.maxEntries === after.maxEntries ? [] : ['max_entries']),
-    ...(filterToJson(before.filter) === filterToJson(after.filter) ? [] : ['filter']),
-  ];
-}
-
-/** What a policy keeps, in words. */
-export function describeLimits(policy: Policy): string {
-  return [
-    ...(policy.maxAge === null ? [] : [`at most ${policy.maxAge} old`]),
-    ...(policy.maxEntries === null ? [] : [`at most ${policy.maxEntries} entries`]),
-  ].join(', ');
 }

@@ -17,7 +17,9 @@ export interface Problem {
     | 'checkpoint_missed'
     | 'capture_gap'
     | 'mirror_broken'
-    | 'context_left';
+    | 'context_left'
+    | 'policy_changed'
+    | 'unreadable_row';
   readonly message: string;
 }
 
@@ -48,7 +50,8 @@ export interface StatusRequest {
 export async function status(store: AuditStore, request: StatusRequest): Promise<Status> {
   const { now, zone } = request;
   const facts = await store.facts(now);
-  const policies = await store.policies();
+  const standing = await store.standingPolicies();
+  const policies = standing.flatMap(({ policy }) => policy ?? []);
   const due = await dueNow(store, policyRules(policies, now, zone));
   const last = await store.lastPrune();
   const graceStart = durationBefore(now, request.grace, zone);
@@ -93,6 +96,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
       message: `${count} entries were pruned before checkpoint ${checkpoint} had exported them`,
     });
   }
+  problems.push(...standing.flatMap(({ problem }) => problem ?? []));
   problems.push(...(await triggerProblems(store)));
   const leaked = await store.leakedContext();
   if (leaked !== null) {

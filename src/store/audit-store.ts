@@ -11,6 +11,7 @@ import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
 import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorPrune, MirrorRequest } from '../core/mirror.js';
 import type { GroupField } from '../core/report.js';
+import type { Policy, StandingPolicy } from '../core/policy.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
 
@@ -28,6 +29,7 @@ export interface Origin {
   readonly file: string | undefined;
   readonly presence: Presence;
 }
+export type { Policy, PolicyProblem, StandingPolicy } from '../core/policy.js';
 
 /** Where an entry stands in the order of history. */
 export interface Key {
@@ -209,15 +211,6 @@ export interface RecordOptions {
 export interface BatchOptions extends RecordOptions {
   /** Whether no power cut may take it back, once its promise resolves. */
   readonly durable?: boolean;
-}
-
-/** A named retention rule. */
-export interface Policy {
-  readonly name: string;
-  readonly filter: Filter;
-  /** A duration as it was written, such as `90d`. */
-  readonly maxAge: string | null;
-  readonly maxEntries: number | null;
 }
 
 /** One rule of a prune, its age resolved to a moment. */
@@ -446,9 +439,18 @@ export interface AuditStore {
   /** A number that changes when another connection has committed. */
   dataVersion(): Promise<number>;
 
+  /**
+   * The retention policies, by name: what a prune that nobody watches may carry out. Throws kind `refused` where one is
+   * not what daybook set, or cannot be read.
+   */
   policies(): Promise<readonly Policy[]>;
-  /** Keeps or, with null, removes a policy; `audit` is recorded in the same transaction. */
-  changePolicy(name: string, policy: Policy | null, audit: NewEntry): Promise<number>;
+  /** Every policy as it stands, and every one that daybook set and did not remove, with what is wrong with it. */
+  standingPolicies(): Promise<readonly StandingPolicy[]>;
+  /**
+   * Keeps or, with null, removes a policy, in one transaction with the entry that tells of it; gives the seq of that, or
+   * null where nothing changes.
+   */
+  changePolicy(name: string, policy: Policy | null, actor: Actor): Promise<number | null>;
 
   /** A page of the directory of names, by id: from behind `after`, and with `name` only those called so. */
   actors(query: {

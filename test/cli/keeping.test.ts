@@ -283,12 +283,12 @@ describe('clear', () => {
     expect(await seqs()).toHaveLength(2);
   });
 
-  test('policies stay; seq is never reused', async () => {
+  test('policies stay, and the entries that set them; seq is never reused', async () => {
     await daily(2);
     await ok(['retention', 'set', 'p', '--max-age', '1y']);
     await ok(['clear', '--yes']);
     expect(await json(['retention', 'list', '--format', 'json'])).toMatchObject({ policies: [{ name: 'p' }] });
-    expect(await seqs()).toEqual([4]);
+    expect(await seqs()).toEqual([3, 4]);
     expect(await ok(['note', 'a:1', 'x'])).toBe('5\n');
   });
 });
@@ -402,7 +402,7 @@ describe('status', () => {
     await daily(5);
     await ok(['retention', 'set', 'three', '--max-age', '3d']);
     const text = await ok(['status']);
-    expect(text).toMatch(/^database +\/.*audit\.db \(schema 3\)$/m);
+    expect(text).toMatch(/^database +\/.*audit\.db \(schema 4\)$/m);
     expect(text).toMatch(/^entries +6$/m);
     expect(text).toMatch(/^dated +2026-02-28T14:07:09\.123Z to 2026-03-05T14:07:09\.123Z$/m);
     expect(text).toMatch(/^size +\d+(\.\d)? [KM]iB, log .*, free .*$/m);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Filter } from '../../src/core/filter.js';
-import { checkAge, checkKeep, describeLimits, removePolicy, setPolicy } from '../../src/operations/retention.js';
+import { describeLimits } from '../../src/core/policy.js';
+import { checkAge, checkKeep, removePolicy, setPolicy } from '../../src/operations/retention.js';
 import type { Policy } from '../../src/store/audit-store.js';
 import { ACTOR, sqliteTrail } from '../store/trail.js';
 

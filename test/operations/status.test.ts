@@ -4,8 +4,7 @@ import { formatTimestamp } from '../../src/core/timestamp.js';
 import type { Status, StatusRequest } from '../../src/operations/status.js';
 import { status } from '../../src/operations/status.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { newEntry } from '../../src/core/entry.js';
-import { carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
+import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -23,7 +22,7 @@ async function keep(store: AuditStore, name: string, limits: { maxAge?: string; 
     maxAge: limits.maxAge ?? null,
     maxEntries: limits.maxEntries ?? null,
   };
-  await store.changePolicy(name, policy, newEntry({ action: 'retention_set', category: 'system' }));
+  await store.changePolicy(name, policy, ACTOR);
 }
 
 test('an empty trail has nothing to tell and no problem', async () => {
@@ -31,7 +30,7 @@ test('an empty trail has nothing to tell and no problem', async () => {
   const { bytes, ...rest } = await ask(store);
   expect(rest).toEqual({
     database: 'audit.db',
-    schema_version: 3,
+    schema_version: 4,
     entries: 0,
     oldest: null,
     newest: null,
@@ -63,7 +62,7 @@ test('tells what is there, what is due, and of the last prune', async () => {
     last_prune: { at: formatTimestamp(NOW), deleted: 4, entry: 7 },
     problems: [],
   });
-  await store.changePolicy('few', null, newEntry({ action: 'retention_remove' }));
+  await store.changePolicy('few', null, ACTOR);
   expect((await ask(store)).policies).toEqual([{ name: 'old', due: 3 }]);
 });
 

@@ -3,8 +3,9 @@ import type { Command } from 'commander';
 import { parseDuration } from '../../core/duration.js';
 import { describeFilter } from '../../core/filter-text.js';
 import { DaybookError } from '../../core/errors.js';
-import { describeLimits, policyJson, removePolicy, setPolicy } from '../../operations/retention.js';
-import type { Policy } from '../../store/audit-store.js';
+import { describeLimits, policyJson } from '../../core/policy.js';
+import type { Policy, StandingPolicy } from '../../core/policy.js';
+import { removePolicy, setPolicy } from '../../operations/retention.js';
 import { visible } from '../../terminal/sanitize.js';
 import { declare, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -77,18 +78,22 @@ function addList(group: Command, context: Context): void {
   declare(group, 'list', {
     description: 'list the policies',
     examples: ['retention list', 'retention list --format json'],
-    notes: 'As JSON: {"policies": [{"name", "max_age", "max_entries", "filter"}]}.',
+    notes:
+      'As JSON: {"policies": [{"name", "max_age", "max_entries", "filter", "entry", "problem"}]}; "entry" is the one that set it. A policy that cannot be read, or was removed by other means, is there as well, without limits and filter.',
   })
     .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const policies = await withStore(context, globals, 'read', (store) => store.policies());
+      const policies = await withStore(context, globals, 'read', (store) => store.standingPolicies());
       const { stdout } = context.streams;
       if (options.format === 'json') {
-        return printJson(`{"policies": [${policies.map(policyJson).join(', ')}]}`, context);
+        return printJson(`{"policies": [${policies.map(listed).join(', ')}]}`, context);
       }
       if (policies.length === 0) return note(context, globals, 'there are no retention policies');
-      const rows = policies.map((policy) => [policy.name, describeLimits(policy), describeFilter(policy.filter)]);
+      for (const { problem } of policies) if (problem !== null) await note(context, globals, problem.message);
+      const rows = policies.map(({ name, policy }) =>
+        policy === null ? [name, '?', '?'] : [name, describeLimits(policy), describeFilter(policy.filter)],
+      );
       if (!stdout.isTerminal) {
         return stdout.write(
           rows.map((row) => `${row.map((cell) => visible(cell, { newlines: 'mark' })).join('\t')}\n`).join(''),
@@ -105,6 +110,13 @@ function addList(group: Command, context: Context): void {
         }),
       );
     });
+}
+
+/** A policy in the shape of the list. */
+function listed({ name, policy, entry, problem }: StandingPolicy): string {
+  const nothing = JSON.stringify({ name, max_age: null, max_entries: null, filter: null });
+  const more = JSON.stringify({ entry, problem: problem?.message ?? null });
+  return `${(policy === null ? nothing : policyJson(policy)).slice(0, -1)},${more.slice(1)}`;
 }
 
 function addRemove(group: Command, context: Context): void {

@@ -155,9 +155,13 @@ export function recordedBy(alias: string, moment: string): Sql {
   return sql(`coalesce(${alias}.recorded_at, ${alias}.ts) <= ?`, moment);
 }
 
-/** Whether the rules of a plan let the entry fall: one matches, and each that matches lets it. */
+/**
+ * Whether the rules of a plan let the entry fall: one matches, and each that matches lets it. What set a retention policy
+ * stays as long as that does: it is how a change of the policy by other means is told.
+ */
 function due(plan: PrunePlan, alias: string): Sql {
   return and([
+    sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
     sql(`+${alias}.seq <= ?`, plan.upTo),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
     or(plan.rules.map((rule) => ruleMatches(rule, alias))),

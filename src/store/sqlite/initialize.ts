@@ -7,9 +7,11 @@ import type { Actor } from '../../core/entry.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import { attempt, newerSchema, openFile, schemaVersion, writing } from './connection.js';
 import type { Connection } from './connection.js';
+import { giveEntries } from './policies.js';
 import { isOwn, missingObjects } from './facts.js';
 import { inserter } from './recording.js';
 import { MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from './schema.js';
+import type { Migration } from './schema.js';
 
 export interface InitializeOptions {
   readonly path: string;
@@ -79,7 +81,12 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
     connection.pragma('auto_vacuum = INCREMENTAL');
     connection.pragma('journal_mode = WAL');
   }
-  return writing(connection, () => migrate(connection, options, own));
+  const before = version ?? createTrail(connection, options);
+  if (before === null) return { outcome: own ? 'created' : 'added', schemaVersion: SCHEMA_VERSION, repaired: [] };
+  upgrade(connection, options);
+  const repaired = repair(connection, options);
+  const outcome = before < SCHEMA_VERSION ? 'upgraded' : repaired.length > 0 ? 'repaired' : 'unchanged';
+  return { outcome, schemaVersion: SCHEMA_VERSION, repaired };
 }
 
 /** Whether nothing was ever put into the database: an empty file, or all that an `init` left that was killed early. */
@@ -89,53 +96,76 @@ function isBlank(connection: Connection): boolean {
   );
 }
 
-function migrate(connection: Connection, options: InitializeOptions, own: boolean): Initialized {
-  const before = schemaVersion(connection);
-  connection.exec(MIGRATIONS_TABLE);
-  const applied = connection.prepare('INSERT INTO daybook_migrations (version, name, applied_at) VALUES (?, ?, ?)');
-  const pending = MIGRATIONS.filter((migration) => migration.version > (before ?? 0));
-  for (const migration of pending) {
-    connection.exec(migration.sql);
-    applied.run(migration.version, migration.name, formatTimestamp(options.clock()));
-  }
-  const repaired = missingObjects(connection).map((object) => {
-    connection.exec(`DROP ${object.type} IF EXISTS ${object.name}`);
-    connection.exec(object.sql);
-    return object.name;
+/** What a migration does to what is there already, beside its SQL. */
+const AFTER: ReadonlyMap<number, (connection: Connection, options: InitializeOptions) => void> = new Map([
+  [4, (connection, { actor, clock }) => giveEntries(connection, actor, clock)],
+]);
+
+/** Makes a trail, all of it or nothing; gives the version of one that another program has made meanwhile, else null. */
+function createTrail(connection: Connection, { clock }: InitializeOptions): number | null {
+  return writing(connection, () => {
+    const meanwhile = schemaVersion(connection);
+    if (meanwhile !== null) return meanwhile;
+    connection.exec(MIGRATIONS_TABLE);
+    for (const migration of MIGRATIONS) apply(connection, migration, clock);
+    return null;
   });
-  const outcome =
-    before === null
-      ? own
-        ? 'created'
-        : 'added'
-      : pending.length > 0
-        ? 'upgraded'
-        : repaired.length > 0
-          ? 'repaired'
-          : 'unchanged';
-  if (outcome === 'upgraded' || outcome === 'repaired') {
-    inserter(connection, options.clock)(initEntry(options.actor, outcome, before ?? 0, repaired));
-  }
-  return { outcome, schemaVersion: SCHEMA_VERSION, repaired };
 }
 
+function apply(connection: Connection, { version, name, sql }: Migration, clock: () => number): void {
+  connection.exec(sql);
+  connection
+    .prepare('INSERT INTO daybook_migrations (version, name, applied_at) VALUES (?, ?, ?)')
+    .run(version, name, formatTimestamp(clock()));
+}
+
+/**
+ * Takes an older trail to the schema of this program: each step is a transaction with its entry, so that others wait for
+ * no more than one, and what is cut off goes on where it was.
+ */
+function upgrade(connection: Connection, options: InitializeOptions): void {
+  for (const migration of MIGRATIONS) {
+    writing(connection, () => {
+      const before = schemaVersion(connection) ?? 0;
+      if (migration.version <= before) return;
+      apply(connection, migration, options.clock);
+      recordInit(connection, options, { from: before, to: migration.version, repaired: [] });
+      AFTER.get(migration.version)?.(connection, options);
+    });
+  }
+}
+
+/** Puts back the indexes and triggers that are missing, each in a transaction with its entry, and gives their names. */
+function repair(connection: Connection, options: InitializeOptions): string[] {
+  const missing = missingObjects(connection);
+  return missing.flatMap(({ type, name, sql }) =>
+    writing(connection, () => {
+      // Another program may have put it back meanwhile.
+      if (!missingObjects(connection).some((object) => object.name === name)) return [];
+      connection.exec(`DROP ${type} IF EXISTS ${name}`);
+      connection.exec(sql);
+      recordInit(connection, options, { from: SCHEMA_VERSION, to: SCHEMA_VERSION, repaired: [name] });
+      return [name];
+    }),
+  );
+}
+
+/** Names are looked up from this schema on. */
+const HAS_NAMES = 3;
+
 /** A new trail is empty: `init` is an entry only where there is a trail already that it changes. */
-function initEntry(
-  actor: Actor,
-  outcome: string,
-  before: number,
-  repaired: readonly string[],
-): ReturnType<typeof newEntry> {
-  const message =
-    outcome === 'upgraded'
-      ? `upgraded the schema from ${before} to ${SCHEMA_VERSION}`
-      : `put back ${repaired.join(', ')}`;
-  return newEntry({
+function recordInit(
+  connection: Connection,
+  { actor, clock }: InitializeOptions,
+  { from, to, repaired }: { from: number; to: number; repaired: readonly string[] },
+): void {
+  const entry = newEntry({
     ...actor,
     category: 'system',
     action: 'init',
-    severity: outcome === 'repaired' ? 'warning' : 'info',
-    message,
-    metadata: JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired }),
+    severity: repaired.length > 0 ? 'warning' : 'info',
+    message: repaired.length > 0 ? `put back ${repaired.join(', ')}` : `upgraded the schema from ${from} to ${to}`,
+    metadata: JSON.stringify({ from_schema: from, to_schema: to, repaired }),
   });
+  inserter(connection, clock)(entry, to < HAS_NAMES ? ['actor_name'] : []);
 }

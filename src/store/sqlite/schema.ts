@@ -261,10 +261,22 @@ CREATE TABLE daybook_mirrors (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/**
+ * Which entry set each retention policy, beside the policies themselves: one that has none here was not set by daybook,
+ * and one that stands here alone was not removed by it.
+ */
+const POLICY_ENTRIES = `
+CREATE TABLE daybook_retention_entries (
+  name TEXT NOT NULL PRIMARY KEY,
+  entry INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the trail', sql: ENTRIES + INDEXES + ACCOUNTS + SETTINGS + GUARDS },
   { version: 2, name: 'capture', sql: CAPTURE },
   { version: 3, name: 'names and mirrors', sql: NAMES_AND_MIRRORS },
+  { version: 4, name: 'entries of policies', sql: POLICY_ENTRIES },
 ];
 
 /** Which migrations a database has seen: `user_version` belongs to the application beside us. */

@@ -1,49 +1,10 @@
 import { DaybookError } from '../../core/errors.js';
-import type { NewEntry } from '../../core/entry.js';
 import type { Filter } from '../../core/filter.js';
-import { filterFromJson, filterToJson } from '../../core/filter-text.js';
+import { filterToJson } from '../../core/filter-text.js';
 import { formatTimestamp } from '../../core/timestamp.js';
-import type { Checkpoint, Policy } from '../audit-store.js';
+import type { Checkpoint } from '../audit-store.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
-import { inserter } from './recording.js';
-
-interface PolicyRow {
-  name: string;
-  filter: string;
-  max_age: string | null;
-  max_entries: number | null;
-}
-
-/** The retention policies, by name. */
-export function readPolicies(connection: Connection): Policy[] {
-  return connection
-    .prepare<[], PolicyRow>('SELECT name, filter, max_age, max_entries FROM daybook_retention ORDER BY name')
-    .all()
-    .map((row) => ({
-      name: row.name,
-      filter: filterFromJson(row.filter),
-      maxAge: row.max_age,
-      maxEntries: row.max_entries,
-    }));
-}
-
-/** Keeps or removes a policy together with the entry that tells of it. Runs in the open transaction. */
-export function changePolicy(
-  connection: Connection,
-  name: string,
-  policy: Policy | null,
-  audit: NewEntry,
-  clock: () => number,
-): number {
-  connection.prepare('DELETE FROM daybook_retention WHERE name = ?').run(name);
-  if (policy !== null) {
-    connection
-      .prepare('INSERT INTO daybook_retention (name, filter, max_age, max_entries) VALUES (?, ?, ?, ?)')
-      .run(policy.name, filterToJson(policy.filter), policy.maxAge, policy.maxEntries);
-  }
-  return inserter(connection, clock)(audit).seq;
-}
 
 interface CheckpointRow {
   name: string;

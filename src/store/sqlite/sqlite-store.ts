@@ -27,7 +27,8 @@ import {
 } from './prune-accounts.js';
 import type { Circumstances } from './prune-accounts.js';
 import { compareEntries, recordByOneStatement, recordEntries, recordRevert } from './recording.js';
-import { beginCheckpoint, changePolicy, moveCheckpoint, readCheckpoint, readMissed, readPolicies } from './settings.js';
+import { changePolicy, readPolicies, standingPolicies } from './policies.js';
+import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './settings.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -129,8 +130,9 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     },
     dataVersion: () => read(() => connection.pragma('data_version', { simple: true }) as number),
 
-    policies: () => read(() => readPolicies(connection)),
-    changePolicy: (name, policy, audit) => write(() => changePolicy(connection, name, policy, audit, clock)),
+    policies: () => read(() => reading(connection, () => readPolicies(connection))),
+    standingPolicies: () => read(() => reading(connection, () => standingPolicies(connection))),
+    changePolicy: (name, policy, actor) => write(() => changePolicy(connection, name, policy, actor, clock)),
 
     actors: async (query) => {
       const { readActors } = await naming();
