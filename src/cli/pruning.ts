@@ -63,7 +63,7 @@ export async function runPrune(
     const prepared = await preparePrune(store, { command, rules: resolved, actor: globals.actor, reason }, now);
     if (prepared.forecast.count > 0) await sayPlan(prepared.forecast, options, globals, context);
     else if (resolved.length > 0)
-      await note(context, globals, command === 'clear' ? 'the trail is empty' : 'nothing is due');
+      await note(context, globals, command === 'clear' ? 'there is nothing to clear' : 'nothing is due');
     if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
     const archive = await archivePath(store, options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);

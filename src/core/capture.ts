@@ -1,3 +1,5 @@
+import { isObject, isTextOrNull, isTexts, keptJson } from './kept-json.js';
+
 /** How a table's row changes are captured, as `capture add` was asked. */
 export interface CaptureSettings {
   readonly entityType: string;
@@ -14,6 +16,20 @@ export interface CaptureSettings {
   /** Text columns that hold documents. */
   readonly json: readonly string[];
   readonly requireActor: boolean;
+}
+
+/** Settings that were kept as JSON, or undefined where they cannot be read. */
+export function readCaptureSettings(json: string): CaptureSettings | undefined {
+  const settings = keptJson(json);
+  if (!isObject(settings)) return undefined;
+  const { entityType, scope, actorColumn, nameColumn, ignore, redact, keep, json: documents, requireActor } = settings;
+  const isReadable =
+    typeof entityType === 'string' &&
+    (scope === null || (isObject(scope) && typeof scope['kind'] === 'string' && typeof scope['column'] === 'string')) &&
+    [actorColumn, nameColumn].every(isTextOrNull) &&
+    [ignore, redact, keep, documents].every(isTexts) &&
+    typeof requireActor === 'boolean';
+  return isReadable ? (settings as unknown as CaptureSettings) : undefined;
 }
 
 /** Settings in the shape that `capture list` and the entries about captures have. */

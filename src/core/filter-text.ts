@@ -275,7 +275,8 @@ export function filterFromJson(text: JsonText): Filter {
   return filter;
 }
 
-function isFilter(value: unknown): value is Filter {
+/** Whether a value is a filter that this daybook understands. */
+export function isFilter(value: unknown): value is Filter {
   if (!isRecord(value)) return false;
   const { not, since, until, reverted, ...conditions } = value;
   return (

@@ -2,6 +2,7 @@ import { DaybookError } from './errors.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from './entry.js';
 import type { EntryField } from './entry.js';
 import { textProblem } from './json.js';
+import { isObject, keptJson } from './kept-json.js';
 import { shellWord } from './shell.js';
 
 /** How the entries of an entity are shown in a column of an application's table. */
@@ -77,6 +78,19 @@ export interface MirrorPrune {
   readonly oldestFirst: boolean;
   /** The seq of the entry that tells of it; null where it is at work, or was cut off and is not told yet. */
   readonly told: number | null;
+}
+
+/** Settings that were kept as JSON, or undefined where they cannot be read. */
+export function readMirrorSettings(json: string): MirrorSettings | undefined {
+  const settings = keptJson(json);
+  if (!isObject(settings)) return undefined;
+  const { entityType, key, latest, template, separator, reverted, maxLength } = settings;
+  const isReadable =
+    [entityType, key, template, separator].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(latest) &&
+    (reverted === 'omit' || reverted === 'mark') &&
+    (maxLength === null || Number.isSafeInteger(maxLength));
+  return isReadable ? (settings as unknown as MirrorSettings) : undefined;
 }
 
 /** The name of a mirror: `table.column`. */

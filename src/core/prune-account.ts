@@ -1,5 +1,8 @@
 import { newEntry } from './entry.js';
 import type { JsonText, NewEntry } from './entry.js';
+import { isFilter } from './filter-text.js';
+import type { Filter } from './filter.js';
+import { isObject, isTextOrNull, keptJson } from './kept-json.js';
 
 /** What an account of a prune says from its beginning. */
 export interface PruneIntent {
@@ -43,6 +46,22 @@ export interface PruneAccount extends PruneIntent {
   readonly pid: number;
   /** The last sign of life, UTC. */
   readonly heartbeat: string;
+}
+
+/** What a prune was asked, rule by rule, or undefined where that cannot be read. */
+export function readCriteria(criteria: JsonText): readonly { readonly filter?: Filter }[] | undefined {
+  const asked = keptJson(criteria);
+  const isRule = (rule: unknown): boolean =>
+    isObject(rule) && (rule['filter'] === undefined || isFilter(rule['filter']));
+  return Array.isArray(asked) && asked.every(isRule) ? asked : undefined;
+}
+
+/** What each rule took, or undefined where that cannot be read. */
+export function readRuleCounts(rules: JsonText): readonly RuleCount[] | undefined {
+  const counts = keptJson(rules);
+  const isCount = (count: unknown): boolean =>
+    isObject(count) && isTextOrNull(count['name']) && Number.isSafeInteger(count['deleted']);
+  return Array.isArray(counts) && counts.every(isCount) ? (counts as RuleCount[]) : undefined;
 }
 
 /** The entry that tells of a prune, made from its account. */

@@ -1,5 +1,6 @@
 import type { JsonText } from './entry.js';
 import type { Conditions, EntityPattern, Filter } from './filter.js';
+import { readCriteria } from './prune-account.js';
 import type { RuleCount } from './prune-account.js';
 
 /** What every entry of capture has in common. */
@@ -15,15 +16,15 @@ export function mayHaveTaken(
   entityType: string,
   id: string | null,
 ): boolean {
-  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
-  if (!Array.isArray(asked)) return true;
+  const asked = readCriteria(criteria);
+  if (asked === undefined) return true;
   return asked.some(({ filter = {} }, position) => rules[position]?.deleted !== 0 && mayMatch(filter, entityType, id));
 }
 
 /** Whether a prune may have taken entries of a type, of whatever kind they are. In doubt it may have. */
 export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[], entityType: string): boolean {
-  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
-  if (!Array.isArray(asked)) return true;
+  const asked = readCriteria(criteria);
+  if (asked === undefined) return true;
   const of = ({ type }: EntityPattern): boolean => type === undefined || type === entityType;
   return asked.some(
     ({ filter = {} }, position) =>
@@ -38,8 +39,8 @@ export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[]
  * for nothing but age, number and entity. In doubt it is not so.
  */
 export function tookOldestFirst(criteria: JsonText): boolean {
-  const asked = JSON.parse(criteria) as readonly { readonly filter?: Filter }[];
-  if (!Array.isArray(asked)) return false;
+  const asked = readCriteria(criteria);
+  if (asked === undefined) return false;
   return asked.every(
     ({ filter = {} }) => hasOnly(filter, ['entity', 'not', 'until']) && hasOnly(filter.not ?? {}, ['entity']),
   );

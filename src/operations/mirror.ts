@@ -1,5 +1,5 @@
 import { DaybookError } from '../core/errors.js';
-import { mayBePruned, mirrorName } from '../core/mirror.js';
+import { mayBePruned, mirrorName, readMirrorName } from '../core/mirror.js';
 import type { Mirror, MirrorCounts, MirroredRow, MirrorRequest } from '../core/mirror.js';
 import type { AuditStore, KeyValue } from '../store/audit-store.js';
 
@@ -60,13 +60,27 @@ export interface CheckedMirror {
   readonly problem: string | null;
 }
 
+type MirrorPlace = Pick<MirrorRequest, 'table' | 'column'>;
+
 /** Compares the rows of these mirrors (all, where none is named), page by page. Throws kind `missing`. */
 export async function* checkMirrors(
   store: AuditStore,
-  names: readonly { readonly table: string; readonly column: string }[],
+  names: readonly MirrorPlace[],
 ): AsyncGenerator<MirrorDifference, CheckedMirror[]> {
   const checked: CheckedMirror[] = [];
-  for (const mirror of chosen(await store.mirrors(), names)) checked.push(yield* checkMirror(store, mirror));
+  const isSame = (one: MirrorPlace, other: MirrorPlace): boolean =>
+    mirrorName(one).toLowerCase() === mirrorName(other).toLowerCase();
+  const unreadable = (await store.unreadableRows())
+    .flatMap(({ kind, name }) => (kind === 'mirror' ? [readMirrorName(name)] : []))
+    .filter((place) => names.length === 0 || names.some((name) => isSame(name, place)));
+  for (const { table, column } of unreadable) {
+    const problem = 'cannot be read';
+    yield { table, column, kind: 'broken', entity: null, held: null, expected: null, problem };
+    checked.push({ table, column, rows: 0, same: 0, differs: 0, unrecorded: 0, pruned: 0, problem });
+  }
+  const named = names.filter((name) => !unreadable.some((place) => isSame(name, place)));
+  if (named.length < names.length && named.length === 0) return checked;
+  for (const mirror of chosen(await store.mirrors(), named)) checked.push(yield* checkMirror(store, mirror));
   return checked;
 }
 

@@ -97,6 +97,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     });
   }
   problems.push(...standing.flatMap(({ problem }) => problem ?? []));
+  for (const { message } of await store.unreadableRows()) problems.push({ code: 'unreadable_row', message });
   problems.push(...(await triggerProblems(store)));
   const leaked = await store.leakedContext();
   if (leaked !== null) {

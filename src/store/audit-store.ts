@@ -29,7 +29,7 @@ export interface Origin {
   readonly file: string | undefined;
   readonly presence: Presence;
 }
-export type { Policy, PolicyProblem, StandingPolicy } from '../core/policy.js';
+export type { Policy, StandingPolicy } from '../core/policy.js';
 
 /** Where an entry stands in the order of history. */
 export interface Key {
@@ -256,6 +256,14 @@ export interface PruneForecast {
   readonly unseen: readonly { readonly checkpoint: string; readonly count: number }[];
 }
 
+/** A row of ours that another program spoiled. */
+export interface UnreadableRow {
+  readonly kind: 'capture' | 'mirror' | 'checkpoint' | 'prune' | 'span' | 'name';
+  readonly name: string;
+  /** What is wrong, and the way out. */
+  readonly message: string;
+}
+
 /** What one batch of a prune took. */
 export interface PrunedBatch {
   readonly deleted: number;
@@ -444,6 +452,8 @@ export interface AuditStore {
    * not what daybook set, or cannot be read.
    */
   policies(): Promise<readonly Policy[]>;
+  /** Every row of ours that cannot be read, policies apart. */
+  unreadableRows(): Promise<readonly UnreadableRow[]>;
   /** Every policy as it stands, and every one that daybook set and did not remove, with what is wrong with it. */
   standingPolicies(): Promise<readonly StandingPolicy[]>;
   /**

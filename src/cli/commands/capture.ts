@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
+import type { AuditStore } from '../../store/audit-store.js';
 import { declare, note, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
@@ -126,7 +127,11 @@ function addList(group: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (options: FormatOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const captures = await withStore(context, globals, 'read', (store) => store.captures());
+      const [captures, spoiled] = await withStore(context, globals, 'read', async (store) => [
+        await store.captures(),
+        await store.unreadableRows(),
+      ]);
+      for (const { kind, message } of spoiled) if (kind === 'capture') await note(context, globals, message);
       if (options.format === 'json') return printJson({ captures: captures.map(listed) }, context);
       if (captures.length === 0) return note(context, globals, 'no table is captured');
       await printLines(captures.map(line), context);
@@ -233,10 +238,18 @@ function addRemove(group: Command, context: Context): void {
         throw new DaybookError('usage', 'name the tables, or say --all', { hint: 'daybook capture list' });
       }
       await withStore(context, globals, 'write', async (store) => {
-        const asked = options.all === true ? (await store.captures()).map(({ table }) => table) : tables;
+        const asked =
+          options.all === true
+            ? [...(await store.captures()).map(({ table }) => table), ...(await unreadable(store))]
+            : tables;
         for (const { table, changed } of await store.removeCaptures(asked, globals.actor)) {
           await note(context, globals, changed ? `${table} is no longer captured` : `${table} is not captured`);
         }
       });
     });
+}
+
+/** The tables whose capture cannot be read. */
+async function unreadable(store: AuditStore): Promise<string[]> {
+  return (await store.unreadableRows()).flatMap(({ kind, name }) => (kind === 'capture' ? [name] : []));
 }

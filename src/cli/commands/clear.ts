@@ -8,7 +8,7 @@ import type { PruneOptions } from '../pruning.js';
 export function addClear(program: Command, context: Context): void {
   const command = declare(program, 'clear', {
     examples: ['clear --dry-run', 'clear --archive all.ndjson.gz --reason "moved to the new system" --yes'],
-    notes: 'Retention policies and checkpoints stay.',
+    notes: 'Retention policies and checkpoints stay, and so do the entries that set the policies.',
   });
   addPruneOptions(command).action(async (options: PruneOptions, self: Command) => {
     const globals = await resolveGlobals(self, context);

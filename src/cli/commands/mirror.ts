@@ -207,7 +207,11 @@ function addList(group: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const mirrors = await withStore(context, globals, 'read', (store) => store.mirrors());
+      const [mirrors, spoiled] = await withStore(context, globals, 'read', async (store) => [
+        await store.mirrors(),
+        await store.unreadableRows(),
+      ]);
+      for (const { kind, message } of spoiled) if (kind === 'mirror') await note(context, globals, message);
       if (options.format === 'json') return printJson({ mirrors: mirrors.map(listed) }, context);
       if (mirrors.length === 0) return note(context, globals, 'there are no mirrors');
       await printLines(mirrors.map(line), context);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capture, CheckedCase } from '../../core/capture.js';
 import { looksSecret } from '../../core/capture.js';
 import Database from 'better-sqlite3';
-import { captureOf, liftCapture } from './captures.js';
+import { captureOf, liftCapture, namedOrAll, unreadableCapture, unreadableCaptures } from './captures.js';
 import { holdContext, setContext } from './context.js';
 import type { Connection } from './connection.js';
 import { identityOf, rowJson } from './capture-triggers.js';
@@ -45,14 +45,21 @@ const TURN = 20;
 const NESTED_REPLACE = 'a REPLACE within which a trigger of the application writes into the table';
 
 /**
- * Tries on a row of each of these captured tables whether every kind of statement is recorded as it should be. Each case
+ * Tries on a row of each of these captured tables, or of all, whether every kind of statement is recorded as it should be. Each case
  * is a transaction that is rolled back, and between them others get their turn. Throws kind `missing` for a table that
  * is not captured.
  */
-export async function checkCaptures(connection: Connection, tables: readonly string[]): Promise<CheckedCase[]> {
+export async function checkCaptures(connection: Connection, named: readonly string[]): Promise<CheckedCase[]> {
   const checked: CheckedCase[] = [];
   let begun = performance.now();
-  for (const name of tables) {
+  const unreadable = unreadableCaptures(connection);
+  const asked = (table: string): boolean =>
+    named.length === 0 || named.some((name) => name.toLowerCase() === table.toLowerCase());
+  for (const table of unreadable.filter(asked)) {
+    checked.push({ table, case: 'triggers', outcome: 'fails', reason: unreadableCapture(table) });
+  }
+  for (const name of namedOrAll(connection, named)) {
+    if (unreadable.some((table) => table.toLowerCase() === name.toLowerCase())) continue;
     const capture = captureOf(connection, name);
     const { table, problem } = capture;
     checked.push(

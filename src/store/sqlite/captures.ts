@@ -1,15 +1,11 @@
-import { looksSecret, losesChanges, shownSettings } from '../../core/capture.js';
-import type {
-  Capture,
-  CaptureChange,
-  CaptureHistory,
-  CaptureRequest,
-  CaptureSettings,
-  CaptureSpan,
-} from '../../core/capture.js';
+import { looksSecret, losesChanges, readCaptureSettings, shownSettings } from '../../core/capture.js';
+import type { Capture, CaptureChange, CaptureHistory, CaptureRequest, CaptureSettings } from '../../core/capture.js';
 import { newEntry } from '../../core/entry.js';
 import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import { isTexts, keptJson } from '../../core/kept-json.js';
+import { shellWord } from '../../core/shell.js';
+import { spansOf } from './capture-spans.js';
 import { captureTriggerNames, captureTriggers } from './capture-triggers.js';
 import type { Trigger } from './capture-triggers.js';
 import type { Connection } from './connection.js';
@@ -26,21 +22,22 @@ export interface Change {
 
 interface CaptureRow {
   table_name: string;
+  entity_type: string;
   settings: string;
   columns: string;
   primary_key: string;
 }
 
-function toInstalled(row: CaptureRow): Installed {
-  return {
-    table: row.table_name,
-    settings: JSON.parse(row.settings) as CaptureSettings,
-    columns: JSON.parse(row.columns) as string[],
-    primaryKey: JSON.parse(row.primary_key) as string[],
-  };
+/** How a table is captured, or undefined where the row cannot be read. */
+function toInstalled(row: CaptureRow): Installed | undefined {
+  const settings = readCaptureSettings(row.settings);
+  const columns = keptJson(row.columns);
+  const primaryKey = keptJson(row.primary_key);
+  if (settings === undefined || !isTexts(columns) || !isTexts(primaryKey)) return undefined;
+  return { table: row.table_name, settings, columns, primaryKey };
 }
 
-const INSTALLED = 'SELECT table_name, settings, columns, primary_key FROM daybook_captures';
+const INSTALLED = 'SELECT table_name, entity_type, settings, columns, primary_key FROM daybook_captures';
 
 /** How the table of an entity type is captured, without a look at whether all is well. */
 export function readInstalled(connection: Connection, entityType: string): Installed | undefined {
@@ -48,10 +45,18 @@ export function readInstalled(connection: Connection, entityType: string): Insta
   return row && toInstalled(row);
 }
 
-/** The same by the table's name. */
-function installedOn(connection: Connection, table: string): Installed | undefined {
-  const row = connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE table_name = ?`).get(table);
-  return row && toInstalled(row);
+/** The same by the table's name, as it is kept. */
+function rowOn(connection: Connection, table: string): CaptureRow | undefined {
+  return connection.prepare<[string], CaptureRow>(`${INSTALLED} WHERE table_name = ?`).get(table);
+}
+
+/** The captured tables whose capture cannot be read. */
+export function unreadableCaptures(connection: Connection): string[] {
+  return captureRows(connection).flatMap((row) => (toInstalled(row) === undefined ? [row.table_name] : []));
+}
+
+function captureRows(connection: Connection): CaptureRow[] {
+  return connection.prepare<[], CaptureRow>(`${INSTALLED} ORDER BY table_name`).all();
 }
 
 /** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
@@ -71,12 +76,12 @@ export function readCaptureHistory(connection: Connection, entityType: string): 
   return { table, capture, spans: spansOf(connection, entityType) };
 }
 
-/** Every capture by its table's name, with what is wrong with it. */
+/** Every capture that can be read, by its table's name, with what is wrong with it. */
 export function readCaptures(connection: Connection): Capture[] {
-  return connection
-    .prepare<[], CaptureRow>(`${INSTALLED} ORDER BY table_name`)
-    .all()
-    .map((row) => examined(connection, toInstalled(row)));
+  return captureRows(connection).flatMap((row) => {
+    const installed = toInstalled(row);
+    return installed === undefined ? [] : [examined(connection, installed)];
+  });
 }
 
 function examined(connection: Connection, capture: Installed): Capture {
@@ -84,20 +89,18 @@ function examined(connection: Connection, capture: Installed): Capture {
   return { ...capture, spans, problem: problemOf(connection, capture) };
 }
 
-/** The capture of a table by its name, with what is wrong with it, or undefined. */
+/** The capture of a table by its name, with what is wrong with it, or undefined. Throws kind `refused` where it cannot be read. */
 export function findCapture(connection: Connection, table: string): Capture | undefined {
-  const capture = installedOn(connection, table);
-  return capture && examined(connection, capture);
+  const row = rowOn(connection, table);
+  if (row === undefined) return undefined;
+  const capture = toInstalled(row);
+  if (capture === undefined) throw new DaybookError('refused', unreadableCapture(row.table_name));
+  return examined(connection, capture);
 }
 
-/** The spans of an entity type, earliest first, those of captures that were removed among them. */
-function spansOf(connection: Connection, entityType: string): CaptureSpan[] {
-  return connection
-    .prepare<[string], CaptureSpan>(
-      `SELECT since_seq AS sinceSeq, since_ts AS sinceTs, until_seq AS untilSeq, until_ts AS untilTs, ended
-       FROM daybook_capture_spans WHERE entity_type = ? ORDER BY span`,
-    )
-    .all(entityType);
+/** What there is to say of a capture that cannot be read, with the way out. */
+export function unreadableCapture(table: string): string {
+  return `the capture of table ${table} cannot be read: daybook capture add sets it anew, daybook capture remove ${shellWord(table)} ends it`;
 }
 
 type Installed = Pick<Capture, 'table' | 'settings' | 'columns' | 'primaryKey'>;
@@ -161,13 +164,10 @@ function laterTriggers(connection: Connection, table: string): string[] {
     .all(table, table);
 }
 
-/** The tables that are named, else all that are captured. */
+/** The tables that are named, else all that are captured in a way that can be read. */
 export function namedOrAll(connection: Connection, tables: readonly string[]): readonly string[] {
-  return tables.length > 0 ? tables : capturedTables(connection);
-}
-
-function capturedTables(connection: Connection): string[] {
-  return connection.prepare<[], string>('SELECT table_name FROM daybook_captures ORDER BY table_name').pluck().all();
+  if (tables.length > 0) return tables;
+  return captureRows(connection).flatMap((row) => (toInstalled(row) === undefined ? [] : [row.table_name]));
 }
 
 /** addCapture for several tables: a column counts for those that have it, and one of them must. */
@@ -218,10 +218,14 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
   const settings = settled(table, request);
   checkSecrets(table, settings);
   checkMirrored(connection, table, settings);
-  const known = installedOn(connection, table.name);
-  const rival = readInstalled(connection, settings.entityType);
-  if (rival !== undefined && rival.table !== table.name) {
-    throw new DaybookError('refused', `table ${rival.table} is captured as ${settings.entityType} already`, {
+  const row = rowOn(connection, table.name);
+  const known = row && toInstalled(row);
+  const rival = connection
+    .prepare<[string], string>('SELECT table_name FROM daybook_captures WHERE entity_type = ?')
+    .pluck()
+    .get(settings.entityType);
+  if (rival !== undefined && rival !== (row?.table_name ?? table.name)) {
+    throw new DaybookError('refused', `table ${rival} is captured as ${settings.entityType} already`, {
       hint: `… --entity-type ${settings.entityType}_2`,
     });
   }
@@ -236,12 +240,12 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
     known?.settings ?? null,
     settings,
     change,
-    known === undefined ? 'is captured from now on' : 'is captured in another way from now on',
+    row === undefined ? 'is captured from now on' : 'is captured in another way from now on',
   );
   const nesting = install(connection, table, settings);
-  if (known !== undefined && (losesChanges(problem) || known.settings.entityType !== settings.entityType)) {
-    endSpan(connection, known.settings.entityType, 'gap', null);
-  }
+  // Of what could not be read, nobody can say whether it caught everything.
+  const gap = known === undefined || losesChanges(problem) || known.settings.entityType !== settings.entityType;
+  if (row !== undefined && gap) endSpan(connection, row.entity_type, 'gap', null);
   beginSpan(connection, table.name, settings.entityType, seq);
   return { table: table.name, changed: true, entry: seq, redacted: [], nesting };
 }
@@ -251,13 +255,14 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
  * `missing` where there is neither such a capture nor such a table.
  */
 export function removeCapture(connection: Connection, asked: string, change: Change): CaptureChange {
-  const known = installedOn(connection, asked);
-  if (known === undefined) return unchanged(findTable(connection, asked).name);
-  const { table, settings } = known;
+  const row = rowOn(connection, asked);
+  if (row === undefined) return unchanged(findTable(connection, asked).name);
+  const { table_name: table, entity_type: entityType } = row;
+  const settings = toInstalled(row)?.settings ?? null;
   const seq = record(connection, 'capture_remove', table, settings, null, change, 'is no longer captured');
   liftCapture(connection, table);
   connection.prepare('DELETE FROM daybook_captures WHERE table_name = ?').run(table);
-  endSpan(connection, settings.entityType, 'removed', seq);
+  endSpan(connection, entityType, 'removed', seq);
   return { table, changed: true, entry: seq, redacted: [], nesting: [] };
 }
 

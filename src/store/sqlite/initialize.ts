@@ -5,9 +5,11 @@ import { shellWord } from '../../core/shell.js';
 import { newEntry } from '../../core/entry.js';
 import type { Actor } from '../../core/entry.js';
 import { formatTimestamp } from '../../core/timestamp.js';
+import { mendSpans, unreadableSpans } from './capture-spans.js';
 import { attempt, newerSchema, openFile, schemaVersion, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { giveEntries } from './policies.js';
+import { mendAccounts, spoiledAccounts } from './prune-accounts.js';
 import { isOwn, missingObjects } from './facts.js';
 import { inserter } from './recording.js';
 import { MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from './schema.js';
@@ -25,7 +27,7 @@ export interface InitializeOptions {
 export interface Initialized {
   readonly outcome: 'created' | 'added' | 'upgraded' | 'repaired' | 'unchanged';
   readonly schemaVersion: number;
-  /** Names of the indexes and triggers that were made again. */
+  /** The indexes and triggers that were made again, and what else could not be read. */
   readonly repaired: readonly string[];
 }
 
@@ -135,8 +137,33 @@ function upgrade(connection: Connection, options: InitializeOptions): void {
   }
 }
 
-/** Puts back the indexes and triggers that are missing, each in a transaction with its entry, and gives their names. */
+/** Puts back what is missing or was spoiled, each in a transaction with its entry, and gives what it was. */
 function repair(connection: Connection, options: InitializeOptions): string[] {
+  return [...putBack(connection, options), ...mend(connection, options)];
+}
+
+/** Makes readable what only this can mend: what another program put there becomes an entry. */
+function mend(connection: Connection, { actor, clock }: InitializeOptions): string[] {
+  if (spoiledAccounts(connection).length + unreadableSpans(connection).length === 0) return [];
+  return writing(connection, () => {
+    const insert = inserter(connection, clock);
+    return [...mendAccounts(connection), ...mendSpans(connection)].map(({ what, held }) => {
+      insert(
+        newEntry({
+          ...actor,
+          category: 'system',
+          action: 'init',
+          severity: 'warning',
+          message: `made ${what} readable`,
+          old_values: JSON.stringify(held),
+        }),
+      );
+      return what;
+    });
+  });
+}
+
+function putBack(connection: Connection, options: InitializeOptions): string[] {
   const missing = missingObjects(connection);
   return missing.flatMap(({ type, name, sql }) =>
     writing(connection, () => {

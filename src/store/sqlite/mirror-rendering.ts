@@ -17,7 +17,7 @@ export interface MirroredColumn extends MirrorRequest {
 const ENTRY = 'daybook_entry';
 const TAKEN = 'daybook_taken';
 
-export function mirrorTriggerName({ table, column }: MirrorRequest): string {
+export function mirrorTriggerName({ table, column }: Pick<MirrorRequest, 'table' | 'column'>): string {
   return `daybook_mirror_${table}.${column}`;
 }
 

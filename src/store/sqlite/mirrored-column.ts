@@ -1,3 +1,4 @@
+import { readCaptureSettings } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { mirrorName } from '../../core/mirror.js';
 import type { MirrorRequest } from '../../core/mirror.js';
@@ -122,8 +123,8 @@ function refuseCaptured(
     .pluck()
     .get(table);
   if (settings === undefined) return;
-  const { ignore } = JSON.parse(settings) as { readonly ignore: readonly string[] };
-  if (ignore.includes(column)) return;
+  // What cannot be read ignores nothing.
+  if (readCaptureSettings(settings)?.ignore.includes(column) === true) return;
   throw refuse(
     `${table} is captured, so that each entry would make another one: let capture ignore ${column} first`,
     `daybook capture add ${shellWord(table)} --ignore ${shellWord(column)}`,

@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import { mirrorName, mirrorSettingsJson } from '../../core/mirror.js';
+import { mirrorName, mirrorSettingsJson, readMirrorSettings } from '../../core/mirror.js';
 import type {
   AddedMirror,
   Mirror,
@@ -12,8 +12,9 @@ import type {
   MirrorRequest,
   MirrorSettings,
 } from '../../core/mirror.js';
-import type { RuleCount } from '../../core/prune-account.js';
+import { readRuleCounts } from '../../core/prune-account.js';
 import { mayHaveTakenType, tookOldestFirst } from '../../core/prune-reach.js';
+import { shellWord } from '../../core/shell.js';
 import type { KeyValue, MirroredPage } from '../audit-store.js';
 import type { Change } from './captures.js';
 import type { Connection } from './connection.js';
@@ -33,28 +34,44 @@ import { lastSeq } from './pages.js';
 import { inserter } from './recording.js';
 import { quoted } from './table-description.js';
 
+type MirrorPlace = Pick<MirrorRequest, 'table' | 'column'>;
+
 interface MirrorRow {
-  table_name: string;
-  column_name: string;
+  table: string;
+  column: string;
+  entity_type: string;
   settings: string;
 }
 
-/** Every mirror by its name, with what is wrong with it. */
-export function readMirrors(connection: Connection): Mirror[] {
+/** The mirrors as they are kept, those of one table or all. */
+function mirrorRows(connection: Connection, table: string | null = null): MirrorRow[] {
   return connection
-    .prepare<[], MirrorRow>(
-      'SELECT table_name, column_name, settings FROM daybook_mirrors ORDER BY table_name, column_name',
+    .prepare<{ table: string | null }, MirrorRow>(
+      `SELECT table_name AS "table", column_name AS "column", entity_type, settings FROM daybook_mirrors
+       WHERE @table IS NULL OR table_name = @table ORDER BY table_name, column_name`,
     )
-    .all()
-    .map((row) => {
-      const settings = JSON.parse(row.settings) as MirrorSettings;
-      const mirror = { table: row.table_name, column: row.column_name, settings };
-      const mirrored = described(connection, mirror);
-      return Object.assign(mirror, {
-        problem: problemOf(connection, mirror, mirrored),
-        isThere: mirrored !== undefined,
-      });
-    });
+    .all({ table });
+}
+
+/** Every mirror that can be read, by its name, with what is wrong with it. */
+export function readMirrors(connection: Connection): Mirror[] {
+  return mirrorRows(connection).flatMap(({ table, column, settings: json }) => {
+    const settings = readMirrorSettings(json);
+    if (settings === undefined) return [];
+    const mirror = { table, column, settings };
+    const mirrored = described(connection, mirror);
+    return [{ ...mirror, problem: problemOf(connection, mirror, mirrored), isThere: mirrored !== undefined }];
+  });
+}
+
+/** The names of the mirrors that cannot be read. */
+export function unreadableMirrors(connection: Connection): string[] {
+  return mirrorRows(connection).flatMap((row) => (readMirrorSettings(row.settings) ? [] : [mirrorName(row)]));
+}
+
+/** What there is to say of a mirror that cannot be read, with the way out. */
+export function unreadableMirror(name: string): string {
+  return `mirror ${name} cannot be read: daybook mirror add sets it anew, daybook mirror remove ${shellWord(name)} ends it`;
 }
 
 /** What differs from what should be there, or null. */
@@ -70,7 +87,7 @@ function problemOf(connection: Connection, mirror: MirrorRequest, mirrored: Mirr
   return there === mirrorTrigger(mirrored) ? null : 'has a trigger that was changed';
 }
 
-function triggerOf(connection: Connection, mirror: MirrorRequest): string | undefined {
+function triggerOf(connection: Connection, mirror: MirrorPlace): string | undefined {
   return connection
     .prepare<[string], string>(`SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ? COLLATE NOCASE`)
     .pluck()
@@ -99,7 +116,7 @@ export function mirrorPrunes(connection: Connection, entityType: string): Mirror
       'SELECT criteria, rules, entry FROM daybook_prunes WHERE deleted > 0',
     )
     .all()
-    .filter(({ criteria, rules }) => mayHaveTakenType(criteria, JSON.parse(rules) as RuleCount[], entityType))
+    .filter(({ criteria, rules }) => mayHaveTakenType(criteria, readRuleCounts(rules) ?? [], entityType))
     .map(({ criteria, entry }) => ({ oldestFirst: tookOldestFirst(criteria), told: entry }));
 }
 
@@ -194,7 +211,7 @@ export function addMirror(
   const known = readMirrors(connection).find(
     (one) => mirrorName(one).toLowerCase() === mirrorName(mirrored).toLowerCase(),
   );
-  if (known !== undefined) dropTrigger(connection, known);
+  dropTrigger(connection, mirrored);
   const counts = rendered(connection, mirrored);
   if (counts.replaced > mayReplace) {
     throw new DaybookError(
@@ -217,7 +234,16 @@ export function addMirror(
          column_name = excluded.column_name, entity_type = excluded.entity_type, settings = excluded.settings`,
     )
     .run(table, column, settings.entityType, JSON.stringify(settings));
-  const entry = record(connection, 'mirror_add', mirrored, known?.settings ?? null, settings, counts, change);
+  const entry = record(
+    connection,
+    'mirror_add',
+    mirrored,
+    settings.entityType,
+    known?.settings ?? null,
+    settings,
+    counts,
+    change,
+  );
   return { table, column, changed: true, entry, ...counts };
 }
 
@@ -277,7 +303,7 @@ export function removeMirror(
   change: Change,
 ): MirrorChange {
   const name = mirrorName(asked);
-  const known = readMirrors(connection).find((one) => mirrorName(one).toLowerCase() === name.toLowerCase());
+  const known = mirrorRows(connection).find((one) => mirrorName(one).toLowerCase() === name.toLowerCase());
   if (known === undefined) {
     const there = connection.prepare('SELECT 1 FROM pragma_table_xinfo(?) WHERE name = ? COLLATE NOCASE');
     if (there.get(asked.table, asked.column) === undefined) {
@@ -290,11 +316,12 @@ export function removeMirror(
   connection
     .prepare('DELETE FROM daybook_mirrors WHERE table_name = ? AND column_name = ?')
     .run(known.table, known.column);
-  const entry = record(connection, 'mirror_remove', known, known.settings, null, null, change);
+  const settings = readMirrorSettings(known.settings) ?? null;
+  const entry = record(connection, 'mirror_remove', known, known.entity_type, settings, null, null, change);
   return { table: known.table, column: known.column, changed: true, entry };
 }
 
-function dropTrigger(connection: Connection, mirror: MirrorRequest): void {
+function dropTrigger(connection: Connection, mirror: MirrorPlace): void {
   connection.exec(`DROP TRIGGER IF EXISTS ${quoted(mirrorTriggerName(mirror))}`);
 }
 
@@ -306,12 +333,12 @@ export interface LiftedMirror {
 
 /** Drops the triggers of the mirrors of a table, for a change of the table itself. */
 export function liftMirrors(connection: Connection, table: string): LiftedMirror[] {
-  const of = connection.prepare<[string], MirrorRow>(
-    'SELECT table_name, column_name, settings FROM daybook_mirrors WHERE table_name = ?',
-  );
-  return of.all(table).flatMap((row) => {
-    const settings = JSON.parse(row.settings) as MirrorSettings;
-    const mirror = { table: row.table_name, column: row.column_name, settings };
+  const of = mirrorRows(connection, table);
+  return of.flatMap((row) => {
+    const settings = readMirrorSettings(row.settings);
+    // Nobody could put it back.
+    if (settings === undefined) throw new DaybookError('refused', unreadableMirror(mirrorName(row)));
+    const mirror = { table: row.table, column: row.column, settings };
     if (triggerOf(connection, mirror) === undefined) return [];
     dropTrigger(connection, mirror);
     return [{ mirror, upTo: lastSeq(connection) }];
@@ -340,7 +367,8 @@ export function reinstallMirrors(connection: Connection, lifted: readonly Lifted
 function record(
   connection: Connection,
   action: 'mirror_add' | 'mirror_remove',
-  mirror: MirrorRequest,
+  mirror: MirrorPlace,
+  entityType: string,
   before: MirrorSettings | null,
   after: MirrorSettings | null,
   counts: MirrorCounts | null,
@@ -360,8 +388,8 @@ function record(
       entity_id: name,
       message:
         after === null
-          ? `${name} no longer shows the entries of ${mirror.settings.entityType}`
-          : `${name} shows the entries of ${after.entityType}`,
+          ? `${name} no longer shows the entries of ${entityType}`
+          : `${name} shows the entries of ${entityType}`,
       metadata: counts === null ? '{}' : JSON.stringify(counts),
       old_values: old ? JSON.stringify(old) : null,
       new_values: now ? JSON.stringify(now) : null,

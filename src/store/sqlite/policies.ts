@@ -40,7 +40,11 @@ export function readPolicies(connection: Connection): Policy[] {
 }
 
 /** Every policy that stands, and every one that daybook set and did not remove, by name, with what is wrong with it. */
-export function standingPolicies(connection: Connection): Standing[] {
+export function standingPolicies(connection: Connection): StandingPolicy[] {
+  return readStanding(connection).map(({ name, policy, entry, problem }) => ({ name, policy, entry, problem }));
+}
+
+function readStanding(connection: Connection): Standing[] {
   const rows = connection
     .prepare<[], PolicyRow>('SELECT name, hex(name) AS key, filter, max_age, max_entries FROM daybook_retention')
     .all();
@@ -125,7 +129,7 @@ function unreadable(name: string, why: string): PolicyProblem {
 }
 
 function wayOut(name: string): string {
-  return `daybook retention set gives it an entry, daybook retention remove ${shellWord(name)} ends it`;
+  return `daybook retention set sets it anew, daybook retention remove ${shellWord(name)} ends it`;
 }
 
 /**
@@ -139,7 +143,7 @@ export function changePolicy(
   actor: Actor,
   clock: () => number,
 ): number | null {
-  const before = standingPolicies(connection).find((standing) => standing.name === name) ?? null;
+  const before = readStanding(connection).find((standing) => standing.name === name) ?? null;
   if (policy === null && before === null) return null;
   const after = policy === null ? null : valid({ ...policy, name });
   if (after !== null && before?.problem === null && before.json === policyJson(after)) return null;

@@ -1,8 +1,9 @@
 import type { CaptureSpan } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
-import { pruneEntry } from '../../core/prune-account.js';
-import type { PruneAccount, PruneIntent, RuleCount } from '../../core/prune-account.js';
-import { formatTimestamp, parseTimestamp } from '../../core/timestamp.js';
+import { isObject, keptJson } from '../../core/kept-json.js';
+import { pruneEntry, readCriteria, readRuleCounts } from '../../core/prune-account.js';
+import type { PruneAccount, PruneIntent } from '../../core/prune-account.js';
+import { formatTimestamp, isStoredTimestamp, parseTimestamp } from '../../core/timestamp.js';
 import { mayHaveTaken } from '../../core/prune-reach.js';
 import type { Presence, PruneReach } from '../audit-store.js';
 import { counted, writing } from './connection.js';
@@ -131,7 +132,89 @@ interface AccountRow {
   entry: number | null;
 }
 
-function toAccount(row: AccountRow): PruneAccount {
+/** Longer ago than any lease. */
+const NEVER = '1970-01-01T00:00:00.000Z';
+
+/**
+ * A row in which everything can be read and becomes an entry: what another program spoiled is kept as text, and stands for
+ * a prune that may have taken anything. Were it an error, nobody could record any more while such an account is open.
+ */
+function readableRow(row: AccountRow): AccountRow {
+  const plain = <T extends string | null>(text: T): T => (text?.replaceAll('\0', '\ufffd') ?? null) as T;
+  const archive = row.archive === null ? null : keptJson(row.archive);
+  return {
+    ...row,
+    command: row.command === 'clear' ? 'clear' : 'prune',
+    actor: plain(row.actor) || 'unknown',
+    actor_type: plain(row.actor_type) || 'unknown',
+    recorded_by: plain(row.recorded_by),
+    reason: plain(row.reason),
+    criteria: isKept(row.criteria) || readCriteria(row.criteria) ? row.criteria : JSON.stringify(row.criteria),
+    started_at: plain(row.started_at),
+    finished_at: plain(row.finished_at),
+    heartbeat: isStoredTimestamp(row.heartbeat) ? row.heartbeat : NEVER,
+    host: plain(row.host),
+    rules: readRuleCounts(row.rules) === undefined ? '[]' : row.rules,
+    first_ts: plain(row.first_ts),
+    last_ts: plain(row.last_ts),
+    archive:
+      row.archive === null || isKept(row.archive) || isArchive(archive) ? row.archive : JSON.stringify(row.archive),
+  };
+}
+
+/** Whether it is a text that could not be read and was kept. */
+function isKept(json: string): boolean {
+  return typeof keptJson(json) === 'string';
+}
+
+function isArchive(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    Object.values(value).every((part) => part === null || typeof part === 'string' || typeof part === 'number')
+  );
+}
+
+/** The columns of a row that another program spoiled, with what they are read as. */
+function spoiledColumns(row: AccountRow): [keyof AccountRow, string | null][] {
+  return Object.entries(readableRow(row)).filter(([name, value]) => row[name as keyof AccountRow] !== value) as [
+    keyof AccountRow,
+    string | null,
+  ][];
+}
+
+/** The accounts that cannot be read as they are, by their numbers, with the names of what was spoiled. */
+export function spoiledAccounts(connection: Connection): { prune: number; columns: string[] }[] {
+  return spoiledRows(connection).map(({ row, columns }) => ({
+    prune: row.prune,
+    columns: columns.map(([name]) => name),
+  }));
+}
+
+function spoiledRows(
+  connection: Connection,
+): { row: AccountRow; columns: readonly [keyof AccountRow, string | null][] }[] {
+  const rows = connection.prepare<[], AccountRow>('SELECT * FROM daybook_prunes ORDER BY prune').iterate();
+  return [...rows].flatMap((row) => {
+    const columns = spoiledColumns(row);
+    return columns.length === 0 ? [] : [{ row, columns }];
+  });
+}
+
+/** Makes spoiled accounts readable, and gives for each what it is and what it held. Runs in the open transaction. */
+export function mendAccounts(connection: Connection): { what: string; held: Record<string, unknown> }[] {
+  return spoiledRows(connection).map(({ row, columns }) => {
+    for (const [name, value] of columns) {
+      connection.prepare(`UPDATE daybook_prunes SET ${name} = ? WHERE prune = ?`).run(value, row.prune);
+    }
+    return {
+      what: `the account of prune ${row.prune}`,
+      held: Object.fromEntries(columns.map(([name]) => [name, row[name]])),
+    };
+  });
+}
+
+function toAccount(spoilable: AccountRow): PruneAccount {
+  const row = readableRow(spoilable);
   return {
     prune: row.prune,
     command: row.command,
@@ -150,7 +233,7 @@ function toAccount(row: AccountRow): PruneAccount {
     deleted: row.deleted,
     byAge: row.by_age,
     byCount: row.by_count,
-    rules: JSON.parse(row.rules) as RuleCount[],
+    rules: readRuleCounts(row.rules) ?? [],
     firstSeq: row.first_seq,
     lastSeq: row.last_seq,
     firstTs: row.first_ts,
@@ -204,7 +287,7 @@ export function pruneReach(
        WHERE deleted > 0 AND last_seq > ? AND first_seq < ?`,
     )
     .all(span.sinceSeq, span.untilSeq ?? Number.MAX_SAFE_INTEGER)
-    .filter((account) => mayHaveTaken(account.criteria, JSON.parse(account.rules) as RuleCount[], entityType, id));
+    .filter((account) => mayHaveTaken(account.criteria, readRuleCounts(account.rules) ?? [], entityType, id));
   return accounts.reduce<PruneReach | null>(
     (reach, { ts, seq }) => ({
       ts: reach === null || ts > reach.ts ? ts : reach.ts,

@@ -1,5 +1,4 @@
 import { DaybookError } from '../../core/errors.js';
-import { filterFromJson } from '../../core/filter-text.js';
 import type { PruneAccount, RuleCount } from '../../core/prune-account.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Key, PrunePlan, PrunedBatch } from '../audit-store.js';
@@ -100,7 +99,7 @@ function deleteRows(
 /** Counts, for each checkpoint, what goes before its exports saw it: the next export will say so. */
 function countMissed(connection: Connection, seqs: string): void {
   for (const checkpoint of checkpointReaches(connection)) {
-    const condition = filterCondition(filterFromJson(checkpoint.filter));
+    const condition = filterCondition(checkpoint.filter ?? {});
     const [seen, later] = connection
       .prepare<unknown[], [number, number]>(
         `SELECT count(*) FILTER (WHERE e.seq <= ?), count(*) FILTER (WHERE e.seq > ?) FROM daybook_entries AS e

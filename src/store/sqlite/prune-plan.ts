@@ -1,5 +1,4 @@
 import type { Filter } from '../../core/filter.js';
-import { filterFromJson } from '../../core/filter-text.js';
 import type { Key, PruneForecast, PrunePlan, PruneRule, ResolvedRule } from '../audit-store.js';
 import { doomed, fallsByAge, filterCondition, horizon, ruleMatches } from './compile.js';
 import { counted, reading } from './connection.js';
@@ -129,7 +128,7 @@ function unseenByCheckpoints(connection: Connection, plan: PrunePlan): { checkpo
       'SELECT count(*)',
       doomedFrom(connection, plan),
       ' AND ',
-      and([sql('e.seq > ?', checkpoint.seq), filterCondition(filterFromJson(checkpoint.filter))]),
+      and([sql('e.seq > ?', checkpoint.seq), filterCondition(checkpoint.filter ?? {})]),
     );
     return { checkpoint: checkpoint.name, count: counted(connection, statement) };
   });

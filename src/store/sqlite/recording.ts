@@ -53,6 +53,8 @@ function naming(connection: Connection): (entry: NewEntry, given: RecordRequest[
     if (name === undefined) {
       statement ??= connection.prepare<[string], string>('SELECT name FROM daybook_actors WHERE actor = ?').pluck();
       name = statement.get(actor) ?? null;
+      // Another program put it there, and no entry can hold it: who acts is said without it.
+      if (name?.includes('\0') === true) name = null;
       known.set(actor, name);
     }
     return name;

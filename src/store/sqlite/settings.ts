@@ -1,6 +1,6 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
-import { filterToJson } from '../../core/filter-text.js';
+import { filterFromJson, filterToJson } from '../../core/filter-text.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Checkpoint } from '../audit-store.js';
 import { writing } from './connection.js';
@@ -40,6 +40,10 @@ export function beginCheckpoint(
          ON CONFLICT (name) DO UPDATE SET pending = excluded.pending, missed = missed + missed_later, missed_later = 0`,
       )
       .run(name, question, filterToJson(filter), upTo);
+    const kept = checkpointReaches(connection).find((checkpoint) => checkpoint.name === name);
+    if (kept?.filter === null) {
+      connection.prepare('UPDATE daybook_checkpoints SET filter = ? WHERE name = ?').run(filterToJson(filter), name);
+    }
     const begun = readCheckpoint(connection, name);
     if (begun === undefined) throw new DaybookError('failed', `checkpoint ${name} was begun and cannot be read`);
     return begun;
@@ -79,7 +83,8 @@ export function moveCheckpoint(
 /** How far a checkpoint has exported, and how far an export of it that runs now will reach. */
 export interface CheckpointReach {
   name: string;
-  filter: string;
+  /** Null where it cannot be read; until the next export of that name says it again, every entry counts as one of its own. */
+  filter: Filter | null;
   seq: number;
   pending: number;
 }
@@ -87,6 +92,17 @@ export interface CheckpointReach {
 /** Every checkpoint, for a prune that asks what they have not seen. */
 export function checkpointReaches(connection: Connection): CheckpointReach[] {
   return connection
-    .prepare<[], CheckpointReach>('SELECT name, filter, seq, pending FROM daybook_checkpoints ORDER BY name')
-    .all();
+    .prepare<[], CheckpointReach & { filter: string }>(
+      'SELECT name, filter, seq, pending FROM daybook_checkpoints ORDER BY name',
+    )
+    .all()
+    .map(({ name, filter, seq, pending }) => ({ name, filter: readFilter(filter), seq, pending }));
+}
+
+function readFilter(json: string): Filter | null {
+  try {
+    return filterFromJson(json);
+  } catch {
+    return null;
+  }
 }

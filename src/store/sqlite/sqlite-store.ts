@@ -81,6 +81,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const pruning = () => import('./pruning.js');
   const naming = () => import('./naming.js');
   const reporting = () => import('./reporting.js');
+  const checking = () => import('./unreadable.js');
 
   return {
     origin: { file: path, presence: options.presence },
@@ -131,6 +132,10 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     dataVersion: () => read(() => connection.pragma('data_version', { simple: true }) as number),
 
     policies: () => read(() => reading(connection, () => readPolicies(connection))),
+    unreadableRows: async () => {
+      const { unreadableRows } = await checking();
+      return read(() => reading(connection, () => unreadableRows(connection)));
+    },
     standingPolicies: () => read(() => reading(connection, () => standingPolicies(connection))),
     changePolicy: (name, policy, actor) => write(() => changePolicy(connection, name, policy, actor, clock)),
 
@@ -191,8 +196,8 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       return write(() => tables.map((table) => removeCapture(connection, table, { actor, clock })));
     },
     checkCaptures: async (tables) => {
-      const { checkCaptures, namedOrAll } = await capturing();
-      return slowly(() => checkCaptures(connection, namedOrAll(connection, tables)));
+      const { checkCaptures } = await capturing();
+      return slowly(() => checkCaptures(connection, tables));
     },
     mirrors: async () => {
       const { readMirrors } = await mirroring();
