@@ -17,6 +17,23 @@ export class DaybookError extends Error {
   }
 }
 
+/** The error for a database that is not what was written into it. */
+export class Damaged extends DaybookError {
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super('missing', message, options);
+  }
+}
+
+/** Ends a command with a code of somebody else's contract; what there is to say is said by then. */
+export class ExitWith extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.code = code;
+  }
+}
+
 /** The error for a file that the system does not let us read; `named` is how it was given. */
 export function unreadable(named: string, cause: unknown): DaybookError {
   const { code } = cause as NodeJS.ErrnoException;

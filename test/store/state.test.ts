@@ -176,7 +176,7 @@ describe('what tells of one row', () => {
       for (const which of ['last', 'first'] as const) {
         const parameters = { id: '1', type: 'users', ms: 1, laterMs: 1, seq: 1, since: 1, until: 9 };
         const plan = trail.app
-          .prepare<[object], { detail: string }>(`EXPLAIN QUERY PLAN ${changeSql(which)}`)
+          .prepare<[object], { detail: string }>(`EXPLAIN QUERY PLAN ${changeSql(which, (field) => `e.${field}`)}`)
           .all(parameters)
           .map(({ detail }) => detail);
         const range = which === 'last' ? 'ts_ms<?' : 'ts_ms>?';

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import Database from 'better-sqlite3';
-import { DaybookError } from '../../core/errors.js';
+import { Damaged, DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
-import { SCHEMA_VERSION } from './schema.js';
+import { SCHEMA_VERSION, TABLES } from './schema.js';
 import type { Sql } from './sql.js';
 
 export type Connection = Database.Database;
@@ -96,8 +96,19 @@ export function newerSchema(path: string, version: number): DaybookError {
   );
 }
 
-/** The schema of the trail, or null where there is none. An application's connection may give whole numbers as bigint. */
+/**
+ * The schema of the trail, or null where there is none. An application's connection may give whole numbers as bigint.
+ * Throws kind `missing` where a table of ours is none: a view can say anything, and need never come to its end.
+ */
 export function schemaVersion(connection: Connection): number | null {
+  const other = connection.prepare<string[], string>(
+    `SELECT name FROM sqlite_schema WHERE name COLLATE NOCASE IN (${TABLES.map(() => '?').join(', ')})
+       AND (type = 'view' OR type = 'table' AND rootpage = 0)`,
+  );
+  const name = other.pluck().get(...TABLES);
+  if (name !== undefined) {
+    throw new DaybookError('missing', `${connection.name} holds no daybook trail: its ${name} is not a table`);
+  }
   const table = connection
     .prepare(
       `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('daybook_migrations', 'daybook_entries')`,
@@ -138,9 +149,9 @@ export function attempt<T>(path: string, work: () => T): T {
 }
 
 /** A database with pages that do not fit together; `found` is what SQLite says of them. */
-export function damaged(path: string, found: string, cause?: unknown): DaybookError {
+export function damaged(path: string, found: string, cause?: unknown): Damaged {
   const hint = `sqlite3 ${shellWord(path)} 'PRAGMA integrity_check'`;
-  return new DaybookError('missing', `${path} is damaged (${found})`, { cause, hint });
+  return new Damaged(`${path} is damaged (${found})`, { cause, hint });
 }
 
 function explained(path: string, error: unknown): unknown {

@@ -17,29 +17,17 @@ import type {
   RowPage,
   ValueCount,
 } from '../audit-store.js';
-import {
-  conditionsOf,
-  doomed,
-  fallsByAge,
-  filterCondition,
-  horizon,
-  recordedBy,
-  revertedBy,
-  ruleMatches,
-} from './compile.js';
+import { conditionsOf, doomed, fallsByAge, filterCondition, horizon, recordedBy, ruleMatches } from './compile.js';
 import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
+import { columnOf } from './fitness.js';
+import type { ColumnOf } from './fitness.js';
 import { and, concat, join, sql } from './sql.js';
 import type { Sql } from './sql.js';
 
 /** A page of rows of other programs' text may be large: it ends early at about so many characters. */
 const PAGE_CHARACTERS = 4 * 1024 * 1024;
-
-/** The value of a field in SQL, for the entry `e`. */
-function column(field: HistoryField): string {
-  return field === 'reverted_by' ? revertedBy('e') : `e.${field}`;
-}
 
 /** Quoting is what costs most in a line. A time, as the table checks it, holds nothing to escape. */
 const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const);
@@ -48,11 +36,12 @@ const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const)
  * The value of a field as JSON text: documents as they stand, everything else quoted by SQLite. What ends a line can only
  * be white space in a document; no document of ours holds it, and where it may, it is replaced (`mending`).
  */
-function jsonColumn(field: HistoryField, mending: boolean): string {
+function jsonColumn(field: HistoryField, column: ColumnOf, mending: boolean): string {
   if (field === 'seq') return 'e.seq';
-  if (TIMES.has(field)) return `coalesce('"' || ${column(field)} || '"', 'null')`;
-  if (!JSON_FIELDS.has(field)) return `json_quote(${column(field)})`;
-  const document = mending ? `replace(replace(e.${field}, char(10), ' '), char(13), ' ')` : `e.${field}`;
+  const value = column(field);
+  if (TIMES.has(field)) return `coalesce('"' || ${value} || '"', 'null')`;
+  if (!JSON_FIELDS.has(field)) return `json_quote(${value})`;
+  const document = mending ? `replace(replace(${value}, char(10), ' '), char(13), ' ')` : value;
   return `coalesce(${document}, 'null')`;
 }
 
@@ -132,7 +121,8 @@ function toEntry(row: readonly Cell[]): HistoryEntry {
 
 /** A page as rows of the asked columns. */
 export function readRows(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): RowPage {
-  const statement = pageStatement(connection, query, sql(columns.map(column).join(', ')), sql('?', query.limit + 1));
+  const selected = sql(columns.map(columnOf(connection)).join(', '));
+  const statement = pageStatement(connection, query, selected, sql('?', query.limit + 1));
   const rows: Cell[][] = [];
   let next: Key | null = null;
   let key: Key | null = null;
@@ -160,10 +150,11 @@ export function readRows(connection: Connection, query: PageQuery, columns: read
 
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
 export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
+  const column = columnOf(connection);
   const read = (): LinePage => {
     const mending = mended.has(connection);
     const members = columns.map(
-      (field, position) => `'${position === 0 ? '{' : ','}"${field}":', ${jsonColumn(field, mending)}`,
+      (field, position) => `'${position === 0 ? '{' : ','}"${field}":', ${jsonColumn(field, column, mending)}`,
     );
     // concat is told how long its texts are; format would look for the end of each.
     const { text, ...page } = readJoined(connection, query, `concat(${members.join(', ')}, '}\n')`, 'line');
@@ -212,7 +203,8 @@ export function readFields(
   query: PageQuery,
   columns: readonly HistoryField[],
 ): FieldPage | null {
-  const row = `concat(${columns.map((field) => `${fieldColumn(field)}, ${END_MARK}`).join(', ')})`;
+  const column = columnOf(connection);
+  const row = `concat(${columns.map((field) => `${fieldColumn(field, column)}, ${END_MARK}`).join(', ')})`;
   const { text, ...page } = readJoined(
     connection,
     query,
@@ -231,7 +223,7 @@ const EMPTY_MARK = `'${String.fromCharCode(EMPTY_TEXT)}'`;
  * The value of a field, with the mark for empty text. Hardly any text comes before FIELD_END in the order of bytes, so
  * that one comparison is enough for almost all. Text that is EMPTY_TEXT itself becomes a field too many.
  */
-function fieldColumn(field: HistoryField): string {
+function fieldColumn(field: HistoryField, column: ColumnOf): string {
   const value = column(field);
   if (field === 'seq') return value;
   const marked = `CASE ${value} WHEN '' THEN ${EMPTY_MARK} WHEN ${EMPTY_MARK} THEN ${END_MARK}`;
@@ -424,7 +416,7 @@ export function findEntry(
   key: { readonly seq: number } | { readonly id: string },
 ): HistoryEntry | undefined {
   const [condition, value] = 'seq' in key ? ['e.seq = ?', key.seq] : ['e.id = ?', key.id];
-  const columns = [...ENTRY_FIELDS, 'reverted_by' as const].map(column).join(', ');
+  const columns = [...ENTRY_FIELDS, 'reverted_by' as const].map(columnOf(connection)).join(', ');
   const row = connection
     .prepare<unknown[], Cell[]>(`SELECT ${columns} FROM daybook_entries AS e WHERE ${condition}`)
     .raw()
@@ -435,7 +427,7 @@ export function findEntry(
 /** Those of the entries with these ids that are there, by their ids. */
 export function findEntries(connection: Connection, ids: readonly string[]): Map<string, Entry> {
   if (ids.length === 0) return new Map();
-  const columns = [...ENTRY_FIELDS.map(column), 'NULL'].join(', ');
+  const columns = [...ENTRY_FIELDS.map(columnOf(connection)), 'NULL'].join(', ');
   const rows = connection
     .prepare<[string], Cell[]>(
       `SELECT ${columns} FROM daybook_entries AS e WHERE e.id IN (SELECT value FROM json_each(?))`,

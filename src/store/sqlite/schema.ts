@@ -1,3 +1,4 @@
+import type { EntryField } from '../../core/entry.js';
 import { contextHolds } from './context-life.js';
 
 /**
@@ -279,6 +280,52 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 4, name: 'entries of policies', sql: POLICY_ENTRIES },
 ];
 
+/** How SQLite keeps the definition of the table of entries. */
+export const ENTRIES_TABLE = ENTRIES.trim().replace(/;$/, '');
+
+/** How SQLite keeps the triggers that guard it. */
+export const GUARD_TRIGGERS: readonly string[] = GUARDS.trim()
+  .split(/;\n(?=CREATE)/)
+  .map((trigger) => trigger.replace(/;$/, ''));
+
+/**
+ * What the table holds of each field, as SQL over the entry `e`: the rules that keep an entry's text from passing for
+ * something else where it is put into JSON as it stands. For a table that another program has relieved of its CHECKs.
+ */
+export const FIT: Readonly<Record<EntryField, string>> = {
+  seq: 'TRUE',
+  id: text('id'),
+  ts: `${text('ts')} AND (${time('e.ts')})`,
+  recorded_at: `e.recorded_at IS NULL OR ${text('recorded_at')} AND (${time('e.recorded_at')})`,
+  category: text('category'),
+  action: text('action'),
+  severity: text('severity'),
+  actor: text('actor'),
+  actor_type: text('actor_type'),
+  actor_name: optional('actor_name'),
+  recorded_by: optional('recorded_by'),
+  scope: optional('scope'),
+  entity_type: optional('entity_type'),
+  entity_id: optional('entity_id'),
+  entity_name: optional('entity_name'),
+  message: text('message'),
+  metadata: `${text('metadata')} AND (${object('e.metadata')})`,
+  old_values: `e.old_values IS NULL OR ${text('old_values')} AND (${object('e.old_values')})`,
+  new_values: `e.new_values IS NULL OR ${text('new_values')} AND (${object('e.new_values')})`,
+  changed_fields: `e.changed_fields IS NULL OR ${text('changed_fields')} AND (${json('e.changed_fields', 'array')})`,
+  correlation_id: optional('correlation_id'),
+  reverts: optional('reverts'),
+  source: optional('source'),
+};
+
+function text(field: EntryField): string {
+  return `typeof(e.${field}) = 'text'`;
+}
+
+function optional(field: EntryField): string {
+  return `typeof(e.${field}) IN ('text', 'null')`;
+}
+
 /** Which migrations a database has seen: `user_version` belongs to the application beside us. */
 export const MIGRATIONS_TABLE = `
 CREATE TABLE IF NOT EXISTS daybook_migrations (
@@ -289,3 +336,8 @@ CREATE TABLE IF NOT EXISTS daybook_migrations (
 `;
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** The tables of ours, in the order in which they came. */
+export const TABLES: readonly string[] = [MIGRATIONS_TABLE, ...MIGRATIONS.map((migration) => migration.sql)].flatMap(
+  (sql) => [...sql.matchAll(/^CREATE TABLE (?:IF NOT EXISTS )?(\w+)/gm)].map(([, name]) => name as string),
+);

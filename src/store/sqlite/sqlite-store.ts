@@ -4,6 +4,7 @@ import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
 import { futureFrom, isOwn, readFacts } from './facts.js';
+import { unfitDocument } from './fitness.js';
 import {
   explainPage,
   findEntry,
@@ -48,7 +49,14 @@ export interface SqliteStoreOptions extends Circumstances {
 export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const connection = openTrail(options);
   const { path, clock } = options;
-  const read = async <T>(work: (connection: Connection) => T): Promise<T> => attempt(path, () => work(connection));
+  const read = async <T>(work: (connection: Connection) => T): Promise<T> =>
+    attempt(path, () => {
+      try {
+        return work(connection);
+      } catch (error) {
+        throw unfitDocument(connection, error) ?? error;
+      }
+    });
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
   const settle = (on: Connection = connection): void => {
     settleCutOff(on, options);

@@ -14,6 +14,8 @@ import { identityOf, rowJson } from './capture-triggers.js';
 import { readRecorded, valueOf } from './captured-values.js';
 import { readInstalled } from './captures.js';
 import type { Connection } from './connection.js';
+import { columnOf } from './fitness.js';
+import type { ColumnOf } from './fitness.js';
 import { lastSeq } from './pages.js';
 import { describeTable, quoted } from './table-description.js';
 import type { TableDescription } from './table-description.js';
@@ -56,12 +58,12 @@ function boundsOf({ entityType, span, at }: CapturedMoment): Bounds {
  * seqs of the entity in the order of recording; whether one is of capture is asked of as few as need be. (The LIMIT keeps
  * the inner order.)
  */
-export function changeSql(which: 'last' | 'first'): string {
+export function changeSql(which: 'last' | 'first', column: ColumnOf): string {
   const [time, seq, direction] =
     which === 'last'
       ? ['e.ts_ms <= @ms', 'e.seq > @since AND e.seq <= @seq', 'DESC']
       : ['e.ts_ms > @laterMs', 'e.seq > @seq AND e.seq <= @until', 'ASC'];
-  return `SELECT c.seq, c.action, c.old_values AS before, c.new_values AS after FROM daybook_entries AS c WHERE c.seq = (
+  return `SELECT e.seq, e.action, ${column('old_values')} AS before, ${column('new_values')} AS after FROM daybook_entries AS e WHERE e.seq = (
     SELECT k.seq FROM (
       SELECT e.seq FROM daybook_entries AS e INDEXED BY daybook_entries_by_entity
       WHERE e.entity_id = @id AND e.entity_type = @type AND ${time} AND ${seq} ORDER BY e.seq ${direction} LIMIT -1
@@ -74,8 +76,9 @@ function changesReader(
   moment: CapturedMoment,
 ): (id: string) => Pick<RowEvidence, 'last' | 'first'> {
   const bounds = boundsOf(moment);
+  const column = columnOf(connection);
   const read = (which: 'last' | 'first'): Statement<[Bounds & { id: string }], CapturedChange> =>
-    connection.prepare<[Bounds & { id: string }], CapturedChange>(changeSql(which));
+    connection.prepare<[Bounds & { id: string }], CapturedChange>(changeSql(which, column));
   const lastOf = read('last');
   const firstOf = read('first');
   return (id) => {
