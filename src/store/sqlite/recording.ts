@@ -6,8 +6,9 @@ import { sameDocument } from '../../core/json.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../audit-store.js';
 import type { Connection } from './connection.js';
+import { expectRecorded, furtherTriggers, notRecorded } from './entry-triggers.js';
+import type { Inserted } from './entry-triggers.js';
 import { findEntries, findEntry } from './pages.js';
-import { GUARDS } from './schema.js';
 
 /** All but the seq, which is the trail's to give. The id comes first, so that it can be left out. */
 const COLUMNS = ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[];
@@ -27,7 +28,11 @@ export function inserter(
 ): (entry: NewEntry, given?: RecordRequest['given']) => Recorded {
   const insert = plainInserter(connection, clock);
   const named = naming(connection);
-  return (entry, given = []) => insert(named(entry, given));
+  return (entry, given = []) => {
+    const recorded = insert(named(entry, given));
+    expectRecorded(connection, [{ request: { entry, given }, recorded }], named);
+    return recorded;
+  };
 }
 
 function plainInserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
@@ -39,7 +44,7 @@ function plainInserter(connection: Connection, clock: () => number): (entry: New
   return (entry) => {
     const values = COLUMNS.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column]));
     const recorded = entry.id === null ? withoutId.get(...values.slice(1)) : withId.get(...values);
-    if (recorded === undefined) throw new DaybookError('failed', 'SQLite said nothing of the entry that it inserted');
+    if (recorded === undefined) throw notRecorded(1, furtherTriggers(connection));
     return recorded;
   };
 }
@@ -162,7 +167,7 @@ function manyInserter(connection: Connection): ManyInserter {
   };
   const checked = (count: number, requests: readonly RecordRequest[]): void => {
     if (count === requests.length) return;
-    throw new DaybookError('failed', `SQLite said of ${count} entries that they are in, of ${requests.length}`);
+    throw notRecorded(requests.length, furtherTriggers(connection));
   };
   return {
     told: (requests, clock) => {
@@ -189,7 +194,15 @@ export function recordEntries(
   clock: () => number,
 ): RecordOutcome[] {
   // Most often none is there, and then asking first would be for nothing.
-  return recordAllAsNew(connection, requests, clock) ?? recordUnlessThere(connection, requests, stopAtConflict, clock);
+  const { outcomes, inserted } =
+    recordAllAsNew(connection, requests, clock) ?? recordUnlessThere(connection, requests, stopAtConflict, clock);
+  expectRecorded(connection, inserted, naming(connection));
+  return outcomes;
+}
+
+interface RecordedAll {
+  readonly outcomes: RecordOutcome[];
+  readonly inserted: readonly Inserted[];
 }
 
 /** Nothing, and undefined, where the entries are few, or one of their ids is there already or stands among them twice. */
@@ -197,10 +210,11 @@ function recordAllAsNew(
   connection: Connection,
   requests: readonly RecordRequest[],
   clock: () => number,
-): RecordOutcome[] | undefined {
+): RecordedAll | undefined {
   if (!areManyAlike(requests)) return undefined;
   try {
-    return connection.transaction(() => inserterOfMany(connection).told(requests, clock).map(recordedOutcome))();
+    const recorded = connection.transaction(() => inserterOfMany(connection).told(requests, clock))();
+    return { outcomes: recorded.map(recordedOutcome), inserted: together(requests, recorded) };
   } catch (error) {
     // An application's trigger may have ended the transaction around this, too.
     if (connection.inTransaction && requests[0]?.entry.id !== null && isConstraint(error)) return undefined;
@@ -219,14 +233,15 @@ function areManyAlike(requests: readonly RecordRequest[]): boolean {
  * Records entries that are all new by one statement that is its own transaction. Within a transaction of several, SQLite
  * keeps what each page was before a statement that a trigger may end, as the guard of the trail is one: that is half of
  * the time. Nothing, and undefined, where it takes more than that: where they are few, or only some have an id, where one
- * of their ids is there already or stands among them twice, and where a trigger of others may end a statement half-way.
+ * of their ids is there already or stands among them twice, and where there is another trigger on entries: it may end a
+ * statement half-way, and what comes of it has to be looked at before it stands.
  */
 export function recordByOneStatement(
   connection: Connection,
   requests: readonly RecordRequest[],
   clock: () => number,
 ): BatchOutcome[] | undefined {
-  if (!areManyAlike(requests) || !hasOnlyGuards(connection)) return undefined;
+  if (!areManyAlike(requests) || furtherTriggers(connection).length > 0) return undefined;
   try {
     inserterOfMany(connection).untold(requests, clock);
     return requests.map(() => ({ outcome: 'recorded' }));
@@ -236,19 +251,12 @@ export function recordByOneStatement(
   }
 }
 
-/** Whether no trigger runs when an entry is recorded but ours that guard the trail, by their text. */
-function hasOnlyGuards(connection: Connection): boolean {
-  const triggers = connection.prepare<[], string>(
-    `SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE`,
-  );
-  return triggers
-    .pluck()
-    .all()
-    .every((sql) => GUARDS.includes(sql));
-}
-
 function isConstraint(error: unknown): boolean {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_CONSTRAINT');
+}
+
+function together(requests: readonly RecordRequest[], recorded: readonly Recorded[]): Inserted[] {
+  return requests.map((request, index) => ({ request, recorded: recorded[index] }));
 }
 
 function recordedOutcome({ seq, id }: Recorded): RecordOutcome {
@@ -260,8 +268,9 @@ function recordUnlessThere(
   requests: readonly RecordRequest[],
   stopAtConflict: boolean,
   clock: () => number,
-): RecordOutcome[] {
+): RecordedAll {
   const outcomes: RecordOutcome[] = [];
+  const inserted: Inserted[] = [];
   const there = findEntries(connection, idsOf(requests));
   const added = new Set<string>();
   const insert = inserter(connection, clock);
@@ -271,6 +280,7 @@ function recordUnlessThere(
     const many = fresh.length < MANY ? undefined : inserterOfMany(connection).told(fresh, clock);
     const recorded = many ?? fresh.map(({ entry, given }) => insert(entry, given));
     outcomes.push(...recorded.map(recordedOutcome));
+    inserted.push(...together(fresh, recorded));
     fresh = [];
   };
   for (const request of requests) {
@@ -291,7 +301,7 @@ function recordUnlessThere(
     if (stopAtConflict && fields.length > 0) break;
   }
   flush();
-  return outcomes;
+  return { outcomes, inserted };
 }
 
 function idsOf(requests: readonly RecordRequest[]): string[] {
