@@ -380,7 +380,7 @@ _daybook_value() {
     'daybook retention set --meta') : ;;
     'daybook retention list --format') choices='json' ;;
     'daybook status --grace') : ;;
-    'daybook status --format') choices='json' ;;
+    'daybook status --format') choices='json nagios prometheus' ;;
     'daybook capture add --entity-type') : ;;
     'daybook capture add --scope') : ;;
     'daybook capture add --actor-column') : ;;
@@ -535,7 +535,7 @@ _daybook() {
     'daybook retention set') options='--max-age --max-entries --yes --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook status') options='--check --grace --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook status') options='--check --grace --deep --strict --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
     'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

@@ -38,6 +38,7 @@ const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts
 /** Parts of the store that are loaded only where they are needed. */
 const PARTS = {
   capturing: 'src/store/sqlite/capturing.ts',
+  checking: 'src/store/sqlite/deep-check.ts',
   mirroring: 'src/store/sqlite/mirroring.ts',
   naming: 'src/store/sqlite/naming.ts',
   pruning: 'src/store/sqlite/pruning.ts',

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
-import { DaybookError } from '../core/errors.js';
+import { DaybookError, ExitWith } from '../core/errors.js';
 import { shellWord } from '../core/shell.js';
 import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
@@ -70,6 +70,7 @@ export async function run(words: readonly string[], context: Context): Promise<n
       await say(`daybook: ${commanderMessage(error, current)}`, `${commandPath(current)} --help`);
       return EXIT_CODES.usage;
     }
+    if (error instanceof ExitWith) return error.code;
     if (error instanceof OutputClosed && READING.has(current.name())) return EXIT_CODES.done;
     if (error instanceof DaybookError) {
       if (error.message !== '') await say(`daybook: ${error.message}`, error.hint);

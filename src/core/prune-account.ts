@@ -64,8 +64,16 @@ export function readRuleCounts(rules: JsonText): readonly RuleCount[] | undefine
   return Array.isArray(counts) && counts.every(isCount) ? (counts as RuleCount[]) : undefined;
 }
 
-/** The entry that tells of a prune, made from its account. */
-export function pruneEntry(account: PruneAccount): NewEntry {
+/** What tells, later, whether an entry left the trail by another way than a prune. */
+export interface Tally {
+  /** The entries that are there, and all that prunes have deleted. */
+  readonly accounted: number;
+  /** The last seq that was given. Less is accounted for where a row was deleted by hand, or its seq given for nothing. */
+  readonly sequence: number;
+}
+
+/** The entry that tells of a prune, made from its account, and from the trail as it was shortly before its end. */
+export function pruneEntry(account: PruneAccount, tally?: Tally): NewEntry {
   const verb = account.command === 'clear' ? 'cleared' : 'pruned';
   const noun = account.deleted === 1 ? 'entry' : 'entries';
   const range =
@@ -85,6 +93,7 @@ export function pruneEntry(account: PruneAccount): NewEntry {
     finished_at: account.finishedAt,
     state: account.state,
     reason: account.reason,
+    ...tally,
   };
   // The criteria and the archive are JSON text already, and stay as they are.
   const metadata = `${JSON.stringify(facts).slice(0, -1)},"criteria":${account.criteria},"archive":${account.archive ?? 'null'}}`;

@@ -13,7 +13,7 @@ import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorPrune, Mirro
 import type { GroupField } from '../core/report.js';
 import type { Policy, StandingPolicy } from '../core/policy.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
-import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
+import type { PruneAccount, PruneIntent, RuleCount, Tally } from '../core/prune-account.js';
 
 /** Who a process is, for the lease that keeps two prunes apart, and for what a killed one leaves behind. */
 export interface Presence {
@@ -317,12 +317,40 @@ export interface StoreFacts {
   readonly entries: number;
   readonly oldest: string | null;
   readonly newest: string | null;
-  readonly bytes: { readonly file: number; readonly wal: number; readonly free: number };
+  readonly bytes: {
+    readonly file: number;
+    readonly wal: number;
+    readonly free: number;
+    /** What may still be written to the disk of the file; null where the system does not tell. */
+    readonly disk_free: number | null;
+  };
+  /** How many names the file has. */
+  readonly links: number;
   /** Names of triggers and indexes of ours that should be there and are not, or differ. */
   readonly missing: readonly string[];
+  /** Names of tables of ours that are not defined as they should be. */
+  readonly definition: readonly string[];
+  /** The accounts that keep the guard against deleting open, seen from outside. */
+  readonly guardOpen: readonly number[];
+  readonly tally: Tally;
+  /** The seq of the last entry of a prune or a clear by which less was unaccounted for; null where none says so. */
+  readonly fewerUnaccounted: number | null;
+  /** The greatest seq that an entry has. */
+  readonly lastSeq: number;
   readonly future: number;
   /** Whether the database holds nothing but the trail, so that its space is ours to give back. */
   readonly own: boolean;
+}
+
+/** Runs `work` with a signal that an interrupt sets. */
+export type Interruptible = <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** A trigger on a table of ours that is not ours. */
+export interface ForeignTrigger {
+  readonly name: string;
+  readonly table: string;
+  /** Whether it stands where one of ours should. */
+  readonly namedLikeOurs: boolean;
 }
 
 /**
@@ -585,6 +613,14 @@ export interface AuditStore {
   moveCheckpoint(name: string, from: number, to: number): Promise<void>;
 
   facts(now: number): Promise<StoreFacts>;
+  /** The triggers on tables of ours that are, by their text, neither of our schema nor of a mirror. */
+  foreignTriggers(): Promise<readonly ForeignTrigger[]>;
+  /**
+   * What is wrong with the file, page by page and row by row, in the words of the engine; empty where all is well. It looks
+   * through a copy, which is in nobody's way and gone afterwards. Throws kind `interrupted` where a signal comes while
+   * the copy is made.
+   */
+  damage(interruptible: Interruptible): Promise<readonly string[]>;
   /** Copies everything into a file. Throws kind `missing` where what it copied is damaged. */
   backup(target: string): Promise<void>;
   close(): Promise<void>;

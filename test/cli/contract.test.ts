@@ -106,7 +106,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'retention set': ['--max-age', '--max-entries', '--yes', ...FILTERS],
   'retention list': ['--format'],
   'retention remove': [],
-  status: ['--check', '--grace', '--format'],
+  status: ['--check', '--grace', '--deep', '--strict', '--format'],
   backup: ['--force'],
   actors: [],
   'actors set': ['--name', '--email'],
@@ -631,6 +631,7 @@ describe('shapes', () => {
       'oldest',
       'newest',
       'bytes',
+      'unaccounted',
       'policies',
       'last_prune',
       'problems',
@@ -641,12 +642,18 @@ describe('shapes', () => {
       entries: 3,
       oldest: '2026-01-01T10:00:00.500Z',
       newest: NOW,
-      bytes: { file: expect.any(Number), wal: expect.any(Number), free: expect.any(Number) },
+      bytes: {
+        file: expect.any(Number),
+        wal: expect.any(Number),
+        free: expect.any(Number),
+        disk_free: expect.any(Number),
+      },
+      unaccounted: { count: 0, since: null },
       policies: [{ name: 'old', due: 2 }],
       last_prune: null,
       problems: [{ code: 'overdue', message: expect.any(String) }],
     });
-    expect(Object.keys(before['bytes'] as object)).toEqual(['file', 'wal', 'free']);
+    expect(Object.keys(before['bytes'] as object)).toEqual(['file', 'wal', 'free', 'disk_free']);
     await ok(['prune', '--yes']);
     const after = await json(['status', '--format', 'json']);
     expect(after).toMatchObject({ last_prune: { at: NOW, deleted: 2, entry: 4 }, problems: [] });

@@ -164,6 +164,32 @@ describe.skipIf(unmountable !== undefined)('a full disk', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ deleted: 2000, remaining: 1001 });
   });
 
+  test('is told by status before it is full, and not where there is room', async () => {
+    const low = path.join(smallDisk(3072), 'audit.db');
+    expect(await run(['--db', low, 'init'])).toMatchObject({ code: 0 });
+    expect(await run(['--db', low, 'status', '--check'])).toMatchObject({
+      code: 3,
+      stdout: expect.stringMatching(/^problem disk_low /m) as string,
+    });
+    expect(await run(['--db', low, 'status', '--check', '--format', 'nagios'])).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^DAYBOOK WARNING - disk_low \| .*disk_free=[1-9]\d*B/) as string,
+    });
+  });
+
+  test('for the copy of a deep look leaves nothing there, and says which folder it is', async () => {
+    const disk = smallDisk(512);
+    const file = await copyTrail(template, temporaryDirectory());
+    const words = ['--db', file, 'status', '--check', '--deep'];
+    expect(await run(words, { env: { TMPDIR: disk } })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^daybook: the copy to be checked cannot be made .*full.*TMPDIR/) as string,
+    });
+    expect(readdirSync(disk)).toEqual([]);
+    expect(await run([...words, '--format', 'nagios'], { env: { TMPDIR: disk } })).toMatchObject({ code: 3 });
+    expect(await run(words, { env: { TMPDIR: smallDisk(16384) } })).toMatchObject({ code: 0 });
+  });
+
   test('init leaves nothing behind', async () => {
     const disk = smallDisk(64);
     writeFileSync(path.join(disk, 'filler'), Buffer.alloc(64 * 1024 - 4096));

@@ -34,6 +34,7 @@ test('an empty trail has nothing to tell and no problem', async () => {
     entries: 0,
     oldest: null,
     newest: null,
+    unaccounted: { count: 0, since: null },
     policies: [],
     last_prune: null,
     problems: [],

@@ -4,7 +4,7 @@ import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { Actor, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { textProblem } from '../../core/json.js';
-import { triggerProblems } from '../../operations/status.js';
+import { triggerProblems } from '../../operations/problems.js';
 import type { Executed } from '../../store/audit-store.js';
 import { declare, entries, note, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -61,7 +61,8 @@ export function addExec(program: Command, context: Context): void {
       await withStore(context, globals, 'write', async (store) => {
         const executed = await store.execute({ sql, ...who, foreignKeys: options.foreignKeys === 'on', dryRun });
         const tell = async (): Promise<void> => {
-          for (const { message } of await triggerProblems(store)) await note(context, globals, message);
+          const problems = triggerProblems({ captures: await store.captures(), mirrors: await store.mirrors() });
+          for (const { message } of problems) await note(context, globals, message);
           if (options.format === 'json') return printFacts(executed, options, context);
           if (!context.streams.stdout.isTerminal) return printText(executed, options, globals, context);
           const { withNames } = await import('../../operations/names.js');

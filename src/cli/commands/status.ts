@@ -1,47 +1,106 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { parseDuration } from '../../core/duration.js';
-import { DaybookError } from '../../core/errors.js';
+import { DaybookError, ExitWith } from '../../core/errors.js';
 import { status } from '../../operations/status.js';
 import type { Status } from '../../operations/status.js';
-import { visible } from '../../terminal/sanitize.js';
+import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { OutputClosed } from '../../terminal/streams.js';
-import { declare, printJson, withStore } from '../command.js';
+import { declare, interruptible, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { nagiosAnswer, nagiosFailure, prometheusText } from '../monitoring.js';
 import { underOption } from '../under-option.js';
 
 interface Options {
   readonly check?: true;
   readonly grace: string;
-  readonly format?: 'json';
+  readonly deep?: true;
+  readonly strict?: true;
+  readonly format?: 'json' | 'nagios' | 'prometheus';
 }
 
 export function addStatus(program: Command, context: Context): void {
   declare(program, 'status', {
-    examples: ['status', 'status --check --grace 26h --quiet || echo "look at the audit trail"'],
+    examples: [
+      'status',
+      'status --check --grace 26h --quiet || echo "look at the audit trail"',
+      'status --check --deep',
+      'status --check --format nagios',
+    ],
     notes:
-      'With --check the exit code is 3 when there is a problem, or something has been due for longer than the grace.',
+      'With --check the exit code is 3 when there is a problem, or something has been due for longer than the grace. With --format nagios it is that of a Nagios plugin: 0, 1, 2, or 3 where the check itself could not run. --deep reads the whole file, in a copy in the temporary folder (TMPDIR).',
   })
     .option('--check', 'exit 3 when something is wrong')
     .addOption(new Option('--grace <duration>', 'how long something may be due').default('26h'))
-    .addOption(new Option('--format <format>', 'print it as JSON').choices(['json']))
+    .option('--deep', 'look at every page, index and entry as well')
+    .option('--strict', 'entries that no prune accounts for are a problem')
+    .addOption(
+      new Option('--format <format>', 'print it as JSON, or for a monitor').choices(['json', 'nagios', 'prometheus']),
+    )
     .action(async (options: Options, self: Command) => {
+      if (options.format === 'nagios') return tellNagios(options, self, context);
       const globals = await resolveGlobals(self, context);
-      const grace = underOption('--grace', () => parseDuration(options.grace));
-      const found = await withStore(context, globals, 'read', (store) =>
-        status(store, { database: globals.db, now: context.now(), zone: globals.zone, grace }),
-      );
+      let found: Status;
       try {
-        await (options.format === 'json' ? printJson(found, context) : context.streams.stdout.write(statusText(found)));
+        found = await examine(options, globals, context);
       } catch (error) {
-        // A monitor may look at the exit code alone.
-        if (options.check !== true || !(error instanceof OutputClosed)) throw error;
+        if (options.format === 'prometheus') await print(prometheusText(globals.db, undefined), true, context);
+        throw error;
       }
+      const text =
+        options.format === 'prometheus'
+          ? prometheusText(globals.db, found)
+          : options.format === 'json'
+            ? json(found, context)
+            : statusText(found);
+      await print(text, options.check === true, context);
       if (options.check === true && found.problems.length > 0) {
         throw new DaybookError('findings', found.problems.map((problem) => problem.message).join('; '));
       }
     });
+}
+
+async function examine(options: Options, globals: Globals, context: Context): Promise<Status> {
+  const { deep = false, strict = false } = options;
+  const grace = underOption('--grace', () => parseDuration(options.grace));
+  return withStore(context, globals, 'read', (store) =>
+    status(store, {
+      database: globals.db,
+      now: context.now(),
+      zone: globals.zone,
+      grace,
+      strict,
+      ...(deep ? { deep: { interruptible: (work) => interruptible(context, work) } } : {}),
+    }),
+  );
+}
+
+/** Whatever becomes of the check, Nagios is told by its own exit codes, and on stdout. */
+async function tellNagios(options: Options, self: Command, context: Context): Promise<never> {
+  let answer;
+  try {
+    answer = nagiosAnswer(await examine(options, await resolveGlobals(self, context), context));
+  } catch (error) {
+    answer = nagiosFailure(error);
+  }
+  await print(answer.text, true, context);
+  throw new ExitWith(answer.code);
+}
+
+/** A monitor may look at the exit code alone: then nobody need read the output. */
+async function print(text: string, onlyCode: boolean, { streams: { stdout } }: Context): Promise<void> {
+  try {
+    await stdout.write(text);
+  } catch (error) {
+    if (!onlyCode || !(error instanceof OutputClosed)) throw error;
+  }
+}
+
+function json(found: Status, { streams: { stdout } }: Context): string {
+  const text = JSON.stringify(found);
+  return `${stdout.isTerminal ? visibleJson(text) : text}\n`;
 }
 
 function statusText(found: Status): string {
@@ -53,6 +112,8 @@ function statusText(found: Status): string {
       ? []
       : [['dated', `${found.oldest} to ${found.newest}`] satisfies [string, string]]),
     ['size', `${size(bytes.file)}, log ${size(bytes.wal)}, free ${size(bytes.free)}`],
+    ...(bytes.disk_free === null ? [] : [['disk', `${size(bytes.disk_free)} free`] satisfies [string, string]]),
+    ['unaccounted', unaccountedText(found.unaccounted)],
     ...found.policies.map(({ name, due }): [string, string] => [`policy ${name}`, `${due} due`]),
     ['last prune', last === null ? 'none' : `${last.at}, ${last.deleted} deleted, entry ${last.entry ?? '-'}`],
     ...(found.problems.length === 0 ? [['problems', 'none'] satisfies [string, string]] : []),
@@ -62,6 +123,10 @@ function statusText(found: Status): string {
   return rows
     .map(([label, value]) => `${visible(`${label.padEnd(width)}  ${value}`, { newlines: 'mark' })}\n`)
     .join('');
+}
+
+function unaccountedText({ count, since }: Status['unaccounted']): string {
+  return count === 0 ? 'none' : `${count}${since === null ? '' : `, fewer at entry ${since}`}`;
 }
 
 function size(bytes: number): string {

@@ -27,7 +27,7 @@ export interface InitializeOptions {
 export interface Initialized {
   readonly outcome: 'created' | 'added' | 'upgraded' | 'repaired' | 'unchanged';
   readonly schemaVersion: number;
-  /** The indexes and triggers that were made again, and what else could not be read. */
+  /** The indexes and triggers that were made again, the guard where it stood open, and what else could not be read. */
   readonly repaired: readonly string[];
 }
 
@@ -139,7 +139,7 @@ function upgrade(connection: Connection, options: InitializeOptions): void {
 
 /** Puts back what is missing or was spoiled, each in a transaction with its entry, and gives what it was. */
 function repair(connection: Connection, options: InitializeOptions): string[] {
-  return [...putBack(connection, options), ...mend(connection, options)];
+  return [...putBack(connection, options), ...closeGuard(connection, options), ...mend(connection, options)];
 }
 
 /** Makes readable what only this can mend: what another program put there becomes an entry. */
@@ -160,6 +160,18 @@ function mend(connection: Connection, { actor, clock }: InitializeOptions): stri
       );
       return what;
     });
+  });
+}
+
+/** Closes the guard against deleting, where another program has opened it. */
+function closeGuard(connection: Connection, options: InitializeOptions): string[] {
+  const open = connection.prepare('SELECT EXISTS (SELECT 1 FROM daybook_prunes WHERE deleting = 1)').pluck();
+  if (open.get() === 0) return [];
+  return writing(connection, () => {
+    if (connection.prepare('UPDATE daybook_prunes SET deleting = 0 WHERE deleting = 1').run().changes === 0) return [];
+    const repaired = ['the guard against deleting'];
+    recordInit(connection, options, { from: SCHEMA_VERSION, to: SCHEMA_VERSION, repaired });
+    return repaired;
   });
 }
 

@@ -4,6 +4,7 @@ export {
   comparePage,
   liftMirrors,
   mirrorPrunes,
+  mirrorTriggerTexts,
   readMirrors,
   reinstallMirrors,
   removeMirror,

@@ -74,6 +74,18 @@ export function unreadableMirror(name: string): string {
   return `mirror ${name} cannot be read: daybook mirror add sets it anew, daybook mirror remove ${shellWord(name)} ends it`;
 }
 
+/**
+ * The texts of the triggers that mirrors should have. Where the column of one is gone, its text cannot be known: what
+ * stands under its name counts as it is, and the mirror is broken.
+ */
+export function mirrorTriggerTexts(connection: Connection): Set<string> {
+  const texts = readMirrors(connection).map((mirror) => {
+    const mirrored = described(connection, mirror);
+    return mirrored === undefined ? triggerOf(connection, mirror) : mirrorTrigger(mirrored);
+  });
+  return new Set(texts.filter((text) => text !== undefined));
+}
+
 /** What differs from what should be there, or null. */
 function problemOf(connection: Connection, mirror: MirrorRequest, mirrored: MirroredColumn | undefined): string | null {
   const there = triggerOf(connection, mirror);

@@ -2,7 +2,7 @@ import type { CaptureSpan } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { isObject, keptJson } from '../../core/kept-json.js';
 import { pruneEntry, readCriteria, readRuleCounts } from '../../core/prune-account.js';
-import type { PruneAccount, PruneIntent } from '../../core/prune-account.js';
+import type { PruneAccount, PruneIntent, Tally } from '../../core/prune-account.js';
 import { formatTimestamp, isStoredTimestamp, parseTimestamp } from '../../core/timestamp.js';
 import { mayHaveTaken } from '../../core/prune-reach.js';
 import type { Presence, PruneReach } from '../audit-store.js';
@@ -10,6 +10,7 @@ import { counted, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { inserter } from './recording.js';
 import { sql } from './sql.js';
+import { readTally } from './tally.js';
 
 /** A prune that gave no sign of life for so long is over, whatever its process id says: ids are used again. */
 const LEASE_MS = 60_000;
@@ -65,19 +66,23 @@ export function renewPrune(connection: Connection, prune: number, archive: strin
     .run(formatTimestamp(clock()), archive, prune);
 }
 
-/** Closes an account; where something was deleted, its entry is recorded in the same transaction. */
+/**
+ * Closes an account; where something was deleted, its entry is recorded in the same transaction. The `tally` in it may
+ * have been read before: to count in here would keep others waiting.
+ */
 export function closeAccount(
   connection: Connection,
   prune: number,
   state: 'done' | 'cut_off',
   clock: () => number,
+  tally: Tally,
 ): PruneAccount {
   const { changes } = connection
     .prepare(`UPDATE daybook_prunes SET state = ?, finished_at = ? WHERE prune = ? AND state = 'open'`)
     .run(state, formatTimestamp(clock()), prune);
   const account = accountOf(connection, prune);
   if (changes === 0 || account.deleted === 0) return account;
-  const { seq } = inserter(connection, clock)(pruneEntry(account));
+  const { seq } = inserter(connection, clock)(pruneEntry(account, tally));
   connection.prepare('UPDATE daybook_prunes SET entry = ? WHERE prune = ?').run(seq, prune);
   return { ...account, entry: seq };
 }
@@ -89,13 +94,14 @@ export function closePrune(
   state: 'done' | 'cut_off',
   clock: () => number,
 ): PruneAccount {
-  return writing(connection, () => closeAccount(connection, prune, state, clock));
+  const tally = readTally(connection);
+  return writing(connection, () => closeAccount(connection, prune, state, clock, tally));
 }
 
 /** Turns the accounts of prunes that ended before they were done into entries. Runs in the open transaction. */
 export function settleCutOff(connection: Connection, circumstances: Circumstances): void {
   for (const account of cutOffAccounts(connection, circumstances)) {
-    closeAccount(connection, account.prune, 'cut_off', circumstances.clock);
+    closeAccount(connection, account.prune, 'cut_off', circumstances.clock, readTally(connection));
   }
 }
 

@@ -1,5 +1,5 @@
 import { DaybookError } from '../../core/errors.js';
-import type { PruneAccount, RuleCount } from '../../core/prune-account.js';
+import type { PruneAccount, RuleCount, Tally } from '../../core/prune-account.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Key, PrunePlan, PrunedBatch } from '../audit-store.js';
 import { filterCondition } from './compile.js';
@@ -10,6 +10,7 @@ import type { DoomedRow } from './pages.js';
 import { accountOf, closeAccount } from './prune-accounts.js';
 import { greatest, latest, least } from './extremes.js';
 import { checkpointReaches } from './settings.js';
+import { readTally } from './tally.js';
 import { hurrying } from './write-ahead-log.js';
 
 /** Deletes the next doomed entries of a plan in one transaction with their account. */
@@ -23,14 +24,15 @@ export function deleteBatch(
   // Which entries are next is found out before the lock is taken: entries never change, and no other prune is at work.
   const began = performance.now();
   const { rows, next } = readDoomed(connection, plan, batch.after, batch.size);
+  const last = next === null;
+  const tally = last ? readTally(connection) : undefined;
   const readMs = performance.now() - began;
   let locked = 0;
-  const last = next === null;
   // The commit that says that the prune is done is durable, and all before it with it.
   const account = hurrying(connection, last, () =>
     writing(connection, () => {
       locked = performance.now();
-      return deleteRows(connection, prune, plan, { rows, last }, clock);
+      return deleteRows(connection, prune, plan, { rows, tally }, clock);
     }),
   );
   return {
@@ -48,7 +50,8 @@ function deleteRows(
   connection: Connection,
   prune: number,
   plan: PrunePlan,
-  batch: { readonly rows: readonly DoomedRow[]; readonly last: boolean },
+  /** The last one has a tally, for the entry that tells of all. */
+  batch: { readonly rows: readonly DoomedRow[]; readonly tally: Tally | undefined },
   clock: () => number,
 ): PruneAccount {
   const { rows } = batch;
@@ -93,7 +96,9 @@ function deleteRows(
       latest([before.lastTs, ...rows.map((row) => row.ts)]),
       prune,
     );
-  return batch.last ? closeAccount(connection, prune, 'done', clock) : accountOf(connection, prune);
+  return batch.tally === undefined
+    ? accountOf(connection, prune)
+    : closeAccount(connection, prune, 'done', clock, batch.tally);
 }
 
 /** Counts, for each checkpoint, what goes before its exports saw it: the next export will say so. */

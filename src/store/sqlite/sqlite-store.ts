@@ -3,7 +3,7 @@ import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
-import { futureFrom, isOwn, readFacts } from './facts.js';
+import { foreignTriggers, futureFrom, isOwn, readFacts } from './facts.js';
 import { unfitDocument } from './fitness.js';
 import {
   explainPage,
@@ -266,6 +266,14 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     moveCheckpoint: (name, from, to) => read(() => moveCheckpoint(connection, name, from, to, clock)),
 
     facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
+    foreignTriggers: async () => {
+      const { mirrorTriggerTexts } = await mirroring();
+      return read(() => reading(connection, () => foreignTriggers(connection, mirrorTriggerTexts(connection))));
+    },
+    damage: async (interruptible) => {
+      const { damageOf } = await import('./deep-check.js');
+      return slowly(() => damageOf(connection, interruptible));
+    },
     backup: (target) => slowly(() => backupTo(connection, target)),
     close: async () => {
       attempt(path, () => connection.close());
