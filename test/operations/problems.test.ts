@@ -1,4 +1,4 @@
-import { readFileSync, linkSync } from 'node:fs';
+import { linkSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -444,6 +444,53 @@ describe('a deep look', () => {
     expect(codesOf(await ask(store))).toEqual([]);
     const { problems } = await ask(store, { deep: true });
     expect(problems).toMatchObject([{ code: 'corrupt', message: expect.stringContaining('CHECK constraint failed') }]);
+  });
+
+  test('finds them, with their seq, where the table no longer has rules', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(store, numbered(3));
+    const plain = trail.plain();
+    const { sql } = plain.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries'`).get() as {
+      sql: string;
+    };
+    const rule = /metadata TEXT.*/.exec(sql)?.[0] ?? '';
+    rewrite(plain, 'daybook_entries', rule, 'metadata TEXT,');
+    const bare = await trail.open();
+    expect(codesOf(await ask(bare, { deep: true }))).toEqual(['definition']);
+    trail.plain().exec(`INSERT INTO daybook_entries (action, ts, metadata)
+      VALUES ('a', '2026-01-01T00:00:00.000Z', '{"a":1},"severity":"FORGED"')`);
+    const { problems } = await ask(bare, { deep: true });
+    expect(problems).toMatchObject([
+      { code: 'definition' },
+      { code: 'corrupt', message: expect.stringContaining('entry 4: its metadata') },
+    ]);
+  });
+
+  test('finds a byte that was flipped in an index', async () => {
+    const { trail, store } = await sqliteTrail();
+    await recordAll(
+      store,
+      numbered(200, (index) => ({ actor: `actor-${String(index).padStart(4, '0')}-x` })),
+    );
+    const plain = trail.plain();
+    plain.pragma('wal_checkpoint(TRUNCATE)');
+    const pageSize = plain.pragma('page_size', { simple: true }) as number;
+    plain.close();
+    await store.close();
+    const bytes = readFileSync(trail.path);
+    const INDEX_LEAF = 0x0a;
+    const inIndexes: number[] = [];
+    for (let at = bytes.indexOf('actor-0100-x'); at >= 0; at = bytes.indexOf('actor-0100-x', at + 1)) {
+      if (bytes[at - (at % pageSize)] === INDEX_LEAF) inIndexes.push(at);
+    }
+    // A page that was split keeps what it gave away in its free part.
+    expect(inIndexes.length).toBeGreaterThan(0);
+    for (const at of inIndexes) bytes[at + 11] = 0x79;
+    writeFileSync(trail.path, bytes);
+    const again = reopened(trail);
+    expect(codesOf(await ask(again))).toEqual([]);
+    expect(codesOf(await ask(again, { deep: true }))).toEqual(['corrupt']);
+    await again.close();
   });
 
   test('leaves the rows and the functions of an application alone, and finds damage in ours beside them', async () => {

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { DaybookError } from '../../core/errors.js';
 import type { Interruptible } from '../audit-store.js';
 import type { Connection } from './connection.js';
+import { isAsMade, unfitFields } from './fitness.js';
 import { TABLES } from './schema.js';
 
 /** More of what is wrong would say nothing new. */
@@ -14,8 +15,8 @@ const STEP_PAGES = 2000;
 
 /**
  * What SQLite finds wrong with the pages of a database, with its indexes beside their tables, and with the entries by their
- * own rules. That takes long, and would keep the log from flowing back: it is done on a copy of our own, which is nobody's
- * but ours and has no name any more while it is looked through, so that nothing stays where this process is killed.
+ * own rules. That takes long, and would keep the log from flowing back: it is done on a copy that nobody else can read. It
+ * has no name any more while it is looked through, so that nothing stays where this process is ended meanwhile.
  */
 export async function damageOf(connection: Connection, interruptible: Interruptible): Promise<string[]> {
   const copy = await interruptible((signal) => privateCopy(connection, signal));
@@ -85,7 +86,11 @@ function structure(copy: Connection): string[] {
 /** What the entries, and all else of ours, hold against the rules of their tables: somebody had them switched off. */
 function brokenRules(copy: Connection): string[] {
   copy.pragma('ignore_check_constraints = OFF');
-  return TABLES.flatMap((table) => answers(() => found(copy, `quick_check(${table})`)) ?? []);
+  const broken = TABLES.flatMap((table) => answers(() => found(copy, `quick_check(${table})`)) ?? []);
+  // A table that lost its rules cannot tell of them.
+  if (answers(() => isAsMade(copy)) !== false) return broken;
+  const unfit = answers(() => unfitFields(copy, MOST)) ?? [];
+  return [...broken, ...unfit.map((one) => (typeof one === 'string' ? one : `entry ${one[0]}: its ${one[1]}`))];
 }
 
 function found(copy: Connection, check: string): string[] {

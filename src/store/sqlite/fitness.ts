@@ -36,7 +36,7 @@ function plain(field: HistoryField): string {
 }
 
 /** Whether the table of entries is defined as daybook makes it. It may change at any time: only asking tells. */
-function isAsMade(connection: Connection): boolean {
+export function isAsMade(connection: Connection): boolean {
   const definition = connection.prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?`).pluck();
   return definition.get('daybook_entries') === ENTRIES_TABLE;
 }
@@ -48,15 +48,19 @@ function isAsMade(connection: Connection): boolean {
 export function unfitDocument(connection: Connection, error: unknown): Damaged | null {
   if (!(error instanceof Database.SqliteError)) return null;
   if (!/^(?:malformed JSON|JSON cannot hold BLOB values)$/.test(error.message)) return null;
+  const [found] = unfitFields(connection, 1);
+  return found === undefined ? null : unfit(...found);
+}
+
+/** The first entries that hold what none can, with the field: of all of them it is asked, one by one. */
+export function unfitFields(connection: Connection, limit: number): [seq: number, field: string][] {
   const first = `CASE ${ENTRY_FIELDS.map((field) => `WHEN (${FIT[field]}) IS NOT TRUE THEN '${field}'`).join(' ')} END`;
-  const [seq, field] =
-    connection
-      .prepare<[], [seq: number, field: string]>(
-        `SELECT e.seq, ${first} AS unfit FROM daybook_entries AS e NOT INDEXED WHERE unfit IS NOT NULL ORDER BY e.seq LIMIT 1`,
-      )
-      .raw()
-      .get() ?? [];
-  return seq === undefined || field === undefined ? null : unfit(seq, field);
+  return connection
+    .prepare<[], [seq: number, field: string]>(
+      `SELECT e.seq, ${first} AS unfit FROM daybook_entries AS e NOT INDEXED WHERE unfit IS NOT NULL ORDER BY e.seq LIMIT ${limit}`,
+    )
+    .raw()
+    .all();
 }
 
 function unfit(seq: number, field: string): Damaged {
