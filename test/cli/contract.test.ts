@@ -218,9 +218,10 @@ describe('names', () => {
       commands.get(command)?.options.find((option) => option.long === long)?.value?.choices;
     expect(choices('history', '--format')).toEqual(['table', 'line', 'json', 'ndjson', 'csv']);
     expect(choices('export', '--format')).toEqual(['csv', 'json', 'ndjson']);
-    for (const command of ['note', 'record', 'revert', 'show', 'count', 'values', 'prune', 'clear', 'status']) {
+    for (const command of ['note', 'record', 'revert', 'show', 'count', 'values', 'prune', 'clear']) {
       expect(choices(command, '--format'), command).toEqual(['json']);
     }
+    expect(choices('status', '--format')).toEqual(['json', 'nagios', 'prometheus']);
   });
 });
 
