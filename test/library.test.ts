@@ -9,8 +9,13 @@ import {
   history,
   initializeTrail,
   openTrail,
+  parseFilter,
+  preparePrune,
   record,
   recordIn,
+  setPolicy,
+  timeline,
+  undo,
 } from '../src/index.js';
 import type { Attached, Filter, HistoryEntry } from '../src/index.js';
 import { temporaryDirectory } from './support/program.js';
@@ -52,6 +57,31 @@ describe('the library', () => {
     expect((await store.find({ seq }))?.metadata).toBe('{"big":12345678901234567890}');
     await store.close();
     expect(await messages(file)).toEqual(['in']);
+  });
+
+  it('refuses a filter with a condition that nobody knows, and a prune with it deletes nothing', async () => {
+    const file = path.join(temporaryDirectory(), 'audit.db');
+    initializeTrail(file, { actor: 'deploy' });
+    const store = openTrail(file);
+    await record(store, entryOf({ action: 'login', actor: 'u-42' }));
+    const filter = { actors: ['nobody'] } as unknown as Filter;
+    const refused = { kind: 'usage', message: expect.stringContaining('"actors"') };
+    const rules = [{ name: null, filter, before: Date.now() + 1000, keep: null }];
+    const actor = { actor: 'deploy', actor_type: 'system', recorded_by: null };
+    const request = { command: 'prune', rules, actor, reason: null } as const;
+    await expect(preparePrune(store, request, Date.now())).rejects.toMatchObject(refused);
+    const policy = { name: 'all', filter, maxAge: '90d', maxEntries: null };
+    await expect(setPolicy(store, policy, actor, false)).rejects.toMatchObject(refused);
+    await expect(undo(store, filter, actor, { reason: 'slip' })).rejects.toMatchObject(refused);
+    await expect(timeline(store, { filter, bucket: 'day', zone: 'UTC', now: 0 })).rejects.toMatchObject(refused);
+    // A promise that nobody awaited has no conditions that anybody could see.
+    const asked = parseFilter({ actor: ['nobody'] }, () => ({ now: Date.now(), zone: 'UTC' }));
+    const unawaited = { name: null, filter: asked as unknown as Filter, before: Date.now() + 1000, keep: null };
+    await expect(preparePrune(store, { ...request, rules: [unawaited] }, Date.now())).rejects.toMatchObject({
+      kind: 'usage',
+    });
+    await store.close();
+    expect(await messages(file)).toHaveLength(1);
   });
 
   it('refuses an invalid entry in words', () => {

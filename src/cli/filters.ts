@@ -12,30 +12,44 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...(previous ?? []), value];
 }
 
+type AddOption = (command: Command) => Command;
+
+const once =
+  (flags: string, description: string): AddOption =>
+  (command) =>
+    command.option(flags, description);
+const repeatable =
+  (flags: string, description: string): AddOption =>
+  (command) =>
+    command.addOption(new Option(flags, description).argParser(collect));
+
+/** What asks for each condition, in the order of the help. */
+const OPTIONS = {
+  category: repeatable('--category <category>', 'any of these categories (repeat it, or separate by commas)'),
+  action: repeatable('--action <action>', 'any of these actions (repeat it, or separate by commas)'),
+  severity: repeatable('--severity <severity>', 'any of info, warning, error (repeat it, or separate by commas)'),
+  actor: repeatable('--actor <actor>', 'whose entries, by id or exact name (repeatable)'),
+  actor_type: repeatable('--actor-type <type>', 'any of these kinds of actor (repeat it, or separate by commas)'),
+  scope: repeatable('--scope <kind:id>', 'in this scope (repeatable)'),
+  entity: repeatable('--entity <entity>', 'about type, type:id or :id (repeatable)'),
+  correlation_id: repeatable('--correlation <id>', 'of this unit of work (repeatable)'),
+  source: repeatable('--source <source>', 'imported from there (repeatable)'),
+  not: repeatable('--not <filter=value>', 'none of these, such as --not actor=cron (repeatable)'),
+  since: once('--since <time>', 'from this moment, or the start of this period'),
+  until: once('--until <time>', 'to this moment, or the end of this period'),
+  in: once('--in <period>', 'within this period'),
+  search: once('--search <text>', 'the message holds this text (ASCII case ignored)'),
+  changed: repeatable('--changed <field>', 'this field changed, or one below it (repeatable: any of them)'),
+  meta: repeatable('--meta <path=value>', 'a metadata value, compared as text (repeatable: all of them)'),
+  reverted: (command) =>
+    command
+      .addOption(new Option('--reverted', 'only entries that were taken back').conflicts('notReverted'))
+      .addOption(new Option('--not-reverted', 'only entries that were not')),
+} satisfies Record<keyof Filter | 'in', AddOption>;
+
 /** The options that say which entries: the same on every command that asks. */
 export function addFilterOptions(command: Command): Command {
-  const repeatable = (flags: string, description: string): void => {
-    command.addOption(new Option(flags, description).argParser(collect));
-  };
-  repeatable('--category <category>', 'any of these categories (repeat it, or separate by commas)');
-  repeatable('--action <action>', 'any of these actions (repeat it, or separate by commas)');
-  repeatable('--severity <severity>', 'any of info, warning, error (repeat it, or separate by commas)');
-  repeatable('--actor <actor>', 'whose entries, by id or exact name (repeatable)');
-  repeatable('--actor-type <type>', 'any of these kinds of actor (repeat it, or separate by commas)');
-  repeatable('--scope <kind:id>', 'in this scope (repeatable)');
-  repeatable('--entity <entity>', 'about type, type:id or :id (repeatable)');
-  repeatable('--correlation <id>', 'of this unit of work (repeatable)');
-  repeatable('--source <source>', 'imported from there (repeatable)');
-  repeatable('--not <filter=value>', 'none of these, such as --not actor=cron (repeatable)');
-  command
-    .option('--since <time>', 'from this moment, or the start of this period')
-    .option('--until <time>', 'to this moment, or the end of this period')
-    .option('--in <period>', 'within this period')
-    .option('--search <text>', 'the message holds this text (ASCII case ignored)');
-  repeatable('--changed <field>', 'this field changed, or one below it (repeatable: any of them)');
-  repeatable('--meta <path=value>', 'a metadata value, compared as text (repeatable: all of them)');
-  command.addOption(new Option('--reverted', 'only entries that were taken back').conflicts('notReverted'));
-  command.addOption(new Option('--not-reverted', 'only entries that were not'));
+  for (const add of Object.values(OPTIONS)) add(command);
   return command;
 }
 
@@ -60,7 +74,7 @@ export async function readFilter(
   entity?: string,
 ): Promise<AskedFilter> {
   const { actorTexts, parseFilter, filterQuestion, withActorIds } = await import('../core/filter-text.js');
-  const typed: FilterInput = {
+  const typed = {
     category: options.category,
     action: options.action,
     severity: options.severity,
@@ -78,10 +92,10 @@ export async function readFilter(
     changed: options.changed,
     meta: options.meta,
     reverted: options.reverted === true ? true : options.notReverted === true ? false : undefined,
-  };
+  } satisfies Record<keyof FilterInput, unknown>;
   const clock = (): Clock => ({ now: context.now(), zone: globals.zone });
   let filter = await parseFilter(typed, clock);
-  let input = typed;
+  let input: FilterInput = typed;
   const actors = actorTexts(typed);
   if (actors.length > 0) {
     // Cursors, checkpoints and policies keep ids: what the directory says later does not change what they mean.

@@ -1,14 +1,10 @@
 import { entityText } from './entity.js';
 import { SEVERITIES, type JsonText } from './entry.js';
 import { DaybookError } from './errors.js';
-import {
-  LIST_FIELDS,
-  type Conditions,
-  type EntityPattern,
-  type Filter,
-  type ListField,
-  type MetadataMatch,
-} from './filter.js';
+import { checkFilter, filterFlaw } from './filter-shape.js';
+import { CONDITION_OPTIONS } from './filter-words.js';
+import { eachGiven, forLists } from './filter.js';
+import type { Beside, Conditions, EntityPattern, Filter, ListField, Table } from './filter.js';
 import { quoted } from './json.js';
 import type { Clock } from './period.js';
 import { formatTimestamp } from './timestamp.js';
@@ -36,32 +32,69 @@ export interface FilterInput {
   readonly reverted?: boolean | undefined;
 }
 
-interface Draft extends Partial<Record<ListField, string[]>> {
-  entity?: EntityPattern[];
-  search?: string;
-  changed?: string[];
-  meta?: MetadataMatch[];
+/** What each property takes. */
+const INPUT = {
+  category: 'texts',
+  action: 'texts',
+  severity: 'texts',
+  actor: 'texts',
+  actorType: 'texts',
+  scope: 'texts',
+  entity: 'texts',
+  correlation: 'texts',
+  source: 'texts',
+  changed: 'texts',
+  meta: 'texts',
+  not: 'texts',
+  search: 'text',
+  since: 'text',
+  until: 'text',
+  in: 'text',
+  reverted: 'true or false',
+} as const satisfies Record<keyof FilterInput, string>;
+
+/** Conditions while they are gathered. */
+type Draft = {
+  -readonly [Name in keyof Conditions]: Conditions[Name] extends readonly (infer Item)[] | undefined
+    ? Item[]
+    : Conditions[Name];
+};
+
+interface TypedCondition {
+  /** The property that it is typed into. */
+  readonly property: keyof FilterInput;
+  /** Adds one value; `label` is how it was asked. */
+  readonly add: (draft: Draft, value: string, label: string) => void;
 }
 
-/** The conditions under the names of their options, with the properties that they are typed into. */
-const CONDITION_OPTIONS = {
-  category: 'category',
-  action: 'action',
-  severity: 'severity',
-  actor: 'actor',
-  'actor-type': 'actorType',
-  scope: 'scope',
-  entity: 'entity',
-  correlation: 'correlation',
-  source: 'source',
-  search: 'search',
-  changed: 'changed',
-  meta: 'meta',
-} as const satisfies Record<string, keyof FilterInput>;
+const CONDITIONS = {
+  category: { property: 'category', add: addTexts('category', itemsOf) },
+  action: { property: 'action', add: addTexts('action', itemsOf) },
+  severity: { property: 'severity', add: addTexts('severity', severitiesOf) },
+  actor: { property: 'actor', add: addTexts('actor') },
+  actor_type: { property: 'actorType', add: addTexts('actor_type', itemsOf) },
+  scope: { property: 'scope', add: addTexts('scope', scopeOf) },
+  entity: {
+    property: 'entity',
+    add: (draft, value, label) => (draft.entity ??= []).push(parseEntity(value, label)),
+  },
+  correlation_id: { property: 'correlation', add: addTexts('correlation_id') },
+  source: { property: 'source', add: addTexts('source') },
+  search: { property: 'search', add: (draft, value) => (draft.search = value) },
+  changed: { property: 'changed', add: addTexts('changed') },
+  meta: {
+    property: 'meta',
+    add: (draft, value, label) => {
+      const [path, expected] = splitOnce(value, '=');
+      if (path === '' || expected === undefined) {
+        throw usage(`${label} ${quoted(value)} is not <path>=<value>, such as ${label} request.method=POST`);
+      }
+      (draft.meta ??= []).push({ path, value: expected });
+    },
+  },
+} as const satisfies Record<keyof Conditions, TypedCondition>;
 
-type ConditionOption = keyof typeof CONDITION_OPTIONS;
-
-const OPTION_NAMES = Object.keys(CONDITION_OPTIONS) as ConditionOption[];
+const NAMES = Object.keys(CONDITIONS) as (keyof Conditions)[];
 
 /** Ids and names hold commas; these do not. */
 const COMMA_SEPARATED: ReadonlySet<string> = new Set(['category', 'action', 'severity', 'actorType']);
@@ -76,11 +109,12 @@ function usage(message: string): DaybookError {
  * @throws DaybookError 'usage', naming the option and the value
  */
 export async function parseFilter(input: FilterInput, clock: () => Clock): Promise<Filter> {
+  checkInput(input);
   const conditions: Draft = {};
-  for (const option of OPTION_NAMES) {
-    for (const value of [input[CONDITION_OPTIONS[option]] ?? []].flat()) {
-      addCondition(conditions, option, value, `--${option}`);
-    }
+  for (const name of NAMES) {
+    const { property, add } = CONDITIONS[name];
+    const label = `--${CONDITION_OPTIONS[name]}`;
+    for (const value of [input[property] ?? []].flat()) add(conditions, notEmpty(value, label), label);
   }
   const not: Draft = {};
   for (const text of input.not ?? []) addExclusion(not, text);
@@ -92,63 +126,66 @@ export async function parseFilter(input: FilterInput, clock: () => Clock): Promi
   };
 }
 
+/** Refuses what is no such input: a property that nobody reads, or an empty list, would ask for everything. */
+function checkInput(input: FilterInput): void {
+  for (const [name, value] of Object.entries(input)) {
+    const takes = Object.hasOwn(INPUT, name) ? INPUT[name as keyof FilterInput] : undefined;
+    if (takes === undefined) {
+      throw usage(`a filter has no option ${quoted(name)}: it has ${Object.keys(INPUT).join(', ')}`);
+    }
+    if (value === undefined) continue;
+    const isIt =
+      takes === 'texts'
+        ? Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string')
+        : typeof value === (takes === 'text' ? 'string' : 'boolean');
+    if (!isIt) throw usage(`option ${name} of a filter takes ${takes}: leave it out where nothing is asked`);
+  }
+}
+
 function addExclusion(not: Draft, text: string): void {
-  const [name, value] = splitOnce(text, '=');
-  const option = OPTION_NAMES.find((candidate) => candidate === name);
-  if (option === undefined) {
-    throw usage(`--not ${quoted(text)} names no filter: write <filter>=<value> with one of ${OPTION_NAMES.join(', ')}`);
+  const [option, value] = splitOnce(text, '=');
+  const name = NAMES.find((candidate) => CONDITION_OPTIONS[candidate] === option);
+  if (name === undefined) {
+    const options = NAMES.map((candidate) => CONDITION_OPTIONS[candidate]).join(', ');
+    throw usage(`--not ${quoted(text)} names no filter: write <filter>=<value> with one of ${options}`);
   }
   if (value === undefined) throw usage(`--not ${quoted(text)} has no value: write ${option}=<value>`);
-  if (option === 'search' && not.search !== undefined) {
+  if (name === 'search' && not.search !== undefined) {
     throw usage(`--not search=${quoted(value)} is one too many: only one text can be excluded`);
   }
-  addCondition(not, option, value, `--not ${option}`);
+  const label = `--not ${option}`;
+  CONDITIONS[name].add(not, notEmpty(value, label), label);
 }
 
-function addCondition(conditions: Draft, option: ConditionOption, value: string, label: string): void {
+function notEmpty(value: string, label: string): string {
   if (value === '') throw usage(`${label} is empty: give it a value`);
-  switch (option) {
-    case 'entity':
-      (conditions.entity ??= []).push(parseEntity(value, label));
-      break;
-    case 'search':
-      conditions.search = value;
-      break;
-    case 'changed':
-      (conditions.changed ??= []).push(value);
-      break;
-    case 'meta': {
-      const [path, expected] = splitOnce(value, '=');
-      if (path === '' || expected === undefined) {
-        throw usage(`${label} ${quoted(value)} is not <path>=<value>, such as ${label} request.method=POST`);
-      }
-      (conditions.meta ??= []).push({ path, value: expected });
-      break;
-    }
-    default: {
-      const field = listField(option);
-      (conditions[field] ??= []).push(...parseList(option, value, label));
-    }
-  }
+  return value;
 }
 
-function listField(option: Exclude<ConditionOption, 'entity' | 'search' | 'changed' | 'meta'>): ListField {
-  if (option === 'actor-type') return 'actor_type';
-  return option === 'correlation' ? 'correlation_id' : option;
+function addTexts(
+  name: ListField | 'changed',
+  read: (value: string, label: string) => string[] = (value) => [value],
+): TypedCondition['add'] {
+  return (draft, value, label) => (draft[name] ??= []).push(...read(value, label));
 }
 
-function parseList(option: ConditionOption, value: string, label: string): string[] {
-  const items = splitList(CONDITION_OPTIONS[option], value);
-  for (const item of items) {
-    if (item === '') throw usage(`${label} ${quoted(value)} holds an empty item: separate values by single commas`);
-    if (option === 'severity' && !SEVERITIES.some((severity) => severity === item)) {
-      throw usage(`${label} ${quoted(item)} is not one of ${SEVERITIES.join(', ')}`);
-    }
-    if (option === 'scope' && !/^[^:]+:[^]+$/.test(item)) {
-      throw usage(`${label} ${quoted(item)} is not <kind>:<id>, such as tenant:42`);
-    }
-  }
+function itemsOf(value: string, label: string): string[] {
+  const items = value.split(',');
+  if (items.includes(''))
+    throw usage(`${label} ${quoted(value)} holds an empty item: separate values by single commas`);
   return items;
+}
+
+function severitiesOf(value: string, label: string): string[] {
+  const items = itemsOf(value, label);
+  const wrong = items.find((item) => !SEVERITIES.some((severity) => severity === item));
+  if (wrong !== undefined) throw usage(`${label} ${quoted(wrong)} is not one of ${SEVERITIES.join(', ')}`);
+  return items;
+}
+
+function scopeOf(value: string, label: string): string[] {
+  if (/^[^:]+:[^]+$/.test(value)) return [value];
+  throw usage(`${label} ${quoted(value)} is not <kind>:<id>, such as tenant:42`);
 }
 
 function splitList(property: keyof FilterInput, value: string): string[] {
@@ -243,8 +280,13 @@ export function withActorIds(input: FilterInput, ids: ReadonlyMap<string, string
   };
 }
 
-/** A filter as JSON text, to be kept in the database. */
+/**
+ * A filter as JSON text, to be kept in the database.
+ *
+ * @throws DaybookError 'usage' for what is no filter: a condition without a value would be left out
+ */
 export function filterToJson(filter: Filter): JsonText {
+  checkFilter(filter);
   return JSON.stringify(filter);
 }
 
@@ -270,70 +312,39 @@ export function filterFromJson(text: JsonText): Filter {
   } catch {
     filter = undefined;
   }
-  if (!isFilter(filter))
+  if (filterFlaw(filter) !== undefined) {
     throw new DaybookError('failed', `filter ${quoted(text)} is not one that this daybook understands`);
-  return filter;
+  }
+  return filter as Filter;
 }
 
 /** Whether a value is a filter that this daybook understands. */
 export function isFilter(value: unknown): value is Filter {
-  if (!isRecord(value)) return false;
-  const { not, since, until, reverted, ...conditions } = value;
-  return (
-    isConditions(conditions) &&
-    (not === undefined || (isRecord(not) && isConditions(not))) &&
-    [since, until].every((bound) => bound === undefined || Number.isSafeInteger(bound)) &&
-    (reverted === undefined || typeof reverted === 'boolean')
-  );
-}
-
-function isConditions(value: Record<string, unknown>): boolean {
-  return Object.entries(value).every(([name, condition]) => {
-    if (name === 'search') return typeof condition === 'string';
-    if (!Array.isArray(condition)) return false;
-    if (name === 'entity') return condition.every((item) => hasOnlyTexts(item, ['type', 'id'], 1));
-    if (name === 'meta') return condition.every((item) => hasOnlyTexts(item, ['path', 'value'], 2));
-    return (
-      (name === 'changed' || LIST_FIELDS.some((field) => field === name)) &&
-      condition.every((item) => typeof item === 'string')
-    );
-  });
-}
-
-function hasOnlyTexts(value: unknown, names: readonly string[], atLeast: number): boolean {
-  if (!isRecord(value)) return false;
-  const members = Object.entries(value);
-  return (
-    members.length >= atLeast && members.every(([name, member]) => names.includes(name) && typeof member === 'string')
-  );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return filterFlaw(value) === undefined;
 }
 
 /** A filter in short words for people; times are UTC. */
 export function describeFilter(filter: Filter): string {
-  const words = [
-    ...describeConditions(filter, ''),
-    ...describeConditions(filter.not ?? {}, 'not '),
-    ...(filter.since === undefined ? [] : [`since ${formatTimestamp(filter.since)}`]),
-    ...(filter.until === undefined ? [] : [`until ${formatTimestamp(filter.until)}`]),
-    ...(filter.reverted === undefined ? [] : [filter.reverted ? 'reverted' : 'not reverted']),
-  ];
+  const words = [...eachGiven(CONDITION_WORDS, filter).flat(), ...eachGiven(BESIDE_WORDS, filter).flat()];
   return words.length === 0 ? 'every entry' : words.join(', ');
 }
 
-function describeConditions(conditions: Conditions, prefix: string): string[] {
-  const words = LIST_FIELDS.flatMap((field) => {
-    const values = conditions[field];
-    return values === undefined ? [] : [`${field.replaceAll('_', ' ')} ${values.join(' or ')}`];
-  });
-  const { entity, search, changed, meta } = conditions;
-  if (entity !== undefined)
-    words.push(`entity ${entity.map(({ type, id }) => entityText(type ?? '', id ?? null)).join(' or ')}`);
-  if (search !== undefined) words.push(`message with ${quoted(search)}`);
-  if (changed !== undefined) words.push(`changed ${changed.join(' or ')}`);
-  for (const { path, value } of meta ?? []) words.push(`metadata ${path} is ${quoted(value)}`);
-  return words.map((word) => prefix + word);
-}
+const CONDITION_WORDS: Table<Conditions, [], string[]> = {
+  ...forLists((field) => (values: readonly string[]) => [`${field.replaceAll('_', ' ')} ${values.join(' or ')}`]),
+  entity: (patterns) => [
+    `entity ${patterns.map(({ type, id }: EntityPattern) => entityText(type ?? '', id ?? null)).join(' or ')}`,
+  ],
+  search: (text) => [`message with ${quoted(text)}`],
+  changed: (names) => [`changed ${names.join(' or ')}`],
+  meta: (pairs) => pairs.map(({ path, value }) => `metadata ${path} is ${quoted(value)}`),
+};
+
+const BESIDE_WORDS: Table<Beside, [], string[]> = {
+  not: (not) =>
+    eachGiven(CONDITION_WORDS, not)
+      .flat()
+      .map((words) => `not ${words}`),
+  since: (since) => [`since ${formatTimestamp(since)}`],
+  until: (until) => [`until ${formatTimestamp(until)}`],
+  reverted: (reverted) => [reverted ? 'reverted' : 'not reverted'],
+};

@@ -46,3 +46,31 @@ export interface Filter extends Conditions {
   readonly until?: number;
   readonly reverted?: boolean;
 }
+
+/**
+ * Of each condition, what a place makes of it. Whatever handles the conditions of a filter is such a table, or a Record
+ * of their names: a condition that one place forgot would match everything there, so it must not build.
+ */
+export type Table<Of, More extends readonly unknown[], Result> = {
+  readonly [Name in keyof Of]-?: (value: Exclude<Of[Name], undefined>, ...more: More) => Result;
+};
+
+/** What a filter has beside the conditions that it may also exclude. */
+export type Beside = Omit<Filter, keyof Conditions>;
+
+/** What a table makes of the conditions that are given, in the order of the table. */
+export function eachGiven<Of, More extends readonly unknown[], Result>(
+  table: Table<Of, More, Result>,
+  given: Of,
+  ...more: More
+): Result[] {
+  return (Object.keys(table) as (keyof Of)[]).flatMap((name) => {
+    const value = given[name];
+    return value === undefined ? [] : [table[name](value as Exclude<Of[typeof name], undefined>, ...more)];
+  });
+}
+
+/** The part of a table that is the same for every list of values. */
+export function forLists<Result>(make: (field: ListField) => Result): Readonly<Record<ListField, Result>> {
+  return Object.fromEntries(LIST_FIELDS.map((field) => [field, make(field)])) as Record<ListField, Result>;
+}

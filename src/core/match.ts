@@ -1,7 +1,8 @@
 import { isLosslessNumber } from 'lossless-json';
 import { namesOfChanged } from './diff.js';
 import type { JsonText, NewEntry } from './entry.js';
-import { LIST_FIELDS, type Conditions, type EntityPattern, type Filter, type MetadataMatch } from './filter.js';
+import { eachGiven, forLists } from './filter.js';
+import type { Beside, Conditions, EntityPattern, Filter, MetadataMatch, Table } from './filter.js';
 import { documentText, isJsonObject, parseMade, type JsonDocument } from './json.js';
 import { parseTimestamp } from './timestamp.js';
 
@@ -13,32 +14,36 @@ export type DatedEntry = Omit<NewEntry, 'ts'> & { readonly ts: string };
  * entry has been taken back cannot be seen from it, so the caller says.
  */
 export function matches(filter: Filter, entry: DatedEntry, reverted = false): boolean {
-  const ms = parseTimestamp(entry.ts);
-  if (filter.since !== undefined && ms < filter.since) return false;
-  if (filter.until !== undefined && ms > filter.until) return false;
-  if (filter.reverted !== undefined && filter.reverted !== reverted) return false;
-  if (!conditionResults(filter, entry, 'all').every(Boolean)) return false;
-  return filter.not === undefined || !conditionResults(filter.not, entry, 'any').some(Boolean);
+  return (
+    eachGiven(CONDITIONS, filter, entry, 'all').every(Boolean) &&
+    eachGiven(BESIDE, filter, entry, reverted).every(Boolean)
+  );
 }
 
-/** Whether each condition that is given holds; `metadata` says whether all matches are asked for or any. */
-function conditionResults(conditions: Conditions, entry: DatedEntry, metadata: 'all' | 'any'): boolean[] {
-  const results: boolean[] = [];
-  for (const field of LIST_FIELDS) {
+/** Of several metadata values, all are asked for, and any excludes. */
+type OfMetadata = 'all' | 'any';
+
+const CONDITIONS: Table<Conditions, [entry: DatedEntry, ofMetadata: OfMetadata], boolean> = {
+  ...forLists((field) => (values: readonly string[], entry: DatedEntry) => {
     const value = entry[field];
-    if (conditions[field] !== undefined) results.push(value !== null && conditions[field].includes(value));
-  }
-  const { entity, search, changed, meta } = conditions;
-  if (entity !== undefined) results.push(entity.some((pattern) => isEntity(pattern, entry)));
-  if (search !== undefined) results.push(foldAscii(entry.message).includes(foldAscii(search)));
-  if (changed !== undefined) results.push(changed.some((name) => hasChanged(name, entry.changed_fields)));
-  if (meta !== undefined) {
+    return value !== null && values.includes(value);
+  }),
+  entity: (patterns, entry) => patterns.some((pattern) => isEntity(pattern, entry)),
+  search: (text, entry) => foldAscii(entry.message).includes(foldAscii(text)),
+  changed: (names, entry) => names.some((name) => hasChanged(name, entry.changed_fields)),
+  meta: (pairs, entry, ofMetadata) => {
     const document = parseMade(entry.metadata);
-    const found = meta.map((match) => holds(match, document));
-    results.push(metadata === 'all' ? found.every(Boolean) : found.some(Boolean));
-  }
-  return results;
-}
+    const found = pairs.map((pair) => holds(pair, document));
+    return ofMetadata === 'all' ? found.every(Boolean) : found.some(Boolean);
+  },
+};
+
+const BESIDE: Table<Beside, [entry: DatedEntry, reverted: boolean], boolean> = {
+  not: (not, entry) => !eachGiven(CONDITIONS, not, entry, 'any').some(Boolean),
+  since: (since, entry) => parseTimestamp(entry.ts) >= since,
+  until: (until, entry) => parseTimestamp(entry.ts) <= until,
+  reverted: (wanted, _entry, reverted) => wanted === reverted,
+};
 
 function isEntity(pattern: EntityPattern, entry: DatedEntry): boolean {
   return (

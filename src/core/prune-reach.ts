@@ -1,5 +1,5 @@
 import type { JsonText } from './entry.js';
-import type { Conditions, EntityPattern, Filter } from './filter.js';
+import { eachGiven, forLists, type Conditions, type EntityPattern, type Filter, type Table } from './filter.js';
 import { readCriteria } from './prune-account.js';
 import type { RuleCount } from './prune-account.js';
 
@@ -16,21 +16,19 @@ export function mayHaveTaken(
   entityType: string,
   id: string | null,
 ): boolean {
-  const asked = readCriteria(criteria);
-  if (asked === undefined) return true;
-  return asked.some(({ filter = {} }, position) => rules[position]?.deleted !== 0 && mayMatch(filter, entityType, id));
+  return filtersThatTook(criteria, rules).some((filter) => {
+    const conditions = eachGiven(MAY_MATCH, filter, entityType, id);
+    return conditions.every(Boolean) && !eachGiven(EXCLUDES, filter.not ?? {}, entityType, id).some(Boolean);
+  });
 }
 
 /** Whether a prune may have taken entries of a type, of whatever kind they are. In doubt it may have. */
 export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[], entityType: string): boolean {
-  const asked = readCriteria(criteria);
-  if (asked === undefined) return true;
-  const of = ({ type }: EntityPattern): boolean => type === undefined || type === entityType;
-  return asked.some(
-    ({ filter = {} }, position) =>
-      rules[position]?.deleted !== 0 &&
-      filter.entity?.some(of) !== false &&
-      filter.not?.entity?.some((one: EntityPattern) => one.id === undefined && of(one)) !== true,
+  const ofType = ({ type }: EntityPattern): boolean => type === undefined || type === entityType;
+  return filtersThatTook(criteria, rules).some(
+    (filter) =>
+      filter.entity?.some(ofType) !== false &&
+      filter.not?.entity?.some((one: EntityPattern) => one.id === undefined && ofType(one)) !== true,
   );
 }
 
@@ -39,42 +37,80 @@ export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[]
  * for nothing but age, number and entity. In doubt it is not so.
  */
 export function tookOldestFirst(criteria: JsonText): boolean {
-  const asked = readCriteria(criteria);
-  if (asked === undefined) return false;
-  return asked.every(
-    ({ filter = {} }) => hasOnly(filter, ['entity', 'not', 'until']) && hasOnly(filter.not ?? {}, ['entity']),
-  );
+  const asked = filtersOf(criteria);
+  return asked !== undefined && asked.every((filter) => eachGiven(OLDEST_FIRST, filter).every(Boolean));
 }
 
-function hasOnly(conditions: object, names: readonly string[]): boolean {
-  return Object.keys(conditions).every((name) => names.includes(name));
+/** The filters of the rules, or undefined where they are not understood. */
+function filtersOf(criteria: JsonText): Filter[] | undefined {
+  return readCriteria(criteria)?.map(({ filter = {} }) => filter);
 }
 
-function mayMatch(filter: Filter, entityType: string, id: string | null): boolean {
-  const { category, action, severity, source, entity } = filter;
-  const apart =
-    category?.includes('entity') === false ||
-    severity?.includes('info') === false ||
-    source !== undefined ||
-    (action !== undefined && !ACTIONS.some((one) => action.includes(one))) ||
-    (entity !== undefined &&
-      !entity.some(
-        (pattern) =>
-          (pattern.type === undefined || pattern.type === entityType) &&
-          (pattern.id === undefined || id === null || pattern.id === id),
-      ));
-  return !apart && !excludes(filter.not ?? {}, entityType, id);
+/** The filters of the rules that took something; one that takes everything where they are not understood. */
+function filtersThatTook(criteria: JsonText, rules: readonly RuleCount[]): Filter[] {
+  const filters = filtersOf(criteria);
+  return filters === undefined ? [{}] : filters.filter((_, position) => rules[position]?.deleted !== 0);
 }
 
-/** Whether one condition alone keeps all of them out. */
-function excludes(not: Conditions, entityType: string, id: string | null): boolean {
-  return (
-    not.category?.includes('entity') === true ||
-    not.severity?.includes('info') === true ||
-    (not.action !== undefined && ACTIONS.every((one) => not.action?.includes(one))) ||
-    not.entity?.some(
+type Captured = [entityType: string, id: string | null];
+
+const always = (): boolean => true;
+const never = (): boolean => false;
+
+/** Whether captured entries of a type, or of one entity, may meet a condition. */
+const MAY_MATCH: Table<Conditions, Captured, boolean> = {
+  category: (values) => values.includes('entity'),
+  action: (values) => ACTIONS.some((action) => values.includes(action)),
+  severity: (values) => values.includes('info'),
+  // They come from no other trail.
+  source: never,
+  entity: (patterns, entityType, id) =>
+    patterns.some(
+      (pattern) =>
+        (pattern.type === undefined || pattern.type === entityType) &&
+        (pattern.id === undefined || id === null || pattern.id === id),
+    ),
+  actor: always,
+  actor_type: always,
+  scope: always,
+  correlation_id: always,
+  search: always,
+  changed: always,
+  meta: always,
+};
+
+/** Whether all of them meet a condition. */
+const EXCLUDES: Table<Conditions, Captured, boolean> = {
+  category: (values) => values.includes('entity'),
+  action: (values) => ACTIONS.every((action) => values.includes(action)),
+  severity: (values) => values.includes('info'),
+  source: never,
+  entity: (patterns, entityType, id) =>
+    patterns.some(
       (pattern) =>
         (pattern.type === undefined || pattern.type === entityType) && (pattern.id === undefined || pattern.id === id),
-    ) === true
-  );
-}
+    ),
+  actor: never,
+  actor_type: never,
+  scope: never,
+  correlation_id: never,
+  search: never,
+  changed: never,
+  meta: never,
+};
+
+/** Whether a condition leaves the newest entries of each entity where they are, or takes or leaves all of them. */
+const WHOLE_ENTITIES: Table<Conditions, [], boolean> = {
+  ...forLists(() => never),
+  entity: always,
+  search: never,
+  changed: never,
+  meta: never,
+};
+const OLDEST_FIRST: Table<Filter, [], boolean> = {
+  ...WHOLE_ENTITIES,
+  not: (not) => eachGiven(WHOLE_ENTITIES, not).every(Boolean),
+  since: never,
+  until: always,
+  reverted: never,
+};

@@ -3,6 +3,7 @@ import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { FieldChange } from '../core/field-change.js';
 import type { Filter } from '../core/filter.js';
+import { matches } from '../core/match.js';
 import { documentIn, documentText, isJsonObject, parseMade, sameValue } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
@@ -33,7 +34,9 @@ export async function* changesOf(
       upTo,
       ...(after === undefined ? {} : { after }),
     });
-    const changes = page.entries.flatMap((entry) => changeIn(entry, field) ?? []);
+    // The filter may ask for changed fields of its own.
+    const entries = page.entries.filter((entry) => matches(filter, entry, entry.reverted_by !== null));
+    const changes = entries.flatMap((entry) => changeIn(entry, field) ?? []);
     if (changes.length > 0) yield changes;
     after = page.next ?? undefined;
   }

@@ -2,6 +2,7 @@ import type { CaptureSpan } from '../core/capture.js';
 import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
+import { matches } from '../core/match.js';
 import type { ReachedState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Key } from '../store/audit-store.js';
@@ -38,8 +39,11 @@ export async function* statesThrough(
   const entity = entityText(type, id);
   const before = { entity, seq: null, action: null, actor: null, actor_name: null, correlation_id: null };
   const began = (seq: number): string => (spans.findLast(({ sinceSeq }) => sinceSeq < seq) ?? spans[0])?.sinceTs ?? '';
+  // The question below is narrower in these three, so that what was asked of them is looked at behind it. Of the entity,
+  // the id may be written in another way.
+  const { entity: _entity, ...asked } = request.filter;
   const filter: Filter = {
-    ...request.filter,
+    ...asked,
     category: ['entity'],
     action: ['create', 'update', 'delete'],
     entity: [{ type, id }],
@@ -54,7 +58,9 @@ export async function* statesThrough(
       upTo,
       ...(after === undefined ? {} : { after }),
     });
-    const entries = page.entries.filter(isCaptured);
+    const entries = page.entries.filter(
+      (entry) => isCaptured(entry) && matches(asked, entry, entry.reverted_by !== null),
+    );
     const states = entries.map((entry) => reached(entity, entry));
     const [first] = entries;
     if (!any && all && first !== undefined && first.old_values !== null) {

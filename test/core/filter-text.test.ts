@@ -79,7 +79,7 @@ describe('parseFilter', () => {
 
   test('nothing asked, nothing in the filter', async () => {
     const asked = vi.fn<typeof clock>(clock);
-    expect(await parseFilter({ category: [], not: [], search: undefined }, asked)).toStrictEqual({});
+    expect(await parseFilter({ category: undefined, not: undefined, search: undefined }, asked)).toStrictEqual({});
     expect(await parseFilter({ action: ['create'] }, asked)).toStrictEqual({ action: ['create'] });
     expect(asked).not.toHaveBeenCalled();
   });
@@ -144,6 +144,24 @@ describe('parseFilter', () => {
   ];
   test.each(refused)('refuses %j', async (input, reason) => {
     await expect(parseFilter(input, clock)).rejects.toThrow(
+      expect.objectContaining({ kind: 'usage', message: expect.stringContaining(reason) }),
+    );
+  });
+
+  test.each([
+    [{ actors: ['nobody'] }, 'a filter has no option "actors": it has category, action,'],
+    [{ actor_type: ['user'] }, 'no option "actor_type"'],
+    [{ actor: [] }, 'option actor of a filter takes texts'],
+    [{ not: [] }, 'option not of a filter takes texts'],
+    [{ not: 'actor=cron' }, 'option not of a filter takes texts'],
+    [{ actor: 'nobody' }, 'option actor of a filter takes texts'],
+    [{ actor: null }, 'option actor of a filter takes texts'],
+    [{ actor: [undefined] }, 'option actor of a filter takes texts'],
+    [{ search: ['x'] }, 'option search of a filter takes text'],
+    [{ since: 5 }, 'option since of a filter takes text'],
+    [{ reverted: 'no' }, 'option reverted of a filter takes true or false'],
+  ])('refuses what nobody would read: %j', async (input, reason) => {
+    await expect(parseFilter(input as unknown as FilterInput, clock)).rejects.toThrow(
       expect.objectContaining({ kind: 'usage', message: expect.stringContaining(reason) }),
     );
   });
@@ -214,6 +232,11 @@ describe('filters as JSON', () => {
     '{"since":"2026"}',
     '{"until":1.5}',
     '{"reverted":"no"}',
+    '{"actor":[]}',
+    '{"meta":[]}',
+    '{"not":{"actor":[]}}',
+    '{"search":""}',
+    '{"not":{"severity":["fatal"]}}',
   ])('%s is refused', (text) => {
     expect(() => filterFromJson(text)).toThrow(
       expect.objectContaining({
@@ -222,6 +245,12 @@ describe('filters as JSON', () => {
       }),
     );
   });
+});
+
+test('what is no filter is not kept as one', () => {
+  expect(() => filterToJson({ actor: undefined } as unknown as Filter)).toThrow(
+    expect.objectContaining({ kind: 'usage', message: expect.stringContaining('condition actor') }),
+  );
 });
 
 describe('describeFilter', () => {

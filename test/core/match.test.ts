@@ -1,8 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { newEntry, type NewEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import { matches, type DatedEntry } from '../../src/core/match.js';
 import { parseTimestamp } from '../../src/core/timestamp.js';
+import { entries, filter as anyFilter } from '../store/arbitraries.js';
+import { takes } from '../store/oracle.js';
 
 const TS = '2026-03-05T14:07:09.123Z';
 const MS = parseTimestamp(TS);
@@ -151,4 +154,16 @@ describe('not', () => {
   test.each(cases)('%j: %s', (filter, expected) => {
     expect(matches(filter, entry)).toBe(expected);
   });
+});
+
+test('every filter takes what the words of the contract say', () => {
+  fc.assert(
+    fc.property(anyFilter, entries(8), fc.boolean(), (filter, drawn, reverted) => {
+      for (const fields of drawn) {
+        const one = { ...newEntry({ action: 'update', ...fields }), ts: fields.ts };
+        expect(matches(filter, one, reverted)).toBe(takes(filter, one, reverted));
+      }
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -266,9 +266,9 @@ describe('as of another record', () => {
 });
 
 describe('changes of a field', () => {
-  async function changes(trail: Captured, field: string): Promise<string[]> {
+  async function changes(trail: Captured, field: string, filter: Filter = {}): Promise<string[]> {
     const found: string[] = [];
-    for await (const page of changesOf(trail.store, field, {})) {
+    for await (const page of changesOf(trail.store, field, filter)) {
       found.push(...page.map((change) => `${change.entity} ${change.old} ${change.new}`));
     }
     return found;
@@ -310,15 +310,17 @@ describe('changes of a field', () => {
     expect(await changes(trail, 'smtp.host')).toEqual(['null "a" "b"']);
     expect(await changes(trail, 'smtp.key')).toEqual(['null "[redacted]" "[redacted]"']);
     expect(await changes(trail, 'x.y')).toEqual(['null 1 2']);
+    expect(await changes(trail, 'smtp.host', { changed: ['x.y'] })).toEqual(['null "a" "b"']);
+    expect(await changes(trail, 'smtp.host', { changed: ['other'] })).toEqual([]);
   });
 });
 
 describe('each state of an entity', () => {
   test('begins with what it was before, and goes through its changes', async () => {
     const trail = await life();
-    const states = async (id: string): Promise<unknown[]> => {
+    const states = async (id: string, filter: Filter = {}): Promise<unknown[]> => {
       const found: unknown[] = [];
-      const request = { type: 'users', id, filter: {}, all: true, now: timeOf(99) };
+      const request = { type: 'users', id, filter, all: Object.keys(filter).length === 0, now: timeOf(99) };
       for await (const page of statesThrough(trail.store, request)) {
         found.push(...page.map(({ at: when, exists, seq, action }) => [when, exists, seq, action]));
       }
@@ -336,6 +338,11 @@ describe('each state of an entity', () => {
       [timeOf(5), true, 5, 'create'],
     ]);
     expect(await states('9')).toEqual([]);
+    expect(await states('3', { action: ['delete', 'login'] })).toEqual([[timeOf(4), false, 4, 'delete']]);
+    expect(await states('3', { category: ['auth'] })).toEqual([]);
+    expect(await states('3', { entity: [{ type: 'users', id: '03' }], not: { action: ['create'] } })).toEqual([
+      [timeOf(4), false, 4, 'delete'],
+    ]);
   });
 
   test('tells of the gaps that reach into the time that is asked about, and of no other', async () => {

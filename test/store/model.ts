@@ -1,8 +1,7 @@
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
-import { matches } from '../../src/core/match.js';
-import { parseTimestamp } from '../../src/core/timestamp.js';
 import type { Order, PruneRule } from '../../src/store/audit-store.js';
+import { takes } from './oracle.js';
 
 /** The id of the entry that takes this one back, by the words of the contract: a revert that is taken back is none. */
 export function takenBackBy(all: readonly HistoryEntry[], id: string): string | null {
@@ -11,12 +10,12 @@ export function takenBackBy(all: readonly HistoryEntry[], id: string): string | 
 }
 
 export function matching(all: readonly HistoryEntry[], filter: Filter): HistoryEntry[] {
-  return all.filter((entry) => matches(filter, entry, takenBackBy(all, entry.id) !== null));
+  return all.filter((entry) => takes(filter, entry, takenBackBy(all, entry.id) !== null));
 }
 
 export function inOrder(entries: readonly HistoryEntry[], order: Order): HistoryEntry[] {
   const sorted = entries.toSorted((a, b) =>
-    order === 'recorded' ? a.seq - b.seq : parseTimestamp(a.ts) - parseTimestamp(b.ts) || a.seq - b.seq,
+    order === 'recorded' ? a.seq - b.seq : Date.parse(a.ts) - Date.parse(b.ts) || a.seq - b.seq,
   );
   return order === 'newest' ? sorted.toReversed() : sorted;
 }
@@ -33,7 +32,7 @@ export function fallOf(all: readonly HistoryEntry[], rules: readonly PruneRule[]
     return { rule, found: new Set(found), kept: new Set(rule.keep === null ? found : found.slice(0, rule.keep)) };
   });
   const tooOld = (rule: PruneRule, entry: HistoryEntry): boolean =>
-    rule.before !== null && parseTimestamp(entry.ts) < rule.before;
+    rule.before !== null && Date.parse(entry.ts) < rule.before;
   const due = (entry: HistoryEntry): boolean => {
     const concerned = views.filter((view) => view.found.has(entry));
     return concerned.length > 0 && concerned.every(({ rule, kept }) => tooOld(rule, entry) || !kept.has(entry));

@@ -1,5 +1,5 @@
-import type { Conditions, EntityPattern, Filter, ListField, MetadataMatch } from '../../core/filter.js';
-import { LIST_FIELDS } from '../../core/filter.js';
+import { eachGiven, forLists } from '../../core/filter.js';
+import type { Beside, Conditions, EntityPattern, Filter, ListField, MetadataMatch, Table } from '../../core/filter.js';
 import type { PrunePlan, ResolvedRule } from '../audit-store.js';
 import { and, concat, list, or, sql, wrap } from './sql.js';
 import type { Sql } from './sql.js';
@@ -20,52 +20,59 @@ export function revertedBy(alias: string, upTo?: number, index: 'its index' | 'a
   ) SELECT CASE WHEN count(id) % 2 = 1 THEN first END FROM chain)`;
 }
 
-/** The conditions of a filter but for its time window, which the choice of an index has a say in. */
+/** The time window of a filter: the choice of an index has a say in it. */
+export type Window = Pick<Filter, 'since' | 'until'>;
+
+/** The conditions of a filter but for its window. */
 export function conditionsOf(filter: Filter, alias: string, upTo: number | undefined): Sql[] {
-  const pieces = [
-    ...LIST_FIELDS.flatMap((field) => listCondition(field, filter[field], alias)),
-    ...otherConditions(filter, alias),
-  ];
-  if (filter.not !== undefined) {
-    const excluded = [
-      ...LIST_FIELDS.flatMap((field) => listCondition(field, filter.not?.[field], alias)),
-      ...otherConditions(filter.not, alias),
-    ];
-    // A column that is null has none of the values: IS NOT TRUE keeps it.
-    pieces.push(...excluded.map((piece) => wrap('(', piece, ') IS NOT TRUE')));
-  }
-  if (filter.reverted !== undefined) {
-    // Most entries were never taken back: one look at a small index says so, before the chain is followed.
-    const everTaken = `EXISTS (SELECT 1 FROM daybook_entries AS r WHERE r.reverts = ${alias}.id)`;
-    pieces.push(
-      filter.reverted
-        ? sql(`${everTaken} AND ${revertedBy(alias, upTo)} IS NOT NULL`)
-        : sql(`NOT ${everTaken} OR ${revertedBy(alias, upTo)} IS NULL`),
-    );
-  }
-  return pieces;
+  return [...eachGiven(CONDITIONS, filter, alias).flat(), ...eachGiven(BESIDE, filter, alias, upTo).flat()];
 }
 
+/** Each piece holds or does not; of `not`, every single one excludes. */
+const CONDITIONS: Table<Conditions, [alias: string], Sql[]> = {
+  ...forLists((field) => (values: readonly string[], alias: string) => [listCondition(field, values, alias)]),
+  entity: (patterns, alias) => [entityCondition(patterns, alias)],
+  // lower() knows ASCII only, which is the promise; LIKE would need escapes and has a limit.
+  search: (text, alias) => [sql(`instr(lower(${alias}.message), lower(?)) > 0`, text)],
+  changed: (names, alias) => [changedCondition(names, alias)],
+  meta: (pairs, alias) => pairs.map((pair) => metadataCondition(pair, alias)),
+};
+
+const BESIDE: Table<Omit<Beside, keyof Window>, [alias: string, upTo: number | undefined], Sql[]> = {
+  // A column that is null has none of the values: IS NOT TRUE keeps it.
+  not: (not, alias) =>
+    eachGiven(CONDITIONS, not, alias)
+      .flat()
+      .map((piece) => wrap('(', piece, ') IS NOT TRUE')),
+  reverted: (reverted, alias, upTo) => {
+    // Most entries were never taken back: one look at a small index says so, before the chain is followed.
+    const everTaken = `EXISTS (SELECT 1 FROM daybook_entries AS r WHERE r.reverts = ${alias}.id)`;
+    const takenBack = revertedBy(alias, upTo);
+    return [
+      reverted ? sql(`${everTaken} AND ${takenBack} IS NOT NULL`) : sql(`NOT ${everTaken} OR ${takenBack} IS NULL`),
+    ];
+  },
+};
+
 /** The time window of a filter. */
-function windowOf(filter: Pick<Filter, 'since' | 'until'>, alias = 'e'): Sql[] {
-  return [
-    ...(filter.since === undefined ? [] : [sql(`${alias}.ts_ms >= ?`, filter.since)]),
-    ...(filter.until === undefined ? [] : [sql(`${alias}.ts_ms <= ?`, filter.until)]),
-  ];
+export function windowOf(window: Window, alias = 'e'): Sql[] {
+  return eachGiven(WINDOW, window, alias);
 }
+
+const WINDOW: Table<Window, [alias: string], Sql> = {
+  since: (since, alias) => sql(`${alias}.ts_ms >= ?`, since),
+  until: (until, alias) => sql(`${alias}.ts_ms <= ?`, until),
+};
 
 /** A filter as one condition, for the trail up to a seq or as it is now. */
 export function filterCondition(filter: Filter, alias = 'e', upTo?: number): Sql {
   return and([...conditionsOf(filter, alias, upTo), ...windowOf(filter, alias)]);
 }
 
-function listCondition(field: ListField, values: readonly string[] | undefined, alias: string): Sql[] {
-  if (values === undefined) return [];
-  return [
-    values.length === 1
-      ? sql(`${alias}.${field} = ?`, values[0] ?? '')
-      : wrap(`${alias}.${field} IN (`, list(values), ')'),
-  ];
+function listCondition(field: ListField, values: readonly string[], alias: string): Sql {
+  return values.length === 1
+    ? sql(`${alias}.${field} = ?`, values[0] ?? '')
+    : wrap(`${alias}.${field} IN (`, list(values), ')');
 }
 
 function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql {
@@ -79,21 +86,11 @@ function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql
   );
 }
 
-function otherConditions(conditions: Conditions, alias: string): Sql[] {
-  const pieces: Sql[] = [];
-  if (conditions.entity !== undefined) pieces.push(entityCondition(conditions.entity, alias));
-  if (conditions.search !== undefined) {
-    // lower() knows ASCII only, which is the promise; LIKE would need escapes and has a limit.
-    pieces.push(sql(`instr(lower(${alias}.message), lower(?)) > 0`, conditions.search));
-  }
-  if (conditions.changed !== undefined) {
-    const below = conditions.changed.map((field) =>
-      sql('value = ? OR substr(value, 1, ?) = ?', field, [...field].length + 1, `${field}.`),
-    );
-    pieces.push(concat(`EXISTS (SELECT 1 FROM json_each(${alias}.changed_fields) WHERE `, or(below), ')'));
-  }
-  for (const match of conditions.meta ?? []) pieces.push(metadataCondition(match, alias));
-  return pieces;
+function changedCondition(names: readonly string[], alias: string): Sql {
+  const below = names.map((name) =>
+    sql('value = ? OR substr(value, 1, ?) = ?', name, [...name].length + 1, `${name}.`),
+  );
+  return concat(`EXISTS (SELECT 1 FROM json_each(${alias}.changed_fields) WHERE `, or(below), ')');
 }
 
 /** A string is compared as itself, any other value as its JSON text, so that numbers keep every digit. */

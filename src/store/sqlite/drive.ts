@@ -1,7 +1,10 @@
-import type { Filter, ListField } from '../../core/filter.js';
+import { eachGiven, forLists } from '../../core/filter.js';
+import type { EntityPattern, Filter, ListField, Table } from '../../core/filter.js';
+import { windowOf } from './compile.js';
+import type { Window } from './compile.js';
 import { counted } from './connection.js';
 import type { Connection } from './connection.js';
-import { concat, join, sql } from './sql.js';
+import { and, concat, join, sql } from './sql.js';
 import type { Sql } from './sql.js';
 
 /**
@@ -45,20 +48,25 @@ export function chooseDrive(connection: Connection, filter: Filter): Drive {
 }
 
 function candidatesOf(connection: Connection, filter: Filter): Drive[] {
-  const drives = (Object.keys(LIST_INDEXES) as ListField[]).flatMap((field) => {
-    const values = [...new Set(filter[field] ?? [])];
-    return values.length === 0
-      ? []
-      : [{ index: LIST_INDEXES[field], runs: values.map((value) => sql(`e.${field} = ?`, value)) }];
-  });
-  return [...drives, ...entityDrives(connection, filter), ...revertedDrives(connection, filter)].filter(
-    (drive) => drive.runs.length <= MOST_RUNS,
-  );
+  return eachGiven(DRIVES, filter, connection)
+    .flat()
+    .filter((drive) => drive.runs.length <= MOST_RUNS);
 }
 
-function entityDrives(connection: Connection, filter: Filter): Drive[] {
-  const patterns = filter.entity ?? [];
-  if (patterns.length === 0) return [];
+/** Which conditions have an index: those without are looked at entry by entry. */
+const DRIVES: Table<Omit<Filter, keyof Window>, [connection: Connection], Drive[]> = {
+  ...forLists((field) => (values: readonly string[]) => [
+    { index: LIST_INDEXES[field], runs: [...new Set(values)].map((value) => sql(`e.${field} = ?`, value)) },
+  ]),
+  entity: entityDrives,
+  search: () => [],
+  changed: () => [],
+  meta: () => [],
+  not: () => [],
+  reverted: (reverted, connection) => (reverted ? revertedDrives(connection) : []),
+};
+
+function entityDrives(patterns: readonly EntityPattern[], connection: Connection): Drive[] {
   if (patterns.every((pattern) => pattern.id === undefined)) {
     const types = [...new Set(patterns.map((pattern) => pattern.type))];
     return [
@@ -110,8 +118,7 @@ function typesOf(connection: Connection, id: string): (string | null)[] {
 }
 
 /** Entries that were taken back are few, as a rule: then they are found from what took them back. */
-function revertedDrives(connection: Connection, filter: Filter): Drive[] {
-  if (filter.reverted !== true) return [];
+function revertedDrives(connection: Connection): Drive[] {
   const reverts = 'daybook_entries AS r INDEXED BY daybook_entries_by_reverts';
   const some = sql(`SELECT count(*) FROM (SELECT 1 FROM ${reverts} WHERE r.reverts IS NOT NULL LIMIT ${WEIGHED})`);
   if (counted(connection, some) === WEIGHED) return [];
@@ -125,15 +132,10 @@ export function indexedBy(drive: Drive): string {
 }
 
 function weigh(connection: Connection, drive: Drive, filter: Filter): number {
-  const window = concat(
-    filter.since === undefined ? '' : sql(' AND e.ts_ms >= ?', filter.since),
-    filter.until === undefined ? '' : sql(' AND e.ts_ms <= ?', filter.until),
-  );
   const counts = drive.runs.map((run) =>
     concat(
       `(SELECT count(*) FROM (SELECT 1 FROM daybook_entries AS e ${indexedBy(drive)} WHERE `,
-      run,
-      window,
+      and([run, ...windowOf(filter)]),
       ` LIMIT ${WEIGHED}))`,
     ),
   );

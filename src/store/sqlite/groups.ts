@@ -1,7 +1,7 @@
 import type { Filter } from '../../core/filter.js';
 import type { GroupField } from '../../core/report.js';
 import type { Group, GroupQuery, Groups } from '../audit-store.js';
-import { conditionsOf, filterCondition, revertedBy } from './compile.js';
+import { conditionsOf, filterCondition, revertedBy, windowOf } from './compile.js';
 import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
@@ -206,12 +206,7 @@ export function countBetween(
 ): readonly number[] {
   return reading(connection, () => {
     const drive = chooseDrive(connection, filter);
-    const conditions = [
-      ...conditionsOf(filter, '+e', upTo),
-      ...(filter.since === undefined ? [] : [sql('+e.ts_ms >= ?', filter.since)]),
-      ...(filter.until === undefined ? [] : [sql('+e.ts_ms <= ?', filter.until)]),
-      sql('+e.seq <= ?', upTo),
-    ];
+    const conditions = [...conditionsOf(filter, '+e', upTo), ...windowOf(filter, '+e'), sql('+e.seq <= ?', upTo)];
     const counts = drive.runs.map((run) =>
       concat(
         `(SELECT count(*) FROM daybook_entries AS e ${indexedBy(drive)} WHERE `,

@@ -17,7 +17,16 @@ import type {
   RowPage,
   ValueCount,
 } from '../audit-store.js';
-import { conditionsOf, doomed, fallsByAge, filterCondition, horizon, recordedBy, ruleMatches } from './compile.js';
+import {
+  conditionsOf,
+  doomed,
+  fallsByAge,
+  filterCondition,
+  horizon,
+  recordedBy,
+  ruleMatches,
+  windowOf,
+} from './compile.js';
 import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
@@ -65,6 +74,8 @@ function pageStatement(
   // statistics that an application left, it would skip through the index, or take a list for the range, and sort.
   const conditions = [
     ...conditionsOf(query.filter, '+e', query.upTo),
+    // Where the rule gives the range, the window of the question is a condition like any other.
+    ...(rule === undefined ? [] : windowOf(query.filter, '+e')),
     ...(query.doomedBy === undefined ? [] : [doomed(query.doomedBy)]),
     ...(query.sparedBy === undefined ? [] : [concat('NOT (', doomed(query.sparedBy), ')')]),
     sql(query.order === 'recorded' ? 'e.seq <= ?' : '+e.seq <= ?', query.upTo),

@@ -1,4 +1,5 @@
 import type { AuditStore, BatchOutcome } from '../audit-store.js';
+import { withCheckedFilters } from '../checked.js';
 import { backupTo } from './backup.js';
 import { attempt, openTrail, reading, writing } from './connection.js';
 import type { Connection } from './connection.js';
@@ -91,7 +92,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const reporting = () => import('./reporting.js');
   const checking = () => import('./unreadable.js');
 
-  return {
+  return withCheckedFilters({
     origin: { file: path, presence: options.presence },
     record: (requests, { stopAtConflict = false } = {}) =>
       write(() => recordEntries(connection, requests, stopAtConflict, clock)),
@@ -278,7 +279,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     close: async () => {
       attempt(path, () => connection.close());
     },
-  };
+  });
 }
 
 /** Runs SQL of others: a large table that they drop need not be written once more, as zeros, while they hold the lock. */

@@ -1,0 +1,118 @@
+import { checkFilter } from '../core/filter-shape.js';
+import type { Filter } from '../core/filter.js';
+import type { AuditStore } from './audit-store.js';
+
+/** Whether a filter is somewhere in this type. */
+type HoldsFilter<Type> = Type extends (...given: never[]) => unknown
+  ? false
+  : Type extends readonly (infer Item)[]
+    ? HoldsFilter<Item>
+    : Type extends object
+      ? [keyof Filter] extends [keyof Type]
+        ? true
+        : HoldsFilter<Type[keyof Type]>
+      : false;
+
+/** The filters in what a method is asked; null for what takes none, and for nothing else. */
+type FiltersIn = {
+  readonly [Member in keyof AuditStore]: AuditStore[Member] extends (...asked: infer Asked) => unknown
+    ? true extends HoldsFilter<Asked>
+      ? (...asked: Asked) => readonly Filter[]
+      : null
+    : null;
+};
+
+const ofQuery = ({ filter, doomedBy, sparedBy }: Parameters<AuditStore['page']>[0]): readonly Filter[] => [
+  filter,
+  ...(doomedBy === undefined ? [] : ofPlan(doomedBy)),
+  ...(sparedBy === undefined ? [] : ofPlan(sparedBy)),
+];
+const ofPlan = ({ rules }: { readonly rules: readonly { readonly filter: Filter }[] }): readonly Filter[] =>
+  rules.map(({ filter }) => filter);
+
+const FILTERS: FiltersIn = {
+  page: ofQuery,
+  rows: ofQuery,
+  lines: ofQuery,
+  fields: ofQuery,
+  explain: ofQuery,
+  extent: (filter) => [filter],
+  values: (_field, filter) => [filter],
+  groups: ({ filter }) => [filter],
+  countBetween: (filter) => [filter],
+  bursts: ({ filter }) => [filter],
+  changePolicy: (_name, policy) => (policy === null ? [] : [policy.filter]),
+  undo: ({ entries }) => ('filter' in entries ? [entries.filter] : []),
+  plan: (rules) => ofPlan({ rules }),
+  forecast: ofPlan,
+  deleteBatch: (_prune, plan) => ofPlan(plan),
+  beginCheckpoint: (_name, _question, filter) => [filter],
+  origin: null,
+  unreadableRows: null,
+  standingPolicies: null,
+  foreignTriggers: null,
+  damage: null,
+  record: null,
+  recordOneOfMany: null,
+  compare: null,
+  revert: null,
+  execute: null,
+  find: null,
+  lastSeq: null,
+  dataVersion: null,
+  policies: null,
+  actors: null,
+  actorNames: null,
+  actorsMeant: null,
+  changeActor: null,
+  importNames: null,
+  captureHistory: null,
+  rowEvidence: null,
+  tableEvidence: null,
+  pruneReach: null,
+  captures: null,
+  addCaptures: null,
+  refreshCaptures: null,
+  removeCaptures: null,
+  checkCaptures: null,
+  mirrors: null,
+  resolveMirror: null,
+  compareMirror: null,
+  mirrorPrunes: null,
+  addMirror: null,
+  removeMirror: null,
+  leakedContext: null,
+  openPrune: null,
+  renewPrune: null,
+  closePrune: null,
+  lastPrune: null,
+  prunedSoFar: null,
+  cutOffPrunes: null,
+  giveBackSpace: null,
+  checkpointLog: null,
+  checkpoint: null,
+  missedByCheckpoints: null,
+  moveCheckpoint: null,
+  facts: null,
+  backup: null,
+  close: null,
+};
+
+/**
+ * The same store with a door that refuses what is no filter (`checkFilter`), whatever engine is behind it: an
+ * application without types could ask for everything by a slip of the pen.
+ */
+export function withCheckedFilters(store: AuditStore): AuditStore {
+  const checked = Object.entries(store).map(([name, method]: [string, (...asked: never[]) => Promise<unknown>]) => {
+    const filtersIn = FILTERS[name as keyof AuditStore] as ((...asked: never[]) => readonly Filter[]) | null;
+    if (filtersIn === null) return [name, method];
+    return [
+      name,
+      async (...asked: never[]): Promise<unknown> => {
+        for (const filter of filtersIn(...asked)) checkFilter(filter);
+        return method(...asked);
+      },
+    ];
+  });
+  return Object.fromEntries(checked) as AuditStore;
+}
