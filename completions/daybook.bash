@@ -546,7 +546,7 @@ _daybook() {
     'daybook actors') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list import remove' ;;
     'daybook actors set') options='--name --email -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors list') options='--name --format --exact --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors import') options='--columns --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors import') options='--columns --exact --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook mirror') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
     'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -554,7 +554,7 @@ _daybook() {
     'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then

@@ -688,6 +688,7 @@ complete -c daybook -n '__daybook_at "daybook actors list"' -l no-pager -d 'do n
 complete -c daybook -n '__daybook_at "daybook actors list"' -l help -s h -d 'display help for command'
 complete -c daybook -n '__daybook_at "daybook actors import"' -F
 complete -c daybook -n '__daybook_at "daybook actors import"' -l columns -r -f -d 'which columns of the CSV hold id, name and email'
+complete -c daybook -n '__daybook_at "daybook actors import"' -l exact -d 'the CSV is a list of actors that was made with --exact'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l from -r -f -d 'a table, with its columns for id, name and perhaps email'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l attach -r -f -d 'another database, for tables written as schema.table'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l format -r -f -a 'json' -d 'print the counts as JSON'
@@ -731,6 +732,7 @@ complete -c daybook -n '__daybook_at "daybook import"' -l column -r -f -d 'the c
 complete -c daybook -n '__daybook_at "daybook import"' -l entity-type -r -f -d 'the type of the entities'
 complete -c daybook -n '__daybook_at "daybook import"' -l order -r -f -a 'newest-first oldest-first' -d 'how notes stand in their text'
 complete -c daybook -n '__daybook_at "daybook import"' -l pattern -r -f -d 'how a note looks: a preset or a regular expression'
+complete -c daybook -n '__daybook_at "daybook import"' -l exact -d 'the CSV was exported with --exact'
 complete -c daybook -n '__daybook_at "daybook import"' -l assume-tz -r -f -d 'the zone of times without an offset'
 complete -c daybook -n '__daybook_at "daybook import"' -l scope-from -r -f -d 'the scope of an entity, from another table of the source'
 complete -c daybook -n '__daybook_at "daybook import"' -l redact -r -f -d 'replace this value, which is still named as changed (repeatable); rejects hold records as they are'

@@ -21,6 +21,8 @@ export interface ImportRequest {
   readonly column?: string | undefined;
   readonly order?: ImportSettings['order'];
   readonly pattern?: string | undefined;
+  /** Whether CSV of our own was exported with `--exact`. */
+  readonly exact?: boolean | undefined;
   /** Dotted paths of values that are not to be kept. */
   readonly redact?: readonly string[] | undefined;
   /** Milliseconds to wait for a lock on the source; 5000 where it is not given. */
@@ -73,6 +75,7 @@ export async function openImport(
       column: request.column,
       order: request.order,
       pattern: request.pattern,
+      exact: request.exact,
       table: request.table ?? found.table,
       lookup: source.lookup,
     });

@@ -74,6 +74,8 @@ export interface ImportSettings {
   readonly column: string | undefined;
   readonly order: 'newest-first' | 'oldest-first' | undefined;
   readonly pattern: string | undefined;
+  /** Whether CSV of our own was made with `--exact`: no formulas in it were disarmed. */
+  readonly exact?: boolean | undefined;
   /** The table that is read, in a SQLite file. */
   readonly table?: string | undefined;
   /** Looks into the other tables of the source. */
@@ -92,7 +94,7 @@ export interface ImportFormat {
   /** The columns that it cannot do without. */
   readonly needs: readonly string[];
   /** The settings that it understands, beyond those that all do. */
-  readonly settings: readonly ('map' | 'entityType' | 'key' | 'column' | 'order' | 'pattern')[];
+  readonly settings: readonly ('map' | 'entityType' | 'key' | 'column' | 'order' | 'pattern' | 'exact')[];
   /** Whether its records stand in the order in which they happened: all others are sorted by time first. */
   readonly inOrder: boolean;
   /**

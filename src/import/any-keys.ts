@@ -3,6 +3,7 @@ import type { NewEntry } from '../core/entry.js';
 import { readEntity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
 import type { ImportedEntry, ImportFormat, ImportSettings, SourceRecord, SourceValue } from '../core/import.js';
+import { undisarmed } from '../core/formula.js';
 import { quoted } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { importedId } from './ids.js';
@@ -15,10 +16,10 @@ import { listOf, objectOf, textOf } from './values.js';
 /** CSV with any columns. */
 export const anyCsv: ImportFormat = {
   name: 'csv',
-  description: 'CSV with any columns: --map says which is what, the others become metadata',
+  description: "CSV with any columns, and daybook's own exports: --map says which is what, the others become metadata",
   kinds: ['csv'],
   needs: [],
-  settings: ['map'],
+  settings: ['map', 'exact'],
   inOrder: false,
   reader: (settings) => anyKeys(settings, 'every row has all columns'),
 };
@@ -43,13 +44,15 @@ interface Given {
 type Values = SourceRecord['values'];
 
 function anyKeys(
-  { source, assumedZone, map }: ImportSettings,
+  { source, assumedZone, map, exact = false }: ImportSettings,
   keys: 'every row has all columns' | 'any key may be missing',
 ): (record: SourceRecord) => readonly ImportedEntry[] {
   const mappings = readMappings(map);
   const rows = keys === 'every row has all columns';
-  return ({ values, position }) => {
-    if (mappings.length === 0 && ENTRY_FIELDS.every((field) => Object.hasOwn(values, field))) return [ownEntry(values)];
+  return ({ values: read, position }) => {
+    const isOwn = ENTRY_FIELDS.every((field) => Object.hasOwn(read, field));
+    const values = isOwn && rows && !exact ? withFormulas(read) : read;
+    if (isOwn && mappings.length === 0) return [ownEntry(values)];
     const { given, rest } = gathered(values, mappings, rows);
     const { id, ts } = { id: given.get('id'), ts: given.get('ts') };
     if (ts === undefined) throw missing('ts', 'when it happened');
@@ -70,6 +73,15 @@ function anyKeys(
       },
     ];
   };
+}
+
+/** The values of a row of our own CSV as they were before formulas in it were disarmed. */
+function withFormulas(values: Values): Values {
+  const changed = Object.entries(values).flatMap(([name, value]) => {
+    const text = typeof value === 'string' ? undisarmed(value) : value;
+    return text === value ? [] : [[name, text] as const];
+  });
+  return changed.length === 0 ? values : { ...values, ...Object.fromEntries(changed) };
 }
 
 /** What a trail exported is an entry already: its id, its source and the time of its recording are its own. */

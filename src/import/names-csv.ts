@@ -1,6 +1,7 @@
 import { DIRECTORY_KEYS } from '../core/directory.js';
 import type { DirectoryKey, ListedActor } from '../core/directory.js';
 import { DaybookError } from '../core/errors.js';
+import { undisarmed } from '../core/formula.js';
 import { quoted } from '../core/json.js';
 import { csvRows } from './csv-rows.js';
 import type { BrokenCsv, CsvRecord } from './csv-rows.js';
@@ -17,16 +18,22 @@ type Rows = readonly (CsvRecord | BrokenCsv)[];
 
 /**
  * Reads names from CSV with a header line, as it comes, in memory that does not grow with it. Throws kind `data`, naming
- * the line, for what is no CSV, no UTF-8, or lacks a column.
+ * the line, for what is no CSV, no UTF-8, or lacks a column. In a list of our own, formulas were disarmed, unless `exact`.
  */
-export async function namesInCsv(bytes: AsyncIterable<Uint8Array>, columns: NameColumns): Promise<NamesInCsv> {
+export async function namesInCsv(
+  bytes: AsyncIterable<Uint8Array>,
+  columns: NameColumns,
+  exact = false,
+): Promise<NamesInCsv> {
   const pages = csvRows(bytes, { bareQuotes: 'broken' });
   try {
     const { value: first = [] } = await pages.next();
     const [header, ...others] = first as Rows;
     if (header === undefined) throw new DaybookError('data', 'there is no header line, such as id,name,email');
     const { places, width } = readHeader(whole(header), columns);
-    return { withEmail: places.email !== undefined, list: listed(others, pages, places, width) };
+    const isOwn = header.text === DIRECTORY_KEYS.join(',');
+    const valueOf = isOwn && !exact ? undisarmed : (text: string): string => text;
+    return { withEmail: places.email !== undefined, list: listed(others, pages, places, { width, valueOf }) };
   } catch (error) {
     // Nobody will read the rest.
     await pages.return();
@@ -64,17 +71,17 @@ async function* listed(
   first: Rows,
   pages: AsyncIterable<Rows>,
   { id, name, email }: Places,
-  width: number,
+  { width, valueOf }: { readonly width: number; readonly valueOf: (text: string) => string },
 ): AsyncGenerator<readonly ListedActor[]> {
   const actorOf = (row: CsvRecord | BrokenCsv): ListedActor => {
     const { line, cells } = whole(row);
     if (cells.length !== width) {
       throw new DaybookError('data', `line ${line}: ${cells.length} fields, and the header has ${width}`);
     }
-    const address = email === undefined ? null : (cells[email] ?? null);
+    const address = email === undefined ? '' : valueOf(cells[email] ?? '');
     return {
-      actor: cells[id] ?? '',
-      name: cells[name] ?? '',
+      actor: valueOf(cells[id] ?? ''),
+      name: valueOf(cells[name] ?? ''),
       // An address that is empty is none.
       email: address === '' ? null : address,
       place: `line ${line}`,

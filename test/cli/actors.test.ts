@@ -190,8 +190,18 @@ describe('actors import of CSV', () => {
 
   test('what actors list writes comes back as it was', async () => {
     await ok(['actors', 'set', 'u"42', '--name', '=a,\n"b"', '--email', 'x@y']);
-    const input = await ok(['actors', 'list', '--format', 'csv', '--exact']);
-    expect(await json(['actors', 'import', '-', '--format', 'json'], { input })).toMatchObject({ unchanged: 1 });
+    await ok(['actors', 'set', "'=7", '--name', ' ＝b']);
+    for (const exact of [[], ['--exact']]) {
+      const input = await ok(['actors', 'list', '--format', 'csv', ...exact]);
+      const words = ['actors', 'import', '-', ...exact, '--format', 'json'];
+      expect(await json(words, { input })).toMatchObject({ unchanged: 2 });
+    }
+    // Another list may mean what it says.
+    const input = "login,full name,email\n7,'=b,\n";
+    await ok(['actors', 'import', '-', '--columns', 'id=login,name=full name'], { input });
+    expect(await listed()).toContainEqual({ id: '7', name: "'=b", email: null });
+    const table = ['actors', 'import', '--exact', '--from', 'accounts(id, name)'];
+    expect(await cli(table)).toMatchObject({ code: 2, stderr: expect.stringContaining('--exact is about CSV') });
   });
 
   test.each([

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { cli, fromLines, inTestDirectory, json, ndjson, ok, toLines } from '../support/cli.js';
+import { cli, fromLines, given, inTestDirectory, json, ndjson, ok, toLines } from '../support/cli.js';
 import { brokenLedgrab, damagedLedgrab, factsOf, fixture, ledgrab, truncatedLedgrab } from '../support/sources.js';
 import { temporaryDirectory } from '../support/program.js';
 
@@ -24,6 +24,37 @@ async function events(...lines: readonly object[]): Promise<string> {
   await count();
   return file('events.ndjson', toLines(lines));
 }
+
+describe('our own CSV', () => {
+  const messages = ['=1', "'=1", "''=1", "'-5", '-5', '\t=1', ' ＝1', "it's", '', 'a;b'];
+
+  test.each([[[]], [['--exact']]])('comes back as it was, made and read with %j', async (exact) => {
+    await given(...messages.map((message) => ({ action: '+a', message })));
+    const source = file('export.csv', await ok(['export', '--format', 'csv', ...exact]));
+    const verified = await cli(['import', 'csv', source, ...exact, '--verify']);
+    expect(verified).toMatchObject({ code: 0 });
+    const other = ['--db', inTestDirectory('other.db')];
+    await ok([...other, 'init']);
+    await ok([...other, 'import', 'csv', source, ...exact]);
+    const back = await ndjson<{ action: string; message: string }>([...other, 'export', '--action', '+a']);
+    expect(back.map(({ message }) => message)).toEqual(messages);
+  });
+
+  test('tells where it was exact, and read as if it was not', async () => {
+    await given({ action: 'a', message: "'=1" });
+    const source = file('export.csv', await ok(['export', '--format', 'csv', '--exact']));
+    expect(await cli(['import', 'csv', source, '--verify'])).toMatchObject({ code: 3 });
+  });
+
+  test('is no other CSV, which means what it says', async () => {
+    await count();
+    const source = file('other.csv', `ts,action,message\n${TS},a,'=1\n`);
+    await ok(['import', 'csv', source]);
+    const [entry] = await ndjson<{ message: string }>(['export', '--action', 'a']);
+    expect(entry?.message).toBe("'=1");
+    expect(await cli(['import', 'ndjson', source, '--exact'])).toMatchObject({ code: 2 });
+  });
+});
 
 describe("LedGrab's log", () => {
   const facts = factsOf('ledgrab');
@@ -410,7 +441,7 @@ describe('import --list', () => {
       table: null,
       source: null,
       needs: [],
-      options: ['--map'],
+      options: ['--map', '--exact'],
     });
   });
 });

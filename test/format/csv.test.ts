@@ -8,7 +8,7 @@ import type { Cell } from '../../src/store/audit-store.js';
 
 const text = fc.string({
   unit: fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom(...'",\r\n\t=+-@\'1.e a') },
+    { weight: 4, arbitrary: fc.constantFrom(...'",;\r\n\t=+-@\'1.e a\u00a0\u200b\u3000\ufeff＝－カ') },
     { weight: 1, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }) },
   ),
   maxLength: 8,
@@ -18,10 +18,14 @@ const rows = fc
   .integer({ min: 1, max: 5 })
   .chain((columns) => fc.array(fc.array(cell, { minLength: columns, maxLength: columns }), { maxLength: 6 }));
 
+const BLANK = /^[\p{White_Space}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]*/u;
+
 /** The rule of the contract, in other words than the code's. */
 function disarmed(value: Cell): Cell {
-  if (typeof value !== 'string' || !['=', '+', '-', '@', '\t', '\r'].includes(value.charAt(0))) return value;
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value) ? value : `'${value}`;
+  if (typeof value !== 'string') return value;
+  const bare = value.replace(/^'+/, '');
+  const isFormula = /^[\t\r]/.test(bare) || /^[-=+@\uff0b\uff0d\uff1d\uff20]/.test(bare.replace(BLANK, ''));
+  return !isFormula || /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(bare) ? value : `'${value}`;
 }
 
 /** A page of fields as a store has it: none of these texts may hold a mark. */
@@ -40,7 +44,8 @@ const isMarkable = (value: Cell): boolean =>
   (value.isWellFormed() && value !== '\x1e' && !value.includes('\x1f') && !value.includes('\0'));
 
 /** What csv-stringify makes of every field itself. */
-const plain = (table: readonly (readonly Cell[])[]): string => stringify(table as Cell[][], { quoted_match: /^$/ });
+const plain = (table: readonly (readonly Cell[])[], exact = false): string =>
+  stringify(table as Cell[][], { quoted_match: exact ? /^$/ : /[;\t]|^$/ });
 
 async function encode(table: readonly (readonly Cell[])[], exact = false): Promise<string> {
   return (await csvEncoder(['id'], { exact })).rows(table);
@@ -56,11 +61,20 @@ describe('csvEncoder', () => {
     [[1, null, '', 'x'], '1,,"",x\n'],
     [['a,b', 'a"b', 'a\nb', 'a\rb', ' a '], '"a,b","a""b","a\nb","a\rb", a \n'],
     [['{"a":1}', '["b"]'], '"{""a"":1}","[""b""]"\n'],
-    [['=1+1', '+x', '-', '@a', '\ta', '\ra'], `'=1+1,'+x,'-,'@a,'\ta,"'\ra"\n`],
+    [['=1+1', '+x', '-', '@a', '\ta', '\ra'], `'=1+1,'+x,'-,'@a,"'\ta","'\ra"\n`],
     [['=a,b'], `"'=a,b"\n`],
     [['-12.50', '+3', '-1e5', '-.5', -7], '-12.50,+3,-1e5,-.5,-7\n'],
     [['-1-1', '+1 ', '-0x1', '-1e', '--1'], `'-1-1,'+1 ,'-0x1,'-1e,'--1\n`],
-    [["'=a", 'a=b', ' =a'], `'=a,a=b, =a\n`],
+    [["'=a", "''=a", "'a", "'-5", 'a=b'], `''=a,'''=a,'a,'-5,a=b\n`],
+    [
+      [' =a', '\n=a', '\x7f@', '\u00a0=a', '\u200b\u200b+x', '\ufeff-x'],
+      `' =a,"'\n=a",'\x7f@,'\u00a0=a,'\u200b\u200b+x,'\ufeff-x\n`,
+    ],
+    [
+      ['＝1', '＋1', '－1', '＠a', '\u3000＝1', ' -5', '\u200ba', ' a'],
+      `'＝1,'＋1,'－1,'＠a,'\u3000＝1,' -5,\u200ba, a\n`,
+    ],
+    [['a;=1', 'a\t=1'], `"a;=1","a\t=1"\n`],
     [['a\0b', 'c,\0d', '=\0'], `a\0b,"c,\0d",'=\0\n`],
     [['a\0,', null, ''], '"a\0,",,""\n'],
     [[null], '\n'],
@@ -70,7 +84,23 @@ describe('csvEncoder', () => {
   });
 
   test('exact leaves formulas as they are', async () => {
-    expect(await encode([['=1', '\r', '-x', '']], true)).toBe('=1,"\r",-x,""\n');
+    expect(await encode([['=1', '\r', '-x', '', ' ＝a', "'=a", 'a;b\tc']], true)).toBe(
+      `=1,"\r",-x,"", ＝a,'=a,a;b\tc\n`,
+    );
+  });
+
+  test('no character before a sign hides it, and fields are as rows', async () => {
+    const before: string[] = [];
+    for (let code = 1; code < 0x110000; code++) {
+      const character = String.fromCodePoint(code);
+      if (/[\p{White_Space}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/u.test(character)) before.push(character);
+    }
+    const texts = [...before, '', '＝', '＋', '－', '＠'].map((character) => `${character}=x`).filter(isMarkable);
+    expect(texts.length).toBeGreaterThan(4000);
+    const table = texts.map((one) => [one]);
+    const back = parse(await encode(table), { record_delimiter: '\n' });
+    expect(back).toEqual(texts.map((one) => [`'${one}`]));
+    expect(await encodeFields(table)).toBe(await encode(table));
   });
 
   test('no rows are no text', async () => {
@@ -88,7 +118,7 @@ describe('csvEncoder', () => {
     await fc.assert(
       fc.asyncProperty(rows, fc.boolean(), async (table, exact) => {
         const expected = exact ? table : table.map((row) => row.map(disarmed));
-        expect(await encode(table, exact)).toBe(plain(expected));
+        expect(await encode(table, exact)).toBe(plain(expected, exact));
       }),
       { numRuns: 3000 },
     );

@@ -25,6 +25,7 @@ interface ImportOptions {
   readonly columns?: string;
   readonly from?: string;
   readonly attach?: readonly string[];
+  readonly exact?: true;
   readonly format?: 'json';
 }
 
@@ -149,6 +150,7 @@ function addImport(group: Command, context: Context): void {
   })
     .argument('[file]', 'a CSV file, or - for stdin')
     .option('--columns <key=column,...>', 'which columns of the CSV hold id, name and email')
+    .option('--exact', 'the CSV is a list of actors that was made with --exact')
     .option('--from <table(id, name, email)>', 'a table, with its columns for id, name and perhaps email')
     .addOption(
       new Option('--attach <schema=file>', 'another database, for tables written as schema.table').argParser(collect),
@@ -168,7 +170,7 @@ function addImport(group: Command, context: Context): void {
 }
 
 type Source =
-  | { readonly kind: 'file'; readonly file: string; readonly columns: NameColumns }
+  | { readonly kind: 'file'; readonly file: string; readonly columns: NameColumns; readonly exact: boolean }
   | {
       readonly kind: 'table';
       /** As it was written, which is what the entry says. */
@@ -180,7 +182,7 @@ type Source =
     };
 
 function sourceOf(file: string | undefined, options: ImportOptions): Source {
-  const { from, columns, attach = [] } = options;
+  const { from, columns, attach = [], exact = false } = options;
   if ((file === undefined) === (from === undefined)) {
     throw new DaybookError('usage', 'names come from a file or with --from out of a table: give one of them', {
       hint: 'daybook actors import --help',
@@ -188,9 +190,10 @@ function sourceOf(file: string | undefined, options: ImportOptions): Source {
   }
   if (from === undefined) {
     if (attach.length > 0) throw new DaybookError('usage', '--attach goes with --from');
-    return { kind: 'file', file: file ?? '-', columns: columns === undefined ? {} : readColumns(columns) };
+    return { kind: 'file', file: file ?? '-', columns: columns === undefined ? {} : readColumns(columns), exact };
   }
   if (columns !== undefined) throw new DaybookError('usage', '--columns is about CSV: --from has its own');
+  if (exact) throw new DaybookError('usage', '--exact is about CSV');
   return { kind: 'table', text: from.trim(), ...readTable(from, readAttached(attach)) };
 }
 
@@ -269,10 +272,10 @@ async function fromFile(source: Source & { kind: 'file' }, context: Context): Pr
     import('../../import/names-csv.js'),
     import('../../import/file-bytes.js'),
   ]);
-  const { file, columns } = source;
+  const { file, columns, exact } = source;
   const isStdin = file === '-';
   const stdin = context.streams.stdin.readable as AsyncIterable<Uint8Array>;
-  const names = await namesInCsv(isStdin ? bytesOf('stdin', stdin) : bytesOf(file), columns);
+  const names = await namesInCsv(isStdin ? bytesOf('stdin', stdin) : bytesOf(file), columns, exact);
   // A path says more of a machine than of the names.
   return { ...names, from: isStdin || isDescriptor(file) ? 'stdin' : path.basename(file) };
 }

@@ -23,6 +23,7 @@ interface Options {
   readonly entityType?: string;
   readonly order?: ImportSettings['order'];
   readonly pattern?: string;
+  readonly exact?: true;
   readonly assumeTz?: string;
   readonly scopeFrom?: string;
   readonly redact?: readonly string[];
@@ -58,6 +59,7 @@ export function addImport(program: Command, context: Context): void {
     .option('--entity-type <type>', 'the type of the entities')
     .addOption(new Option('--order <order>', 'how notes stand in their text').choices(['newest-first', 'oldest-first']))
     .option('--pattern <pattern>', 'how a note looks: a preset or a regular expression')
+    .option('--exact', 'the CSV was exported with --exact')
     .option('--assume-tz <zone>', 'the zone of times without an offset')
     .option('--scope-from <table(key, column)>', 'the scope of an entity, from another table of the source')
     .addOption(
@@ -91,7 +93,7 @@ export function addImport(program: Command, context: Context): void {
     });
 }
 
-const SETTINGS = ['map', 'key', 'column', 'entityType', 'order', 'pattern'] as const;
+const SETTINGS = ['map', 'key', 'column', 'entityType', 'order', 'pattern', 'exact'] as const;
 
 async function checkOptions(format: ImportFormat, options: Options): Promise<void> {
   const stray = SETTINGS.find((setting) => options[setting] !== undefined && !format.settings.includes(setting));
@@ -117,7 +119,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
   const reads = path === '-' ? { 'standard input': 0 } : { 'the source': path };
   const rejects =
     options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
-  const { table, source, map, key, column, entityType, order, pattern, assumeTz, scopeFrom, redact } = options;
+  const { table, source, map, key, column, entityType, order, pattern, exact, assumeTz, scopeFrom, redact } = options;
   const asked = {
     table,
     source,
@@ -127,6 +129,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     entityType,
     order,
     pattern,
+    exact,
     assumeZone: assumeTz,
     scopeFrom,
     redact,
