@@ -12,6 +12,9 @@ export interface JsonObject {
 /** How many objects and arrays may stand inside each other; SQLite's own limit. */
 export const MAXIMUM_DEPTH = 1000;
 
+/** How many keys and items a document may have: each takes more than a kilobyte while it is read exactly. */
+export const MAXIMUM_VALUES = 200_000;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -24,7 +27,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
  * Parses JSON text exactly: every digit of a number is kept. `depth` is the number of levels allowed.
  *
  * @throws DaybookError 'data' for what is not JSON, an object with a key twice, nesting that is too deep, and texts with
- *   NUL or lone surrogates; positions count UTF-16 units from 0.
+ *   NUL or lone surrogates, and more than 200,000 keys and items; positions count UTF-16 units from 0.
  */
 export function parseDocument(text: JsonText, depth: number = MAXIMUM_DEPTH): JsonDocument {
   scanDocument(text, depth);
@@ -75,8 +78,8 @@ function unlessData(parsing: () => JsonDocument): JsonDocument | undefined {
 
 /**
  * Refuses what a parser would let pass: nesting beyond `depth` (a recursive parser must never see it), keys that stand
- * twice in an object, NUL and lone surrogates, also where they are written as escapes. What is not JSON at all is left
- * for the parser to say.
+ * twice in an object, NUL and lone surrogates, also where they are written as escapes, and more values than are read in
+ * bounded memory. What is not JSON at all is left for the parser to say.
  */
 function scanDocument(text: JsonText, depth: number): void {
   if (!text.isWellFormed()) {
@@ -88,6 +91,8 @@ function scanDocument(text: JsonText, depth: number): void {
   const open: (Set<string> | null)[] = [];
   let keys: Set<string> | null = null;
   let keyIsNext = false;
+  // Each stands behind a comma, or is the first in its object or array.
+  let values = 0;
   for (let position = 0; position < text.length; position++) {
     switch (text.charCodeAt(position)) {
       case QUOTE: {
@@ -115,6 +120,7 @@ function scanDocument(text: JsonText, depth: number): void {
         keyIsNext = text.charCodeAt(position) === 0x7b;
         keys = keyIsNext ? new Set() : null;
         open.push(keys);
+        countValue();
         break;
       case 0x7d: // }
       case 0x5d: // ]
@@ -123,8 +129,15 @@ function scanDocument(text: JsonText, depth: number): void {
         break;
       case 0x2c: // ,
         keyIsNext = keys !== null;
+        countValue();
         break;
     }
+  }
+
+  function countValue(): void {
+    values += 1;
+    if (values <= MAXIMUM_VALUES) return;
+    throw new DaybookError('data', `a document of more than ${MAXIMUM_VALUES} keys and items is too large`);
   }
 }
 
@@ -289,6 +302,15 @@ function below(path: string, key: string): string {
 
 function where(path: string): string {
   return path === '' ? '' : `, at ${quoted(path)}`;
+}
+
+const MOST_NAMED = 20;
+
+/** Names for a message, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const first = names.slice(0, MOST_NAMED).map((name) => (name.length > QUOTED_LENGTH ? quoted(name) : name));
+  const more = names.length - first.length;
+  return more === 0 ? first.join(', ') : `${first.join(', ')} and ${more} more`;
 }
 
 const QUOTED_LENGTH = 60;

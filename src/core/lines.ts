@@ -11,14 +11,15 @@ export interface Line {
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-const LONGEST_LINE = 64 * 1024 * 1024;
+/** What a line may have, or any other text that is held whole. */
+export const LARGEST_TEXT = 64 * 1024 * 1024;
 
 /**
  * Splits bytes into lines, in one array for each chunk that ends any. Lines stay bytes, so that an invalid one can be
  * handed back as it came; a byte order mark at the very beginning is skipped. Throws kind `data` for a line beyond
  * `longest` bytes.
  */
-export async function* splitLines(chunks: AsyncIterable<Uint8Array>, longest = LONGEST_LINE): AsyncIterable<Line[]> {
+export async function* splitLines(chunks: AsyncIterable<Uint8Array>, longest = LARGEST_TEXT): AsyncIterable<Line[]> {
   // A long line arrives in many chunks: they are joined once, when it ends.
   let pending: Buffer[] = [];
   let pendingBytes = 0;

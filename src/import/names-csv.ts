@@ -2,7 +2,7 @@ import { DIRECTORY_KEYS } from '../core/directory.js';
 import type { DirectoryKey, ListedActor } from '../core/directory.js';
 import { DaybookError } from '../core/errors.js';
 import { undisarmed } from '../core/formula.js';
-import { quoted } from '../core/json.js';
+import { listed as namesOf, quoted } from '../core/json.js';
 import { csvRows } from './csv-rows.js';
 import type { BrokenCsv, CsvRecord } from './csv-rows.js';
 
@@ -60,7 +60,7 @@ function readHeader(
       throw new DaybookError('data', `line ${line}: there are two columns ${quoted(wanted)}`);
     }
     if (found >= 0 || (key === 'email' && columns.email === undefined)) return found < 0 ? undefined : found;
-    throw new DaybookError('data', `line ${line}: no column ${quoted(wanted)} for the ${key}: ${header.join(', ')}`, {
+    throw new DaybookError('data', `line ${line}: no column ${quoted(wanted)} for the ${key}: ${namesOf(header)}`, {
       hint: `… --columns ${DIRECTORY_KEYS.map((one) => `${one}=<column>`).join(',')}`,
     });
   };

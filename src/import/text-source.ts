@@ -3,7 +3,7 @@ import { openSync, readSync, closeSync } from 'node:fs';
 import { DaybookError, unreadable } from '../core/errors.js';
 import { rowReader } from '../core/import.js';
 import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
-import { isJsonObject, parseDocument, quoted } from '../core/json.js';
+import { isJsonObject, MAXIMUM_VALUES, parseDocument, quoted } from '../core/json.js';
 import { splitLines } from '../core/lines.js';
 import { csvRows } from './csv-rows.js';
 import type { CsvRecord } from './csv-rows.js';
@@ -125,8 +125,14 @@ async function* csvRecords(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<rea
 }
 
 function headerOf({ cells }: CsvRecord): readonly string[] {
-  const names = cells.map((name) => name ?? '');
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new DaybookError('data', `the header names ${quoted(twice)} twice`);
-  return names;
+  if (cells.length > MAXIMUM_VALUES) {
+    throw new DaybookError('data', `the header names ${cells.length} columns, and ${MAXIMUM_VALUES} are the most`);
+  }
+  const names = new Set<string>();
+  for (const cell of cells) {
+    const name = cell ?? '';
+    if (names.has(name)) throw new DaybookError('data', `the header names ${quoted(name)} twice`);
+    names.add(name);
+  }
+  return [...names];
 }

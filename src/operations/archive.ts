@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { DaybookError } from '../core/errors.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
 import type { AuditStore, Key, Origin, PruneForecast, PrunePlan } from '../store/audit-store.js';
+import { heard } from './heard.js';
 import { openOutput } from './output-file.js';
 import { outputPlaces } from './output-place.js';
 import type { OutputPlace } from './output-place.js';
@@ -71,6 +72,7 @@ export async function writeArchive(store: AuditStore, plan: PrunePlan, options: 
   try {
     let after: Key | undefined;
     do {
+      await heard();
       if (options.signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was deleted');
       const query = { filter: {}, order: 'oldest' as const, limit: PAGE, upTo: plan.upTo, doomedBy: plan };
       const page = await store.lines(after === undefined ? query : { ...query, after }, ENTRY_FIELDS);

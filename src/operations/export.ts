@@ -12,6 +12,7 @@ import type {
   PageQuery,
   RowPage,
 } from '../store/audit-store.js';
+import { heard } from './heard.js';
 
 export interface ExportRequest {
   readonly filter: Filter;
@@ -71,6 +72,7 @@ export async function* exportPages(
   let firstSeq: number | null = null;
   let lastSeq: number | null = null;
   for (;;) {
+    if (signal !== undefined) await heard();
     if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: no export was written');
     const query: PageQuery = {
       filter: request.filter,

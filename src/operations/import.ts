@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor, EntryField, JsonText, NewEntry } from '../core/entry.js';
 import { ENTRY_FIELDS, newEntry, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
@@ -6,8 +6,10 @@ import { sourceObject } from '../core/import.js';
 import type { BrokenRecord, ImportedEntry, Source, SourceRecord, SourceTime } from '../core/import.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { validateEntry } from '../core/validate.js';
+import { listed } from '../core/json.js';
 import type { AuditStore, CompareOutcome, RecordRequest } from '../store/audit-store.js';
 import { batchSizes } from './batches.js';
+import { heard } from './heard.js';
 import { LARGE_LOG } from './log-size.js';
 
 /** What does not become an entry: a record that is broken, or one whose id is recorded with other content. */
@@ -196,11 +198,6 @@ async function otherWriters(store: AuditStore): Promise<OtherWriters> {
   };
 }
 
-/** An interrupt is heard only where the event loop turns, which it never does for what SQLite answers at once. */
-async function heard(): Promise<void> {
-  await setImmediate();
-}
-
 /** Two contents of one id: the one that is not recorded is handed out, and never skipped. */
 function conflictOf(
   { position, entry }: PendingEntry,
@@ -325,7 +322,7 @@ function checkColumns(page: readonly (SourceRecord | BrokenRecord)[], needs: rea
   const columns = Object.keys(row.values);
   const missing = needs.find((name) => !columns.includes(name));
   if (missing === undefined) return true;
-  throw new DaybookError('data', `the source has no column ${missing}: it has ${columns.join(', ')}`);
+  throw new DaybookError('data', `the source has no column ${missing}: it has ${listed(columns)}`);
 }
 
 function pending(

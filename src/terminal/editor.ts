@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaybookError } from '../core/errors.js';
-import { strictText } from '../core/lines.js';
+import { LARGEST_TEXT, strictText } from '../core/lines.js';
 
 const HELP = '\n# Write the note above. Lines that begin with # are left out, and an empty note is not recorded.\n';
 
@@ -26,6 +26,9 @@ export function edit(env: Readonly<Record<string, string | undefined>>): string 
         'failed',
         `${editor} did not end well (${error?.message ?? `exit code ${status}`}): nothing was recorded`,
       );
+    }
+    if (statSync(file).size > LARGEST_TEXT) {
+      throw new DaybookError('data', `the note is larger than ${LARGEST_TEXT} bytes: nothing was recorded`);
     }
     return strictText(readFileSync(file), 'the note')
       .split('\n')

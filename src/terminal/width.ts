@@ -59,6 +59,11 @@ function graphemeWidth(
 let segmenter: Intl.Segmenter | undefined;
 const SLICE = 256;
 
+/** How many code units a text cut to so many columns has at most: an emoji of four parts has six a column. */
+function mostUnits(columns: number): number {
+  return 8 * columns + 16;
+}
+
 /**
  * What a reader takes for one character each. The segmenter is made at its first use, for it takes milliseconds to
  * load. It takes quadratic time (measured: 3.5 s for 100,000 letters), so it gets a slice at a time; the last
@@ -91,7 +96,7 @@ function rulerWith(measure: (grapheme: string) => number): Ruler {
     let left = columns;
     for (const grapheme of graphemes(text)) {
       left -= measure(grapheme);
-      if (left < 0) break;
+      if (left < 0 || end + grapheme.length > mostUnits(columns)) break;
       end += grapheme.length;
     }
     return text.slice(0, end);
@@ -103,7 +108,7 @@ function rulerWith(measure: (grapheme: string) => number): Ruler {
     let left = columns;
     for (const grapheme of [...graphemes(text)].toReversed()) {
       left -= measure(grapheme);
-      if (left < 0) break;
+      if (left < 0 || text.length - start + grapheme.length > mostUnits(columns)) break;
       start -= grapheme.length;
     }
     return text.slice(start);

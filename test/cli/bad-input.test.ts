@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { cli, given, inTestDirectory, json, ok } from '../support/cli.js';
 import { run, temporaryDirectory } from '../support/program.js';
@@ -224,5 +224,65 @@ test('a line feed in a value cannot make a message of its own', async () => {
   }
   expect(await cli(['count'], { db: `/nowhere/${forged}` })).toMatchObject({
     stderr: expect.not.stringMatching(/^daybook: all/m),
+  });
+});
+
+describe('what is too large is 6, without a stack trace, and changes nothing', () => {
+  const TOO_LARGE = 64 * 1024 * 1024 + 1;
+
+  test('a file in place of a value, also one that never ends', async () => {
+    await given({ action: 'a' });
+    const big = inTestDirectory('big.json');
+    writeFileSync(big, '');
+    truncateSync(big, TOO_LARGE);
+    for (const place of [big, '/dev/zero']) {
+      for (const words of [
+        ['record', '--action', 'a', '--new', `@${place}`],
+        ['record', '--action', 'a', '--metadata', `@${place}`],
+        ['exec', '--file', place],
+      ]) {
+        const { code, stderr } = await cli(words);
+        expect(code, stderr).toBe(6);
+        expect(stderr).toMatch(/^daybook: .* is larger than 67108864 bytes\n$/);
+      }
+    }
+    expect(await ok(['count'])).toBe('1\n');
+  });
+
+  test('a note', async () => {
+    const { code, stderr } = await refused(['note', 'a:1', '-'], { input: Buffer.alloc(TOO_LARGE, 'x') });
+    expect({ code, stderr }).toEqual({ code: 6, stderr: 'daybook: stdin is larger than 67108864 bytes\n' });
+  });
+
+  test('a document of many keys', async () => {
+    const keys = Object.fromEntries(Array.from({ length: 200_001 }, (_, index) => [`k${index}`, 1]));
+    await ok(['count']);
+    const file = inTestDirectory('keys.json');
+    writeFileSync(file, JSON.stringify(keys));
+    const { code, stderr } = await refused(['record', '--action', 'a', '--new', `@${file}`]);
+    expect({ code, stderr }).toEqual({
+      code: 6,
+      stderr: 'daybook: --new: a document of more than 200000 keys and items is too large\n',
+    });
+    const line = JSON.stringify({ action: 'a', metadata: keys });
+    const stdin = await refused(['record', '--stdin'], { input: `${line}\n` });
+    expect(stdin.code).toBe(6);
+    expect(stdin.stderr).toContain('line 1: a document of more than 200000 keys and items is too large');
+  });
+
+  test('CSV of many columns, and of too many', async () => {
+    await ok(['count']);
+    const wide = (count: number): string => {
+      const columns = Array.from({ length: count }, (_, index) => `c${index}`);
+      return `ts,action,${columns.join(',')}\n2026-01-01T00:00:00Z,a${',1'.repeat(count)}\n`;
+    };
+    const imported = await json(['import', 'csv', '-', '--format', 'json'], { input: wide(100_000) });
+    expect(imported).toMatchObject({ recorded: 1 });
+    const { code, stderr } = await refused(['import', 'csv', '-'], { input: wide(200_001) });
+    expect(code).toBe(6);
+    expect(stderr).toContain('the header names 200003 columns, and 200000 are the most');
+    const missing = await refused(['actors', 'import', '-'], { input: wide(100_000) });
+    expect(missing.code).toBe(6);
+    expect(missing.stderr.length).toBeLessThan(1000);
   });
 });

@@ -4,7 +4,9 @@ import {
   documentIn,
   documentText,
   fromValue,
+  listed,
   madeDocumentIn,
+  MAXIMUM_VALUES,
   normalizeDocument,
   parseDocument,
   plainObject,
@@ -275,4 +277,19 @@ describe('the fast way through small objects', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+test('a document has so many keys and items, and no more', () => {
+  const of = (count: number): string => `[${Array.from({ length: count }, () => '{}').join(',')}]`;
+  const tooMany = expect.objectContaining({ kind: 'data', message: expect.stringContaining('200000 keys and items') });
+  expect(parseDocument(of(MAXIMUM_VALUES / 2 - 1))).toHaveLength(MAXIMUM_VALUES / 2 - 1);
+  expect(() => parseDocument(of(MAXIMUM_VALUES))).toThrow(tooMany);
+  const keys = Array.from({ length: MAXIMUM_VALUES + 1 }, (_, index) => `"${index}":0`).join(',');
+  expect(() => parseDocument(`{${keys}}`)).toThrow(tooMany);
+});
+
+test('a list of names in a message is short', () => {
+  expect(listed(['a', 'b'])).toBe('a, b');
+  expect(listed(Array.from({ length: 100_000 }, (_, index) => `c${index}`))).toMatch(/^c0, .*c19 and 99980 more$/);
+  expect(listed(['x'.repeat(1000)]).length).toBeLessThan(80);
 });

@@ -272,3 +272,17 @@ describe('a checkpoint', () => {
     await expect(beginCheckpoint(racing, 'nightly', '{}', {})).rejects.toMatchObject({ kind: 'busy' });
   });
 });
+
+test('an interrupt is heard between pages, though nothing else lets the event loop turn', async () => {
+  const { store } = await sqliteTrail();
+  await recordAll(store, numbered(300));
+  const controller = new AbortController();
+  const pages = exportPages(store, LINES, await beginExport(store, LINES), controller.signal);
+  await pages.next();
+  setImmediate(() => controller.abort());
+  await expect(
+    (async () => {
+      while ((await pages.next()).done !== true);
+    })(),
+  ).rejects.toMatchObject({ kind: 'interrupted' });
+});

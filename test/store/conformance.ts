@@ -805,6 +805,16 @@ export function describeStore(engine: string, makeTrail: () => Promise<Trail>): 
         expect(await store.values('action', { actor: ['nobody'] })).toEqual([]);
       });
 
+      test('too many values to hold are refused, and so are too many characters', async () => {
+        const megabyte = 'x'.repeat(1024 * 1024);
+        await recordAll(
+          store,
+          numbered(20, (index) => ({ message: `${index}${megabyte}`, entity_name: String(index) })),
+        );
+        await expect(store.values('message', {})).rejects.toMatchObject({ kind: 'data', message: expect.any(String) });
+        expect(await store.values('entity_name', {})).toHaveLength(20);
+      });
+
       test('the extent counts from a seq on, at one moment', async () => {
         await recordAll(store, numbered(5));
         expect(await store.extent({})).toEqual({ upTo: 5, count: 5 });

@@ -299,3 +299,17 @@ describe('a batch of many', () => {
     expect(actions).toEqual(['update', 'prune', 'context_clear', ...batchOf('id').map(() => 'update')]);
   });
 });
+
+test('a field of 100,000 values is listed, and one of more is not', async () => {
+  const { trail, store } = await sqliteTrail();
+  const connection = trail.plain();
+  connection.exec(`INSERT INTO daybook_entries (action, message)
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100001) SELECT 'a', i FROM n`);
+  await expect(store.values('message', {})).rejects.toMatchObject({
+    kind: 'data',
+    message: 'message has too many values to list, more than 100000: ask with filters, or export them',
+    hint: 'daybook export --format csv --columns message',
+  });
+  expect(await store.values('message', { not: { search: '100001' } })).toHaveLength(100_000);
+  expect(await store.values('action', {})).toEqual([{ value: 'a', count: 100_001 }]);
+});

@@ -131,3 +131,24 @@ describe('visibleJson', () => {
     );
   });
 });
+
+describe('marks on one letter', () => {
+  const marks = (count: number): string => '\u0301'.repeat(count);
+
+  test('a few stand as they are, and more are shown as what they are', () => {
+    expect(visible(`a${marks(8)}b`, { newlines: 'mark' })).toBe(`a${marks(8)}b`);
+    expect(visible(`a${marks(10)}b`, { newlines: 'mark' })).toBe(String.raw`a${marks(8)}\u0301\u0301b`);
+    expect(visible(`\u{1d165}`.repeat(9), { newlines: 'mark' })).toBe(`${'\u{1d165}'.repeat(8)}\\u{1d165}`);
+    expect(visibleJson(`"a${marks(9)}"`)).toBe(String.raw`"a${marks(8)}\u0301"`);
+    expect(JSON.parse(visibleJson(`"a${marks(50)}"`))).toBe(`a${marks(50)}`);
+  });
+
+  test('of every kind are seen', () => {
+    for (let code = 0x300; code < 0x110000; code++) {
+      const mark = String.fromCodePoint(code);
+      if (!/\p{M}/u.test(mark)) continue;
+      const shown = visible(`a${mark.repeat(9)}`, { newlines: 'mark' });
+      expect(shown.endsWith(mark), code.toString(16)).toBe(false);
+    }
+  });
+});

@@ -158,3 +158,16 @@ describe('wrap', () => {
     expect(performance.now() - start).toBeLessThan(10_000);
   });
 });
+
+test('what takes no columns makes no cell longer than a few code points a column', async () => {
+  for (const hidden of ['\u0301', '\u1161', '\u20dd']) {
+    const piled = `a${hidden.repeat(200_000)}`;
+    const measured = await rulerFor([piled]);
+    for (const cut of ['end', 'middle'] as const) {
+      expect(measured.truncate(piled, 20, cut).length).toBeLessThan(400);
+      expect(measured.truncate(`${piled}${'b'.repeat(200)}${piled}`, 20, cut).length).toBeLessThan(600);
+    }
+  }
+  const families = '👩🏽‍🤝‍👨🏿'.repeat(10);
+  expect((await rulerFor([families])).truncate(families, 20)).toBe(families);
+});

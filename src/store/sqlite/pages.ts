@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Statement } from 'better-sqlite3';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { Entry, EntryField, HistoryEntry, HistoryField } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
 import { EMPTY_TEXT, FIELD_END } from '../../core/fields.js';
 import type { Filter } from '../../core/filter.js';
 import type {
@@ -465,13 +466,31 @@ export function readExtent(connection: Connection, filter: Filter, after = 0): E
   });
 }
 
-/** The distinct values of a field, most frequent first. */
+/** So many values of a field are held at once, and so many characters of them. */
+const MOST_VALUES = 100_000;
+const MOST_VALUE_CHARACTERS = 16 * 1024 * 1024;
+
+/** The distinct values of a field, most frequent first. Throws kind `data` where they are too many to hold. */
 export function readValues(connection: Connection, field: EntryField, filter: Filter): ValueCount[] {
   const condition = filterCondition(filter);
-  return connection
+  const values: ValueCount[] = [];
+  let characters = 0;
+  const rows = connection
     .prepare<unknown[], ValueCount>(
       `SELECT e.${field} AS value, count(*) AS count FROM daybook_entries AS e WHERE ${condition.sql}
        GROUP BY e.${field} ORDER BY count(*) DESC, e.${field}`,
     )
-    .all(...condition.parameters);
+    .iterate(...condition.parameters);
+  for (const row of rows) {
+    characters += String(row.value ?? '').length;
+    if (values.length === MOST_VALUES || characters > MOST_VALUE_CHARACTERS) {
+      throw new DaybookError(
+        'data',
+        `${field} has too many values to list, more than ${values.length}: ask with filters, or export them`,
+        { hint: `daybook export --format csv --columns ${field}` },
+      );
+    }
+    values.push(row);
+  }
+  return values;
 }
