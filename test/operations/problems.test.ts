@@ -453,8 +453,8 @@ describe('a deep look', () => {
     const { sql } = plain.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries'`).get() as {
       sql: string;
     };
-    const rule = /metadata TEXT.*/.exec(sql)?.[0] ?? '';
-    rewrite(plain, 'daybook_entries', rule, 'metadata TEXT,');
+    const checked = /metadata TEXT.*/.exec(sql)?.[0] ?? '';
+    rewrite(plain, 'daybook_entries', checked, 'metadata TEXT,');
     const bare = await trail.open();
     expect(codesOf(await ask(bare, { deep: true }))).toEqual(['definition']);
     trail.plain().exec(`INSERT INTO daybook_entries (action, ts, metadata)
