@@ -7,6 +7,7 @@ import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { databaseFlag } from './globals.js';
+import { withOptions } from './hints.js';
 import { programFor } from './program.js';
 
 /** Commands that only show: whoever stops reading them has seen enough. */
@@ -90,7 +91,7 @@ export async function run(words: readonly string[], context: Context): Promise<n
 
   /** A hint as it can be pasted: what was typed and more, or another command on the same database. */
   function wholeHint(hint: string): string {
-    if (hint.startsWith('…')) return `${['daybook', ...words.map(shellWord)].join(' ')}${hint.slice(1)}`;
+    if (hint.startsWith('…')) return withOptions(words, hint.slice(1), current);
     const database = databaseFlag(current);
     if (database === undefined || hint.endsWith(' --help') || hint.includes(' --db ')) return hint;
     return hint.replace(/^daybook /, () => `daybook --db ${shellWord(database)} `);

@@ -1,0 +1,50 @@
+import type { Command, Option } from 'commander';
+import { shellWord } from '../core/shell.js';
+
+/**
+ * The command line as it was given, with options added to it as a hint names them. An option that can be given once
+ * takes the place of what it was given as before.
+ */
+export function withOptions(words: readonly string[], added: string, command: Command): string {
+  const known = new Map(
+    lineage(command)
+      .flatMap(({ options }) => options)
+      .flatMap((option) => [option.long, option.short].map((name) => [name, option] as const)),
+  );
+  const given = added.split(/\s+/).flatMap((word) => known.get(word) ?? []);
+  const once = new Set(given.filter((option) => !isRepeatable(option)).map((option) => option.attributeName()));
+  const kept: string[] = [];
+  // What stands behind it is no option.
+  let end: readonly string[] = [];
+  for (let place = 0; place < words.length; place++) {
+    const word = words[place] ?? '';
+    if (word === '--') {
+      end = words.slice(place);
+      break;
+    }
+    const option = known.get(word) ?? known.get(attachedTo(word));
+    const parts = option !== undefined && takesValue(option) && known.has(word) ? 2 : 1;
+    if (option === undefined || !once.has(option.attributeName())) kept.push(...words.slice(place, place + parts));
+    place += parts - 1;
+  }
+  const line = (part: readonly string[]): string => part.map((word) => ` ${shellWord(word)}`).join('');
+  return `daybook${line(kept)}${added.trimEnd()}${line(end)}`;
+}
+
+/** The option of a word that holds its value as well: `--tz=UTC`, `-n5`. */
+function attachedTo(word: string): string {
+  return word.startsWith('--') ? word.replace(/=.*$/s, '') : word.slice(0, 2);
+}
+
+function takesValue(option: Option): boolean {
+  return option.required || option.optional;
+}
+
+/** Its parser is given what came before; that of a choice is too, and makes no use of it. */
+function isRepeatable({ variadic, parseArg, argChoices }: Option): boolean {
+  return variadic || (argChoices === undefined && parseArg?.length === 2);
+}
+
+function lineage(command: Command): Command[] {
+  return command.parent === null ? [command] : [command, ...lineage(command.parent)];
+}
