@@ -249,8 +249,16 @@ describe('what cannot be', () => {
 
   test('a link to nowhere', () => {
     symlinkSync(path.join(path.dirname(file), 'nowhere'), file);
-    expect(() => init()).toThrow(kinds('missing', 'no database'));
-    expect(existsSync(path.join(path.dirname(file), 'nowhere'))).toBe(false);
+    const target = path.join(path.dirname(file), 'nowhere');
+    // Where init made nothing, it is no way out.
+    expect(() => init()).toThrow(
+      expect.objectContaining({
+        kind: 'missing',
+        message: `no database at ${file}: it is a link to ${target}, where there is nothing`,
+        hint: `daybook --db ${target} init`,
+      }),
+    );
+    expect(existsSync(target)).toBe(false);
   });
 
   test('a newer schema', () => {

@@ -1,4 +1,5 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { damaged } from './connection.js';
 import type { Connection } from './connection.js';
@@ -8,10 +9,12 @@ import type { Connection } from './connection.js';
  * begin anew whenever another program writes, and never end beside a busy one. Pages are copied as they are, so the copy
  * is looked through, where no writer waits for that. Throws kind `missing` where they do not fit together.
  */
-export async function backupTo(connection: Connection, target: string): Promise<void> {
+export async function backupTo(connection: Connection, path: string, place: string): Promise<void> {
+  // The driver leaves out blanks at the beginning of a name.
+  const target = resolve(place);
   await connection.backup(target, { progress: () => 0x7fffffff });
   const found = problemIn(target);
-  if (found !== undefined) throw damaged(connection.name, found);
+  if (found !== undefined) throw damaged(path, found);
   const file = openSync(target, 'r+');
   try {
     fsyncSync(file);

@@ -1,14 +1,17 @@
-import { statSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { Damaged, DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
+import { expectFileName } from './file-name.js';
 import { SCHEMA_VERSION, TABLES } from './schema.js';
 import type { Sql } from './sql.js';
 
 export type Connection = Database.Database;
 
 export interface ConnectionOptions {
+  /** As it was named, which is what messages say. */
   readonly path: string;
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
@@ -29,17 +32,20 @@ export function openFile(
   firstRead: (connection: Connection) => void = (connection) => connection.pragma('schema_version'),
 ): Connection {
   const { path } = options;
+  expectFileName(path);
   const found = look(path);
-  if (found === undefined) {
-    throw new DaybookError('missing', `no database at ${path}`, { hint: `daybook --db ${shellWord(path)} init` });
-  }
+  if (found === undefined) throw nothingAt(path);
   if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
   // SQLite would take a device for an empty database, and init would change its mode.
   if (!found.isFile()) throw new DaybookError('missing', `${path} is not a file`);
   const connection = attempt(
     path,
     () =>
-      new Database(path, { readonly: options.readonly, fileMustExist: true, timeout: Math.round(options.busyTimeout) }),
+      new Database(path, {
+        readonly: options.readonly,
+        fileMustExist: true,
+        timeout: Math.round(options.busyTimeout),
+      }),
   );
   try {
     return attempt(path, () => {
@@ -58,6 +64,20 @@ export function openFile(
     connection.close();
     throw error;
   }
+}
+
+/** `init` makes a file, but not behind a link to nothing. */
+function nothingAt(path: string): DaybookError {
+  const init = (file: string): { hint: string } => ({ hint: `daybook --db ${shellWord(file)} init` });
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) {
+    return new DaybookError('missing', `no database at ${path}`, init(path));
+  }
+  const target = resolve(dirname(path), readlinkSync(path));
+  return new DaybookError(
+    'missing',
+    `no database at ${path}: it is a link to ${target}, where there is nothing`,
+    init(target),
+  );
 }
 
 function look(path: string): Stats | undefined {

@@ -11,6 +11,7 @@ import type { Connection } from './connection.js';
 import { giveEntries } from './policies.js';
 import { mendAccounts, spoiledAccounts } from './prune-accounts.js';
 import { isOwn, missingObjects } from './facts.js';
+import { expectFileName } from './file-name.js';
 import { inserter } from './recording.js';
 import { MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from './schema.js';
 import type { Migration } from './schema.js';
@@ -37,6 +38,7 @@ export interface Initialized {
  */
 export function initialize(options: InitializeOptions): Initialized {
   const { path } = options;
+  expectFileName(path);
   const created = createFile(path);
   try {
     const connection = openFile({ path, readonly: false, busyTimeout: options.busyTimeout });

@@ -4,6 +4,7 @@ import { rowReader } from '../../core/import.js';
 import type { Source, SourceRecord } from '../../core/import.js';
 import { quoted as shown } from '../../core/json.js';
 import type { Connection } from './connection.js';
+import { expectFileName } from './file-name.js';
 import { quoted } from './table-description.js';
 import { readableTable, tablePages } from './table-rows.js';
 
@@ -19,10 +20,11 @@ export interface SourceDatabaseOptions {
 /**
  * Opens a table of another database to be imported, read-only. It is read page by page by its key, and nothing stays
  * open between pages: the application beside it is not held up.
- * Throws kind `missing` without the table, kind `usage` for one that has no key, kind `data` for what cannot be read, and
+ * Throws kind `missing` without the table, kind `usage` for one that has no key and for a name of no file, kind `data` for what cannot be read, and
  * kind `busy`.
  */
 export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseOptions): Source {
+  expectFileName(path);
   const connection = told(
     path,
     () => new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeout }),

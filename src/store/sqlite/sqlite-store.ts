@@ -275,7 +275,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       const { damageOf } = await import('./deep-check.js');
       return slowly(() => damageOf(connection, interruptible));
     },
-    backup: (target) => slowly(() => backupTo(connection, target)),
+    backup: (target) => slowly(() => backupTo(connection, path, target)),
     close: async () => {
       attempt(path, () => connection.close());
     },
