@@ -34,6 +34,13 @@ export class ExitWith extends Error {
   }
 }
 
+/** Another program deleted, moved or replaced a database while it was open: what was written is not where it was meant. */
+export class FileGone extends DaybookError {
+  constructor(message: string, cause?: unknown) {
+    super('failed', message, { cause });
+  }
+}
+
 /** The error for a file that the system does not let us read; `named` is how it was given. */
 export function unreadable(named: string, cause: unknown): DaybookError {
   const { code } = cause as NodeJS.ErrnoException;

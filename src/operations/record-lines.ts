@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DaybookError } from '../core/errors.js';
+import { DaybookError, FileGone } from '../core/errors.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
 import { batchSizes } from './batches.js';
 
@@ -88,10 +88,14 @@ async function recordBatch(
   before: RecordedLines,
   options: RecordLinesOptions,
 ): Promise<RecordedLines> {
-  const outcomes = await store.recordOneOfMany(
-    batch.map((line) => line.request),
-    { stopAtConflict: options.reject === undefined, durable: true },
-  );
+  const requests = batch.map((line) => line.request);
+  const outcomes = await store
+    .recordOneOfMany(requests, { stopAtConflict: options.reject === undefined, durable: true })
+    .catch((error: unknown) => {
+      throw error instanceof FileGone
+        ? new FileGone(`${error.message} (recorded before that: ${before.recorded}, up to line ${before.line})`, error)
+        : error;
+    });
   let totals = before;
   for (const [position, outcome] of outcomes.entries()) {
     const line = batch[position];

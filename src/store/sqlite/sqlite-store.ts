@@ -31,6 +31,7 @@ import type { Circumstances } from './prune-accounts.js';
 import { compareEntries, recordByOneStatement, recordEntries, recordRevert } from './recording.js';
 import { changePolicy, readPolicies, standingPolicies } from './policies.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './settings.js';
+import { standingFile } from './standing-file.js';
 import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
@@ -48,8 +49,8 @@ export interface SqliteStoreOptions extends Circumstances {
  * Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`.
  */
 export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
-  const connection = openTrail(options);
   const { path, clock } = options;
+  const { connection, expectStanding } = openStanding(options);
   const read = async <T>(work: (connection: Connection) => T): Promise<T> =>
     attempt(path, () => {
       try {
@@ -65,8 +66,14 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   };
   const needsSettling = (): boolean =>
     leakedContext(connection) !== null || cutOffAccounts(connection, options).length > 0;
+  /** What was written is said to be only where the file that has it is still the one that was named. */
+  const written = <T>(work: () => T): T => {
+    const result = attempt(path, work);
+    expectStanding();
+    return result;
+  };
   const writeNow = <T>(work: (connection: Connection) => T): T =>
-    attempt(path, () =>
+    written(() =>
       writing(connection, () => {
         settle();
         return work(connection);
@@ -83,6 +90,8 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     }
   };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> => writeNow(work);
+  /** What has a transaction of its own. */
+  const changing = async <T>(work: () => T): Promise<T> => written(work);
 
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
@@ -98,7 +107,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       write(() => recordEntries(connection, requests, stopAtConflict, clock)),
     recordOneOfMany: async (requests, { stopAtConflict = false, durable = false } = {}) => {
       const recordThem = (): readonly BatchOutcome[] =>
-        attempt(path, () => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??
+        written(() => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??
         writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
       return durable ? recordThem() : hurrying(connection, false, recordThem);
     },
@@ -106,7 +115,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
     execute: async (request) => {
       const { executeSql } = await capturing();
-      return attempt(path, () => {
+      return changing(() => {
         // A connection of its own, whose settings, temporary tables and triggers end with it.
         const own = openTrail(options);
         try {
@@ -138,7 +147,12 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       const { readBursts } = await reporting();
       return read(() => readBursts(connection, query));
     },
-    dataVersion: () => read(() => connection.pragma('data_version', { simple: true }) as number),
+    dataVersion: () =>
+      read(() => {
+        // It would never change again.
+        expectStanding();
+        return connection.pragma('data_version', { simple: true }) as number;
+      }),
 
     policies: () => read(() => reading(connection, () => readPolicies(connection))),
     unreadableRows: async () => {
@@ -188,7 +202,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     },
     undo: async (request) => {
       const { undoChanges } = await capturing();
-      return read(() => undoChanges(connection, request, settle));
+      return changing(() => undoChanges(connection, request, settle));
     },
     addCaptures: async (tables, request, actor) => {
       const { addCaptures } = await capturing();
@@ -235,7 +249,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     },
     removeMirror: async (name, actor) => {
       const { removeMirror } = await mirroring();
-      return read(() => writing(connection, () => removeMirror(connection, name, settle, { actor, clock })));
+      return changing(() => writing(connection, () => removeMirror(connection, name, settle, { actor, clock })));
     },
     leakedContext: () => read(() => leakedContext(connection)),
 
@@ -247,13 +261,13 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       const { forecastPrune } = await pruning();
       return read(() => forecastPrune(connection, plan));
     },
-    openPrune: (intent) => read(() => openPrune(connection, intent, options)),
-    renewPrune: (prune, archive) => read(() => renewPrune(connection, prune, archive ?? null, clock)),
+    openPrune: (intent) => changing(() => openPrune(connection, intent, options)),
+    renewPrune: (prune, archive) => changing(() => renewPrune(connection, prune, archive ?? null, clock)),
     deleteBatch: async (prune, plan, after, size) => {
       const { deleteBatch } = await pruning();
-      return read(() => deleteBatch(connection, prune, plan, { after, size }, clock));
+      return changing(() => deleteBatch(connection, prune, plan, { after, size }, clock));
     },
-    closePrune: (prune, state) => read(() => closePrune(connection, prune, state, clock)),
+    closePrune: (prune, state) => changing(() => closePrune(connection, prune, state, clock)),
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
@@ -262,9 +276,9 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
 
     checkpoint: (name) => read(() => readCheckpoint(connection, name)),
     beginCheckpoint: (name, question, filter, upTo) =>
-      read(() => beginCheckpoint(connection, name, question, filter, upTo)),
+      changing(() => beginCheckpoint(connection, name, question, filter, upTo)),
     missedByCheckpoints: () => read(() => readMissed(connection)),
-    moveCheckpoint: (name, from, to) => read(() => moveCheckpoint(connection, name, from, to, clock)),
+    moveCheckpoint: (name, from, to) => changing(() => moveCheckpoint(connection, name, from, to, clock)),
 
     facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
     foreignTriggers: async () => {
@@ -290,6 +304,15 @@ function leavingFreed<T>(connection: Connection, work: () => T): T {
   } finally {
     connection.pragma('secure_delete = ON');
   }
+}
+
+/** Opens the trail, with what tells that its name still stands for it. */
+function openStanding(options: SqliteStoreOptions): { connection: Connection; expectStanding: () => void } {
+  const opened = standingFile(options.path);
+  const connection = openTrail(options);
+  const expect = opened(connection.pragma('journal_mode', { simple: true }) === 'wal');
+  const lost = options.readonly ? 'what is recorded under this name now is not seen' : undefined;
+  return { connection, expectStanding: () => expect(lost) };
 }
 
 /** Gives free pages back to the file system, in a database that is ours alone and was made for it. */
