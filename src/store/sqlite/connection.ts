@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { Damaged, DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import { expectFileName } from './file-name.js';
+import { expectOwnJournal } from './hot-journal.js';
 import { SCHEMA_VERSION, TABLES } from './schema.js';
 import type { Sql } from './sql.js';
 
@@ -38,6 +39,7 @@ export function openFile(
   if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
   // SQLite would take a device for an empty database, and init would change its mode.
   if (!found.isFile()) throw new DaybookError('missing', `${path} is not a file`);
+  expectOwnJournal(path, options.busyTimeout);
   const connection = attempt(
     path,
     () =>
@@ -196,6 +198,14 @@ function explained(path: string, error: unknown): unknown {
     return say(
       'missing',
       `${path} cannot be opened (${message}): SQLite must be able to write beside a database in WAL mode, and to read it`,
+    );
+  }
+  if (code === 'SQLITE_READONLY_ROLLBACK') {
+    return say(
+      'failed',
+      `the program that wrote to ${path} last ended within a transaction: it can be read once a program that may write ` +
+        'has opened it, which takes that back',
+      `sqlite3 ${shellWord(path)} 'PRAGMA schema_version'`,
     );
   }
   if (code.startsWith('SQLITE_READONLY')) return say('failed', `${path} cannot be written (${message})`);

@@ -5,6 +5,7 @@ import type { Source, SourceRecord } from '../../core/import.js';
 import { quoted as shown } from '../../core/json.js';
 import type { Connection } from './connection.js';
 import { expectFileName } from './file-name.js';
+import { expectOwnJournal } from './hot-journal.js';
 import { quoted } from './table-description.js';
 import { readableTable, tablePages } from './table-rows.js';
 
@@ -25,6 +26,7 @@ export interface SourceDatabaseOptions {
  */
 export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseOptions): Source {
   expectFileName(path);
+  told(path, () => expectOwnJournal(path, busyTimeout));
   const connection = told(
     path,
     () => new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeout }),
