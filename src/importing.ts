@@ -3,6 +3,7 @@ import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
 import { bytesOf, isDescriptor } from './import/file-bytes.js';
+import { thisProcess } from './presence.js';
 import type { EntrySorter, ImportOptions, RehearsedEntries } from './operations/import.js';
 
 /** How to read a source: what the options of `daybook import` say. */
@@ -154,8 +155,18 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
   const table = request.table ?? format.table;
   if (table === undefined)
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
-  const { openSourceDatabase } = await import('./store/sqlite/source.js');
-  return openSourceDatabase({ path, table, busyTimeout: request.busyTimeout ?? 5000 });
+  const [{ openSourceDatabase }, { openReadable }] = await Promise.all([
+    import('./store/sqlite/source.js'),
+    import('./store/sqlite/readable.js'),
+  ]);
+  const reader = {
+    presence: thisProcess(),
+    interruptible: <T>(work: (heard: AbortSignal) => Promise<T>) => work(signal ?? new AbortController().signal),
+  };
+  const { opened } = await openReadable(path, reader, (copy) =>
+    openSourceDatabase({ path, copy, table, busyTimeout: request.busyTimeout ?? 5000 }),
+  );
+  return opened;
 }
 
 /** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */

@@ -3,6 +3,7 @@ import { DaybookError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import { belongsTo } from '../operations/file-identity.js';
 import type { AuditStore, Origin } from '../store/audit-store.js';
+import type { Reader } from '../store/sqlite/readable.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
@@ -42,24 +43,23 @@ function filled(text: string): string {
   return lines.join('\n');
 }
 
-/** Runs `work` with the trail open, and closes it whatever happens; `sequential` where it reads it from end to end. */
+interface Opening {
+  /** Whether the trail is read from end to end. */
+  readonly sequential?: boolean;
+  /** Whether what is recorded meanwhile is waited for, which a copy would never show. */
+  readonly live?: boolean;
+}
+
+/** Runs `work` with the trail open, and closes it whatever happens. */
 export async function withStore<T>(
   context: Context,
   globals: Globals,
   mode: 'read' | 'write',
   work: (store: AuditStore) => Promise<T>,
-  { sequential = false }: { readonly sequential?: boolean } = {},
+  opening: Opening = {},
 ): Promise<T> {
   expectStreamsApart(globals.db);
-  const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
-  const store = openSqliteStore({
-    path: globals.db,
-    readonly: mode === 'read',
-    busyTimeout: globals.busyTimeout,
-    sequential,
-    clock: context.now,
-    presence: context.presence,
-  });
+  const store = await openStore(context, globals, mode, opening);
   try {
     return await work(store);
   } finally {
@@ -79,6 +79,35 @@ function expectStreamsApart(database: string): void {
 /** What the outputs of a command are kept apart from. */
 export function originOf(globals: Globals, { presence }: Context): Origin {
   return { file: globals.db, presence };
+}
+
+async function openStore(
+  context: Context,
+  globals: Globals,
+  mode: 'read' | 'write',
+  { sequential = false, live = false }: Opening,
+): Promise<AuditStore> {
+  const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
+  const { db: path, busyTimeout } = globals;
+  const { now: clock, presence } = context;
+  const open = (copy?: string): AuditStore =>
+    openSqliteStore({ path, copy, readonly: mode === 'read', busyTimeout, sequential, clock, presence });
+  if (mode === 'write') return open();
+  const { openLive, openReadable } = await import('../store/sqlite/readable.js');
+  if (live) return openLive(path, open);
+  const { opened, from } = await openReadable(path, readerOf(context), open);
+  if (from === 'unfinished copy') {
+    const taken = 'this is read from a private copy, in which that is taken back';
+    await note(context, globals, `the program that wrote to ${path} last ended within a transaction: ${taken}`);
+  } else if (from === 'copy' && context.streams.stderr.isTerminal) {
+    await note(context, globals, `${path} may only be read here: this is read from a private copy`);
+  }
+  return opened;
+}
+
+/** Who reads a database. */
+export function readerOf(context: Context): Reader {
+  return { presence: context.presence, interruptible: (work) => interruptible(context, work) };
 }
 
 /** Runs `work` with a signal that an interrupt sets, for what must end in order. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedActor } from '../../src/core/directory.js';
 import { newEntry } from '../../src/core/entry.js';
+import type { Reader } from '../../src/store/sqlite/readable.js';
 import type { NamesTable } from '../../src/store/sqlite/directory-source.js';
 import { namesInTable } from '../../src/store/sqlite/naming.js';
 import { ACTOR, sqliteTrail } from './trail.js';
@@ -18,9 +19,14 @@ async function application(sql: string): Promise<{ file: string; connection: Dat
   return { file, connection };
 }
 
+const READER: Reader = {
+  presence: { pid: process.pid, lives: () => true },
+  interruptible: (work) => work(new AbortController().signal),
+};
+
 async function read(file: string, table: NamesTable = ACCOUNTS): Promise<ListedActor[]> {
   const all: ListedActor[] = [];
-  for await (const page of namesInTable({ path: file, busyTimeout: 0 }, table)) all.push(...page);
+  for await (const page of namesInTable({ path: file, busyTimeout: 0 }, table, READER)) all.push(...page);
   return all;
 }
 
@@ -72,7 +78,7 @@ describe('names in a table', () => {
          FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 2500) SELECT value FROM n)`,
     );
     const pages: (readonly ListedActor[])[] = [];
-    for await (const page of namesInTable({ path: file, busyTimeout: 0 }, ACCOUNTS)) pages.push(page);
+    for await (const page of namesInTable({ path: file, busyTimeout: 0 }, ACCOUNTS, READER)) pages.push(page);
     expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
     expect(pages[0]?.[0]).toMatchObject({ actor: 'u-1002', place: 'row 0, u-1002 of accounts' });
   });

@@ -10,6 +10,7 @@ import { run, temporaryDirectory } from '../support/program.js';
 import { ACTOR, NOW } from './trail.js';
 
 const presence = { host: 'desk', pid: process.pid, lives: () => true };
+const reader = { presence, interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => work(AbortSignal.any([])) };
 
 /** Every way in which a name reaches the driver. */
 const DOORS: Readonly<Record<string, (name: string) => unknown>> = {
@@ -17,7 +18,8 @@ const DOORS: Readonly<Record<string, (name: string) => unknown>> = {
   write: (name) => openSqliteStore({ path: name, readonly: false, busyTimeout: 0, clock: () => NOW, presence }),
   read: (name) => openSqliteStore({ path: name, readonly: true, busyTimeout: 0, clock: () => NOW, presence }),
   source: (name) => openSourceDatabase({ path: name, table: 't', busyTimeout: 0 }),
-  names: (name) => namesInTable({ path: name, busyTimeout: 0 }, { table: 't', id: 'a', name: 'a', email: null }).next(),
+  names: (name) =>
+    namesInTable({ path: name, busyTimeout: 0 }, { table: 't', id: 'a', name: 'a', email: null }, reader).next(),
 };
 
 const BLANKS = ' \t\n\v\f\r\u00a0\u1680\u2000\u2028\u2029\u202f\u205f\u3000\ufeff';

@@ -152,6 +152,11 @@ const METHODS = {
     return store.moveCheckpoint('c', seq, 1);
   },
   facts: 'reads',
+  damage: 'reads',
+  foreignTriggers: 'reads',
+  origin: 'reads',
+  standingPolicies: 'reads',
+  unreadableRows: 'reads',
   backup: 'reads',
   close: 'reads',
 } satisfies Record<keyof AuditStore, Write | 'reads'>;

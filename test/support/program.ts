@@ -17,6 +17,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Beyond PATH, HOME and TZ, which are all that the program gets; `undefined` takes one of those away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Who runs it, where that is another user than who runs the tests. */
+  readonly uid?: number;
   /** Options for Node itself. */
   readonly nodeOptions?: readonly string[];
 }
@@ -85,7 +87,12 @@ export function start(args: readonly string[], options: ProgramOptions = {}): Ru
   assertBuilt();
   const { cwd, env } = surroundings(options);
   return watch(
-    spawn(process.execPath, [...(options.nodeOptions ?? []), PROGRAM, ...args], { cwd, env, stdio: 'pipe' }),
+    spawn(process.execPath, [...(options.nodeOptions ?? []), PROGRAM, ...args], {
+      cwd,
+      env,
+      stdio: 'pipe',
+      ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
+    }),
   );
 }
 

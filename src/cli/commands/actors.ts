@@ -6,7 +6,7 @@ import type { ListedActor, NamedActor } from '../../core/directory.js';
 import { DaybookError } from '../../core/errors.js';
 import type { NameColumns } from '../../import/names-csv.js';
 import type { AuditStore, NamesImported } from '../../store/audit-store.js';
-import { declare, note, printJson, withStore } from '../command.js';
+import { declare, note, printJson, readerOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -162,7 +162,7 @@ function addImport(group: Command, context: Context): void {
       await withStore(context, globals, 'write', async (store) => {
         const { importNames } = await import('../../operations/names.js');
         const { list, withEmail, from } =
-          source.kind === 'file' ? await fromFile(source, context) : await fromTable(source, globals);
+          source.kind === 'file' ? await fromFile(source, context) : await fromTable(source, globals, context);
         const imported = await importNames(store, list, { from, withEmail, by: globals.actor });
         await printImported(imported, options, globals, context);
       });
@@ -280,13 +280,14 @@ async function fromFile(source: Source & { kind: 'file' }, context: Context): Pr
   return { ...names, from: isStdin || isDescriptor(file) ? 'stdin' : path.basename(file) };
 }
 
-async function fromTable(source: Source & { kind: 'table' }, globals: Globals): Promise<Names> {
+async function fromTable(source: Source & { kind: 'table' }, globals: Globals, context: Context): Promise<Names> {
   const { namesInTable } = await import('../../store/sqlite/naming.js');
   const { database, table, columns, text } = source;
   const [id = '', name = '', email = null] = columns;
   const list = namesInTable(
     { path: database ?? globals.db, busyTimeout: globals.busyTimeout },
     { table, id, name, email },
+    readerOf(context),
   );
   return { list, withEmail: email !== null, from: text };
 }

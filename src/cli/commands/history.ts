@@ -70,11 +70,12 @@ export function addHistory(program: Command, context: Context): void {
         const limit = self.getOptionValueSource('limit') === 'default' ? Infinity : options.limit;
         return showStates(entity, options, { filter: asked.filter, limit, globals, context });
       }
-      await withStore(context, globals, 'read', async (store) => {
+      const show = async (store: AuditStore): Promise<void> => {
         if (options.explain === true) return explain(store, request, context);
         if (options.follow === true) return followOn(store, request, { options, columns, globals, context });
         await showPage(store, request, { options, columns, globals, context });
-      });
+      };
+      await withStore(context, globals, 'read', show, { live: options.follow === true });
     });
 }
 

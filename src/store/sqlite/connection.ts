@@ -1,4 +1,4 @@
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
@@ -14,6 +14,8 @@ export type Connection = Database.Database;
 export interface ConnectionOptions {
   /** As it was named, which is what messages say. */
   readonly path: string;
+  /** A private copy, where the database itself cannot be opened. */
+  readonly copy?: string | undefined;
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
   readonly busyTimeout: number;
@@ -39,11 +41,12 @@ export function openFile(
   if (found.isDirectory()) throw new DaybookError('missing', `${path} is a directory, not a database`);
   // SQLite would take a device for an empty database, and init would change its mode.
   if (!found.isFile()) throw new DaybookError('missing', `${path} is not a file`);
+  if (!options.readonly) expectWritable(path);
   expectOwnJournal(path, options.busyTimeout);
   const connection = attempt(
     path,
     () =>
-      new Database(path, {
+      new Database(options.copy ?? path, {
         readonly: options.readonly,
         fileMustExist: true,
         timeout: Math.round(options.busyTimeout),
@@ -65,6 +68,20 @@ export function openFile(
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+/**
+ * Makes sure of what SQLite would find out too late: to look at a database that may only be read it makes files beside
+ * it, which its application may then not write to.
+ */
+function expectWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === 'EROFS' ? 'its file system may only be read' : 'permission denied';
+    throw new DaybookError('failed', `${path} cannot be written (${reason})`, { cause: error });
   }
 }
 

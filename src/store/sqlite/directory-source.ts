@@ -3,6 +3,8 @@ import { DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import { attempt, openFile } from './connection.js';
 import type { Connection, ConnectionOptions } from './connection.js';
+import { openReadable } from './readable.js';
+import type { Reader } from './readable.js';
 import { quoted } from './table-description.js';
 import { readableTable, tablePages } from './table-rows.js';
 import type { Cell } from './table-rows.js';
@@ -22,11 +24,14 @@ const PAGE = 1000;
  * without the database or the table, kind `usage` for a column that it has not, kind `data` for a row without an id.
  */
 export async function* namesInTable(
-  database: Omit<ConnectionOptions, 'readonly'>,
+  database: Pick<ConnectionOptions, 'path' | 'busyTimeout'>,
   wanted: NamesTable,
+  reader: Reader,
 ): AsyncGenerator<readonly ListedActor[]> {
   const { path } = database;
-  const connection = openApplication({ ...database, readonly: true });
+  const { opened: connection } = await openReadable(path, reader, (copy) =>
+    openApplication({ ...database, copy, readonly: true }),
+  );
   try {
     const { key, pages } = attempt(path, () => read(connection, path, wanted));
     const next = () => attempt(path, () => pages.next());
@@ -42,7 +47,7 @@ function openApplication(options: ConnectionOptions): Connection {
     return openFile(options);
   } catch (error) {
     if (!(error instanceof DaybookError) || error.kind !== 'missing') throw error;
-    throw new DaybookError('missing', error.message, { cause: error });
+    throw new DaybookError('missing', error.message, { cause: error.cause });
   }
 }
 

@@ -13,6 +13,8 @@ const PAGE = 500;
 
 export interface SourceDatabaseOptions {
   readonly path: string;
+  /** A private copy to read instead, where the file itself cannot be. */
+  readonly copy?: string | undefined;
   readonly table: string;
   /** Milliseconds to wait for a lock. */
   readonly busyTimeout: number;
@@ -24,12 +26,12 @@ export interface SourceDatabaseOptions {
  * Throws kind `missing` without the table, kind `usage` for one that has no key and for a name of no file, kind `data` for what cannot be read, and
  * kind `busy`.
  */
-export function openSourceDatabase({ path, table, busyTimeout }: SourceDatabaseOptions): Source {
+export function openSourceDatabase({ path, copy, table, busyTimeout }: SourceDatabaseOptions): Source {
   expectFileName(path);
   told(path, () => expectOwnJournal(path, busyTimeout));
   const connection = told(
     path,
-    () => new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeout }),
+    () => new Database(copy ?? path, { readonly: true, fileMustExist: true, timeout: busyTimeout }),
   );
   try {
     connection.defaultSafeIntegers(true);

@@ -36,6 +36,8 @@ import { checkpointLog, hurrying } from './write-ahead-log.js';
 
 export interface SqliteStoreOptions extends Circumstances {
   readonly path: string;
+  /** A private copy to read instead, where the file itself cannot be. */
+  readonly copy?: string | undefined;
   /** Reading commands open read-only, and so cannot write by mistake. */
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
@@ -308,6 +310,8 @@ function leavingFreed<T>(connection: Connection, work: () => T): T {
 
 /** Opens the trail, with what tells that its name still stands for it. */
 function openStanding(options: SqliteStoreOptions): { connection: Connection; expectStanding: () => void } {
+  // Nobody but us knows the copy, and it has no name for long.
+  if (options.copy !== undefined) return { connection: openTrail(options), expectStanding: () => undefined };
   const opened = standingFile(options.path);
   const connection = openTrail(options);
   const expect = opened(connection.pragma('journal_mode', { simple: true }) === 'wal');
