@@ -92,6 +92,51 @@ describe('names in a table', () => {
     connection.exec('COMMIT');
   });
 
+  test('in a view come in pages, in one read', async () => {
+    const { file } = await application(
+      `CREATE TABLE people (id, name); INSERT INTO people SELECT value, 'p' || value
+         FROM (WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n LIMIT 2500) SELECT value FROM n);
+       CREATE VIEW accounts AS SELECT id, name AS username, NULL AS email FROM people`,
+    );
+    const pages: (readonly ListedActor[])[] = [];
+    for await (const page of namesInTable({ path: file, busyTimeout: 0 }, ACCOUNTS, READER)) pages.push(page);
+    expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 500]);
+    expect(new Set(pages.flat().map(({ actor }) => actor)).size).toBe(2500);
+  });
+
+  test.each([
+    [
+      'rows',
+      'SELECT value AS id, 1 AS username, NULL AS email FROM n',
+      /accounts has no key .* more than 1000000 rows/,
+    ],
+    [
+      'characters',
+      'SELECT value AS id, hex(zeroblob(4000000)) AS username, NULL AS email FROM n',
+      /accounts has no key .* more than 268435456 characters/,
+    ],
+  ])('in a view without an end are refused after so many %s', async (_what, select, message) => {
+    const { file } = await application(
+      `CREATE VIEW accounts AS WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n) ${select}`,
+    );
+    await expect(read(file)).rejects.toMatchObject({ kind: 'data', message: expect.stringMatching(message) });
+  });
+
+  test('in a view that calls what a schema should not are refused; a trail beside the table is no hindrance', async () => {
+    const { trail } = await sqliteTrail();
+    const app = trail.plain();
+    // What CHECKs and generated columns of a trail call is harmless.
+    app.exec(`CREATE TABLE accounts (id, username CHECK (json_valid(username)), email); INSERT INTO accounts VALUES (1, '"a"', NULL);
+      INSERT INTO daybook_entries (action) VALUES ('there');
+      CREATE VIEW trusted AS SELECT seq AS id, ts_ms AS username, metadata AS email FROM daybook_entries;
+      CREATE VIEW prying AS SELECT name AS id, name AS username, NULL AS email FROM pragma_table_list`);
+    expect(await read(trail.path)).toMatchObject([{ actor: '1', name: '"a"' }]);
+    expect(await read(trail.path, { ...ACCOUNTS, table: 'trusted' })).toMatchObject([{ actor: '1', email: '{}' }]);
+    await expect(read(trail.path, { ...ACCOUNTS, table: 'prying' })).rejects.toMatchObject({
+      message: expect.stringContaining('unsafe use of virtual table') as string,
+    });
+  });
+
   test.each([
     ['no such table', { ...ACCOUNTS, table: 'people' }, 'missing', /no table "people"/],
     ['no such column', { ...ACCOUNTS, name: 'full"name' }, 'usage', /no column "full\\"name": there are id, username/],

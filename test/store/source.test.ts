@@ -114,6 +114,13 @@ describe('a table of another database', () => {
     ]);
   });
 
+  test('may have CHECKs and generated columns that call functions, though its schema is not trusted', async () => {
+    const app =
+      application(`CREATE TABLE t (id INTEGER PRIMARY KEY, a CHECK (json_valid(a)), y AS (strftime('%Y', id)));
+      INSERT INTO t VALUES (2461100, '{}')`);
+    expect(await rowsOf(open(app.path))).toEqual([{ id: 2461100n, a: '{}', y: '2026' }]);
+  });
+
   test('must be there, and be a table', () => {
     const app = application('CREATE TABLE other (a); CREATE VIEW t AS SELECT a FROM other');
     expect(() => open(app.path, 'nothing')).toThrow(

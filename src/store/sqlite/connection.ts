@@ -21,6 +21,8 @@ export interface ConnectionOptions {
   readonly busyTimeout: number;
   /** Whether it is read once, from end to end. */
   readonly sequential?: boolean;
+  /** Whether it need not be one that holds a trail: its views and triggers then call nothing that could do harm. */
+  readonly foreign?: boolean;
 }
 
 /** Enough for the inner pages of a trail of a million entries. */
@@ -54,6 +56,7 @@ export function openFile(
   );
   try {
     return attempt(path, () => {
+      if (options.foreign === true) connection.pragma('trusted_schema = OFF');
       firstRead(connection);
       // Nothing is read twice then, and to have memory for more of it costs more than it saves.
       if (options.sequential === true) connection.pragma(`cache_size = -${SEQUENTIAL_CACHE_KB}`);

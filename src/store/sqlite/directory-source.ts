@@ -21,7 +21,8 @@ const PAGE = 1000;
 
 /**
  * Reads the names in a table of a database, page by page, over a read-only connection of its own. Throws kind `missing`
- * without the database or the table, kind `usage` for a column that it has not, kind `data` for a row without an id.
+ * without the database or the table, kind `usage` for a column that it has not, kind `data` for a row without an id and
+ * for a view of more rows than are read.
  */
 export async function* namesInTable(
   database: Pick<ConnectionOptions, 'path' | 'busyTimeout'>,
@@ -30,7 +31,7 @@ export async function* namesInTable(
 ): AsyncGenerator<readonly ListedActor[]> {
   const { path } = database;
   const { opened: connection } = await openReadable(path, reader, (copy) =>
-    openApplication({ ...database, copy, readonly: true }),
+    openApplication({ ...database, copy, readonly: true, foreign: true }),
   );
   try {
     const { key, pages } = attempt(path, () => read(connection, path, wanted));

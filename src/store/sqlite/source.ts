@@ -35,6 +35,8 @@ export function openSourceDatabase({ path, copy, table, busyTimeout }: SourceDat
   );
   try {
     connection.defaultSafeIntegers(true);
+    // What its tables call is as foreign as they are.
+    told(path, () => connection.pragma('trusted_schema = OFF'));
     // It is read once, from the first row to the last.
     told(path, () => connection.pragma('cache_size = -1024'));
     const shape = told(path, () => shapeOf(connection, table, path));
