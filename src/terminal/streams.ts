@@ -66,15 +66,16 @@ function isTerminal(descriptor: number, open: () => { readonly isTTY?: boolean }
 }
 
 function systemOutput(descriptor: 1 | 2, name: string, open: () => NodeJS.WriteStream): Output {
+  const terminal = isTerminal(descriptor, open);
   return {
-    isTerminal: isTerminal(descriptor, open),
+    isTerminal: terminal,
     get columns() {
       return (this.isTerminal && open().columns) || 80;
     },
     get rows() {
       return (this.isTerminal && open().rows) || 24;
     },
-    write: (chunk) => writeDescriptor(descriptor, name, chunk),
+    write: (chunk) => writeDescriptor(descriptor, { name, terminal }, chunk),
   };
 }
 
@@ -85,31 +86,23 @@ const FULL_PIPE_MS = 5;
  * Writes straight to a descriptor. Node's own streams write to files, pipes and terminals synchronously as well, but
  * loading and opening them is a tenth of start-up.
  */
-async function writeDescriptor(descriptor: number, name: string, chunk: string | Uint8Array): Promise<void> {
+async function writeDescriptor(
+  descriptor: number,
+  { name, terminal }: { readonly name: string; readonly terminal: boolean },
+  chunk: string | Uint8Array,
+): Promise<void> {
   const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
   for (let offset = 0; offset < bytes.byteLength;) {
     try {
       offset += writeSync(descriptor, bytes, offset);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw writeError(error as Error, name);
+      const { code } = error as NodeJS.ErrnoException;
+      // That is how the system says that a terminal is gone: its window was closed, or the line to it broke.
+      if (terminal && code === 'EIO') throw new OutputClosed(error);
+      if (code !== 'EAGAIN') throw writeError(error as Error, name);
       await new Promise((resolve) => setTimeout(resolve, FULL_PIPE_MS));
     }
   }
-}
-
-/** Writes one chunk to a Node stream and waits until it is taken. `name` is for messages. */
-export function writeTo(
-  stream: NodeJS.WritableStream,
-  name: string,
-  chunk: string | Uint8Array,
-  failure: () => Error | undefined,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => reject(writeError(error, name));
-    const earlier = failure();
-    if (earlier !== undefined) return fail(earlier);
-    stream.write(chunk, (error) => (error ? fail(error) : resolve()));
-  });
 }
 
 const CLOSED = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END']);

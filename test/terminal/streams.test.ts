@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Writable } from 'node:stream';
 import { buildSync } from 'esbuild';
 import { afterAll, describe, expect, test } from 'vitest';
-import { OutputClosed, writeTo } from '../../src/terminal/streams.js';
+import { OutputClosed } from '../../src/terminal/streams.js';
 import { testStreams } from '../support/test-streams.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'daybook-streams-'));
@@ -53,44 +52,6 @@ describe('systemStreams', () => {
     const [text, [code]] = await Promise.all([collect(child.stdout), once(child, 'close')]);
     expect(text).toBe(`${'é'.repeat(200_000)}[false,false,80,24]`);
     expect(code).toBe(0);
-  });
-});
-
-describe('writeTo', () => {
-  const failing = (code: string): Writable => {
-    const stream = new Writable({
-      write: (_chunk, _encoding, done) => done(Object.assign(new Error('broken'), { code })),
-    });
-    stream.on('error', () => {});
-    return stream;
-  };
-
-  test('waits until the chunk is taken', async () => {
-    const steps: string[] = [];
-    const slow = new Writable({
-      write(_chunk, _encoding, done) {
-        setTimeout(() => {
-          steps.push('taken');
-          done();
-        }, 10);
-      },
-    });
-    await writeTo(slow, 'it', 'text', () => undefined);
-    steps.push('resolved');
-    expect(steps).toEqual(['taken', 'resolved']);
-  });
-
-  test('tells a closed pipe from other failures', async () => {
-    await expect(writeTo(failing('EPIPE'), 'it', 'text', () => undefined)).rejects.toThrow(OutputClosed);
-    const full = writeTo(failing('ENOSPC'), 'standard output', 'text', () => undefined);
-    await expect(full).rejects.toMatchObject({ kind: 'failed', message: 'cannot write to standard output: broken' });
-    await expect(full).rejects.not.toThrow(OutputClosed);
-  });
-
-  test('an error that came between two writes fails the next one', async () => {
-    const earlier = Object.assign(new Error('gone'), { code: 'EPIPE' });
-    const fine = new Writable({ write: (_chunk, _encoding, done) => done() });
-    await expect(writeTo(fine, 'it', 'text', () => earlier)).rejects.toThrow(OutputClosed);
   });
 });
 
