@@ -1,5 +1,6 @@
 import type { Presence } from '../store/audit-store.js';
 import type { Streams } from '../terminal/streams.js';
+import type { EndingSignal } from './exit-codes.js';
 
 /** Everything that a command touches of the world around it, so that a test can give it another one. */
 export interface Context {
@@ -13,6 +14,6 @@ export interface Context {
   readonly isRoot: () => boolean;
   readonly host: () => string;
   readonly presence: Presence;
-  /** Calls back at the first interrupt; the function returned stops listening. */
-  readonly onInterrupt: (interrupted: () => void) => () => void;
+  /** Calls back at the first signal that asks the program to end; the function returned stops listening. */
+  readonly onInterrupt: (interrupted: (signal: EndingSignal) => void) => () => void;
 }

@@ -12,3 +12,8 @@ export const EXIT_CODES: Readonly<Record<'done' | ErrorKind, number>> = {
   refused: 7,
   interrupted: 130,
 };
+
+/** The signals that ask the program to end, and its exit code then: what a shell says of a program that they killed. */
+export const SIGNAL_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+export type EndingSignal = keyof typeof SIGNAL_CODES;

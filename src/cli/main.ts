@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { thisProcess } from '../presence.js';
 import { systemStreams } from '../terminal/streams.js';
 import type { Context } from './context.js';
+import { SIGNAL_CODES } from './exit-codes.js';
+import type { EndingSignal } from './exit-codes.js';
 import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
@@ -29,14 +31,19 @@ function systemContext(): Context {
     host: () => hostname(),
     presence: thisProcess(),
     onInterrupt: (interrupted) => {
-      // Once only: a second interrupt ends the program the hard way.
-      const listener = (): void => interrupted();
-      process.once('SIGINT', listener);
-      process.once('SIGTERM', listener);
-      return () => {
-        process.off('SIGINT', listener);
-        process.off('SIGTERM', listener);
+      const signals = Object.keys(SIGNAL_CODES) as EndingSignal[];
+      const listener = (signal: EndingSignal): void => {
+        // Once only: a second signal, whichever it is, ends the program the hard way.
+        stop();
+        // A terminal that closes says so twice, where the shell passes it on.
+        if (signal === 'SIGHUP') process.on('SIGHUP', () => undefined);
+        interrupted(signal);
       };
+      const stop = (): void => {
+        for (const signal of signals) process.off(signal, listener);
+      };
+      for (const signal of signals) process.on(signal, listener);
+      return stop;
     },
   };
 }

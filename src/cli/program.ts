@@ -113,7 +113,7 @@ const AFTER_HELP = `
 Exit codes:
   0 done   1 failed   2 wrong usage   3 a check found something
   4 no such database or entry   5 busy, try again   6 bad input data
-  7 refused   130 interrupted
+  7 refused   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM
 
 Examples:
   daybook init

@@ -5,7 +5,8 @@ import { shellWord } from '../core/shell.js';
 import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
-import { EXIT_CODES } from './exit-codes.js';
+import { EXIT_CODES, SIGNAL_CODES } from './exit-codes.js';
+import type { EndingSignal } from './exit-codes.js';
 import { databaseFlag } from './globals.js';
 import { withOptions } from './hints.js';
 import { programFor } from './program.js';
@@ -23,7 +24,15 @@ const READING = new Set(
  * messages and exit codes.
  */
 export async function run(words: readonly string[], context: Context): Promise<number> {
-  const program = await programFor(words, context);
+  let endedBy: EndingSignal = 'SIGINT';
+  const program = await programFor(words, {
+    ...context,
+    onInterrupt: (interrupted) =>
+      context.onInterrupt((signal) => {
+        endedBy = signal;
+        interrupted(signal);
+      }),
+  });
   const printed: { stream: 'stdout' | 'stderr'; text: string }[] = [];
   let current: Command = program;
   for (const command of everyCommand(program)) {
@@ -75,7 +84,7 @@ export async function run(words: readonly string[], context: Context): Promise<n
     if (error instanceof OutputClosed && READING.has(current.name())) return EXIT_CODES.done;
     if (error instanceof DaybookError) {
       if (error.message !== '') await say(`daybook: ${error.message}`, error.hint);
-      return EXIT_CODES[error.kind];
+      return error.kind === 'interrupted' ? SIGNAL_CODES[endedBy] : EXIT_CODES[error.kind];
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     await write(visible(`daybook: unexpected: ${text}`, { newlines: 'keep' }));

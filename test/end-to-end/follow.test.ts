@@ -151,13 +151,17 @@ describe('history --follow', () => {
     await interrupt(running);
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('ends with 130 on %s, also before anything has come', async (signal) => {
+  test.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s ends it with %i, also before anything has come', async (signal, code) => {
     const file = path.join(temporaryDirectory(), 'audit.db');
     expect(await run(['--db', file, 'init'])).toMatchObject({ code: 0 });
     const running = start(['--db', file, 'history', '--follow', '--format', 'ndjson']);
     await run(['--db', file, 'note', 'machine:1', 'there']);
     await running.waitForStdout(/there/);
     running.child.kill(signal);
-    expect(await running.finished).toMatchObject({ code: 130, stderr: '' });
+    expect(await running.finished).toMatchObject({ code, signal: null, stderr: '' });
   });
 });

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { EndingSignal } from '../../src/cli/exit-codes.js';
 import { run } from '../../src/cli/run.js';
 import { testStreams } from './test-streams.js';
 
@@ -24,8 +25,8 @@ export interface CliOptions {
   readonly host?: string;
   /** Each output closes after so many writes. */
   readonly closesAfter?: number;
-  /** Interrupts a command as soon as it listens. */
-  readonly interrupt?: boolean;
+  /** Interrupts a command as soon as it listens, by this signal or by SIGINT. */
+  readonly interrupt?: boolean | EndingSignal;
 }
 
 export interface CliResult {
@@ -143,7 +144,9 @@ async function invoke(words: readonly string[], options: CliOptions, database: s
     host: () => options.host ?? 'desk',
     presence: { host: options.host ?? 'desk', pid: process.pid, lives: () => true },
     onInterrupt: (interrupted) => {
-      if (options.interrupt === true) interrupted();
+      const { interrupt } = options;
+      if (typeof interrupt === 'string') interrupted(interrupt);
+      else if (interrupt === true) interrupted('SIGINT');
       return () => undefined;
     },
   });

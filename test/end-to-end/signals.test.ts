@@ -1,0 +1,103 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { run, start, temporaryDirectory } from '../support/program.js';
+import { runOther } from './other-programs.js';
+import { copyTrail, countEntries, makeTrail, otherFiles, sharedDirectory, until, value } from './trail.js';
+
+const ENTRIES = 60_000;
+
+const shared = sharedDirectory();
+let template: string;
+beforeAll(async () => {
+  template = await makeTrail(shared, ENTRIES);
+}, 120_000);
+
+const SIGNALS = [
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const;
+
+const isTemporary = (name: string): boolean => name.endsWith('.tmp');
+
+describe.each(SIGNALS)('%s ends with %i', (signal, code) => {
+  test.each([
+    ['export', ['export', '-o', 'out.ndjson'], 'no export was written'],
+    ['prune', ['prune', '--before', 'now', '--yes', '--archive', 'archive.ndjson'], 'nothing was deleted'],
+    ['backup', ['backup', 'copy.db'], 'no copy was made'],
+    ['report', ['report', 'case', 'machine:1', '--html', 'case.html'], 'no page was written'],
+  ])('%s: its temporary file is gone', async (_name, words, told) => {
+    const directory = temporaryDirectory();
+    const file = await copyTrail(template, directory);
+    if (words[0] === 'report') {
+      await runOther('sqlite3', [
+        file,
+        `INSERT INTO daybook_entries (action, entity_type, entity_id, message)
+           SELECT 'x', 'machine', '1', 'one of many' FROM daybook_entries LIMIT 30000`,
+      ]);
+    }
+    const running = start(['--db', file, ...words, '--quiet'], { cwd: directory });
+    await until(() => readdirSync(directory).some(isTemporary), 'a temporary file');
+    running.child.kill(signal);
+    const ended = await running.finished;
+    expect(ended).toMatchObject({ code, signal: null, stderr: `daybook: interrupted: ${told}\n` });
+    expect(otherFiles(directory)).toEqual([]);
+    const entries = await run(['--db', file, 'count']);
+    expect(Number(entries.stdout)).toBeGreaterThanOrEqual(ENTRIES);
+  });
+
+  test('prune: what went is accounted for', async () => {
+    const file = await copyTrail(template, temporaryDirectory());
+    const running = start(['--db', file, 'prune', '--before', 'now', '--yes', '--quiet']);
+    await until(() => countEntries(file) < ENTRIES, 'a batch that is deleted');
+    running.child.kill(signal);
+    // A shell passes on what it hears from its terminal, so that comes twice.
+    if (signal === 'SIGHUP') running.child.kill(signal);
+    const ended = await running.finished;
+    expect(ended).toMatchObject({ code, signal: null });
+    const told = /^daybook: interrupted: (\d+) of \d+ entries were deleted, and are accounted for\n$/.exec(
+      ended.stderr,
+    );
+    expect(countEntries(file)).toBe(ENTRIES - Number(told?.[1]) + 1);
+    expect(value(file, 'SELECT state FROM daybook_prunes')).toBe('cut_off');
+    expect(value(file, 'SELECT deleted FROM daybook_prunes')).toBe(Number(told?.[1]));
+  });
+
+  test('record --stdin: what had arrived is recorded, and no file of rejects is left half written', async () => {
+    const directory = temporaryDirectory();
+    const file = await copyTrail(template, directory);
+    const running = start(['--db', file, 'record', '--stdin', '--ack', '--rejects', 'rejects.ndjson'], {
+      cwd: directory,
+    });
+    running.child.stdin.write('{"action":"login"}\nnonsense\n');
+    await running.waitForStderr(/line 2/);
+    await running.waitForStdout(/"recorded": 1,/);
+    running.child.kill(signal);
+    expect(await running.finished).toMatchObject({ code, signal: null });
+    expect(countEntries(file)).toBe(ENTRIES + 1);
+    expect(readdirSync(directory).filter(isTemporary)).toEqual([]);
+  });
+});
+
+test('a second signal, whichever it is, ends the program at once', async () => {
+  const directory = temporaryDirectory();
+  const file = await copyTrail(template, directory);
+  expect(await runOther('mkfifo', [path.join(directory, 'pipe')])).toMatchObject({ code: 0 });
+  const began = path.join(directory, 'began');
+  // It opens the pipe, and never reads from it: what is written there is stuck, whatever the program means to do.
+  const reader = runOther('sh', ['-c', `exec < pipe; : > began; until [ -e over ]; do sleep 0.01; done`], '', {
+    cwd: directory,
+  });
+  const running = start(['--db', file, 'export', '-o', 'pipe', '--format', 'ndjson'], { cwd: directory });
+  await until(() => existsSync(began), 'the pipe is open');
+  await sleep(300);
+  running.child.kill('SIGINT');
+  await sleep(300);
+  expect(running.child.exitCode).toBe(null);
+  running.child.kill('SIGTERM');
+  expect(await running.finished).toMatchObject({ code: null, signal: 'SIGTERM' });
+  await runOther('touch', [path.join(directory, 'over')]);
+  await reader;
+});
