@@ -9,7 +9,7 @@ const EXIT_CODES = [
   ['5', 'Busy: the database stayed locked. Try again.'],
   ['6', 'Bad input data.'],
   ['7', 'Refused: not confirmed, a file exists, a conflict.'],
-  ['130', 'Interrupted.'],
+  ['129, 130, 143', 'Ended by SIGHUP, by SIGINT, by SIGTERM.'],
 ];
 
 /** Variables that no single option stands for. */
@@ -62,6 +62,7 @@ function commandSection({ path, command }) {
     ...synopsis(command),
     '.PP',
     ...paragraphs(sentence(command.description)),
+    ...paragraphs(command.does.join(' ')),
     ...command.arguments.flatMap((argument) => item(italic(argument.name), withExtras(argument, argument))),
     ...command.options.filter(({ long }) => long !== '--help').flatMap(optionItem),
     ...notes(command),

@@ -33,6 +33,7 @@ function commandSection({ path, command }) {
     `## ${path}`,
     codeBlock([command.synopsis]),
     sentence(command.description),
+    command.does.join(' ').replaceAll(/--[a-z-]+/g, code),
     command.aliases.length > 0 ? `Also: ${command.aliases.map(code).join(', ')}` : '',
     argumentTable(command.arguments),
     optionTable(command.options.filter(({ long }) => long !== '--help')),

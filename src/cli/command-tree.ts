@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Argument, Command, Option } from 'commander';
+import { doesInWords } from './does.js';
 
 /** What follows an option, or stands as an argument. */
 export interface TreeValue {
@@ -36,6 +37,8 @@ export interface CommandTree {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly description: string;
+  /** What it does to the trail, and what follows from that: sentences; none for one that only holds others. */
+  readonly does: readonly string[];
   /** The whole line, from the program's name on: `daybook history [options] [entity]`. */
   readonly synopsis: string;
   readonly arguments: readonly TreeArgument[];
@@ -57,6 +60,7 @@ export function describeCommand(command: Command, parentPath = ''): CommandTree 
     name: command.name(),
     aliases: command.aliases(),
     description: command.description(),
+    does: doesInWords(command),
     synopsis: `${path} ${command.usage()}`.trim(),
     arguments: command.registeredArguments.map(describeArgument),
     options: help.visibleOptions(command).map(describeOption),

@@ -7,6 +7,8 @@ import type { Reader } from '../store/sqlite/readable.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
+import { declareDoes } from './does.js';
+import type { Declared } from './does.js';
 import { addGlobalOptions } from './globals.js';
 import type { Globals } from './globals.js';
 
@@ -18,8 +20,15 @@ export interface CommandText {
   readonly notes?: string;
 }
 
-/** Declares a command with its help. */
-export function declare(parent: Command, usage: string, text: CommandText): Command {
+/** Declares a command with what it does to the trail, and its help. */
+export function declare(parent: Command, usage: string, text: CommandText & Declared): Command {
+  const command = declareGroup(parent, usage, text);
+  declareDoes(command, text);
+  return command;
+}
+
+/** Declares a command that only holds others. */
+export function declareGroup(parent: Command, usage: string, text: CommandText): Command {
   const command = parent.command(usage).description(text.description ?? '');
   addGlobalOptions(command, true);
   command.version(VERSION, '-V, --version');
@@ -48,18 +57,19 @@ interface Opening {
   readonly sequential?: boolean;
   /** Whether what is recorded meanwhile is waited for, which a copy would never show. */
   readonly live?: boolean;
+  /** Whether only reading is meant, where the command itself may write. */
+  readonly onlyReads?: boolean;
 }
 
-/** Runs `work` with the trail open, and closes it whatever happens. */
+/** Runs `work` with the trail open as the command declares it, and closes it whatever happens. */
 export async function withStore<T>(
   context: Context,
   globals: Globals,
-  mode: 'read' | 'write',
   work: (store: AuditStore) => Promise<T>,
   opening: Opening = {},
 ): Promise<T> {
   expectStreamsApart(globals.db);
-  const store = await openStore(context, globals, mode, opening);
+  const store = await openStore(context, globals, opening);
   try {
     return await work(store);
   } finally {
@@ -84,15 +94,15 @@ export function originOf(globals: Globals, { presence }: Context): Origin {
 async function openStore(
   context: Context,
   globals: Globals,
-  mode: 'read' | 'write',
-  { sequential = false, live = false }: Opening,
+  { sequential = false, live = false, onlyReads = false }: Opening,
 ): Promise<AuditStore> {
   const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
   const { db: path, busyTimeout } = globals;
   const { now: clock, presence } = context;
+  const readonly = onlyReads || globals.opens === 'read';
   const open = (copy?: string): AuditStore =>
-    openSqliteStore({ path, copy, readonly: mode === 'read', busyTimeout, sequential, clock, presence });
-  if (mode === 'write') return open();
+    openSqliteStore({ path, copy, readonly, busyTimeout, sequential, clock, presence });
+  if (!readonly) return open();
   const { openLive, openReadable } = await import('../store/sqlite/readable.js');
   if (live) return openLive(path, open);
   const { opened, from } = await openReadable(path, readerOf(context), open);
@@ -137,9 +147,12 @@ export async function printLines(lines: readonly string[], { streams: { stdout }
   await stdout.write(lines.map((line) => `${visible(line, { newlines: 'mark' })}\n`).join(''));
 }
 
-/** Says something for people in one line of stderr, unless they asked for quiet. */
+/** Says something for people in one line of stderr, unless they asked for quiet, or nobody reads that. */
 export async function note(context: Context, globals: Globals, text: string): Promise<void> {
-  if (!globals.quiet) await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`);
+  if (globals.quiet) return;
+  await context.streams.stderr.write(`${visible(text, { newlines: 'mark' })}\n`).catch((error: unknown) => {
+    if (!(error instanceof OutputClosed)) throw error;
+  });
 }
 
 /**
@@ -160,8 +173,6 @@ export async function printOutcome(
     if (!(error instanceof OutputClosed)) {
       throw new DaybookError('failed', `${done}, but ${error.message}`, { cause: error });
     }
-    await note(context, globals, `${done}, but nobody reads the output`).catch((closed: unknown) => {
-      if (!(closed instanceof OutputClosed)) throw closed;
-    });
+    await note(context, globals, `${done}, but nobody reads the output`);
   }
 }

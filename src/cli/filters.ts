@@ -100,7 +100,7 @@ export async function readFilter(
   if (actors.length > 0) {
     // Cursors, checkpoints and policies keep ids: what the directory says later does not change what they mean.
     const { actorIds } = await import('../operations/names.js');
-    const ids = await withStore(context, globals, 'read', (store) => actorIds(store, actors));
+    const ids = await withStore(context, globals, (store) => actorIds(store, actors), { onlyReads: true });
     input = withActorIds(typed, ids);
     filter = await parseFilter(input, clock);
   }

@@ -5,6 +5,7 @@ import { DaybookError } from '../core/errors.js';
 import { resolveColour } from '../terminal/colour.js';
 import type { ColourLevel } from '../terminal/colour.js';
 import type { Context } from './context.js';
+import { kindOf } from './does.js';
 import { underOption } from './under-option.js';
 
 interface GlobalOption {
@@ -90,6 +91,8 @@ export function commandWord(words: readonly string[]): string | undefined {
 /** The global options as they hold for one run: a flag, else the environment, else the default. */
 export interface Globals {
   readonly db: string;
+  /** How the command opens the trail, by what it declares. */
+  readonly opens: 'read' | 'write';
   readonly quiet: boolean;
   /** Milliseconds. */
   readonly busyTimeout: number;
@@ -116,6 +119,7 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   const flag = (value('color') ?? 'auto') as 'auto' | 'always' | 'never';
   return {
     db: value('db') ?? 'audit.db',
+    opens: kindOf(command)?.opens ?? 'read',
     quiet: flagValue(command, 'quiet') === true,
     busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
     zone: zone === undefined || zone === 'UTC' ? 'UTC' : (await import('../core/period.js')).resolveZone(zone),

@@ -49,7 +49,7 @@ export async function runPrune(
     const { archivePlace } = await import('../operations/archive.js');
     archivePlace(originOf(globals, context), options.archive);
   }
-  await withStore(context, globals, options.dryRun === true ? 'read' : 'write', async (store) => {
+  await withStore(context, globals, async (store) => {
     const { preparePrune, rehearsePrune } = await import('../operations/prune.js');
     const now = context.now();
     const resolved = rules === 'policies' ? await rulesOfPolicies(store, options, now, globals, context) : rules;

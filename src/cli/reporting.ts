@@ -1,7 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { DaybookError } from '../core/errors.js';
 import type { ReportView } from '../format/report/view.js';
-import { note, originOf } from './command.js';
+import { interruptible, note, originOf } from './command.js';
 import type { Context } from './context.js';
 import { addFilterOptions } from './filters.js';
 import type { FilterOptions } from './filters.js';
@@ -127,11 +129,18 @@ export async function writePage(
     import('../operations/output-place.js'),
   ]);
   const { '--html': place } = outputPlaces(originOf(globals, context), { '--html': file === '-' ? undefined : file });
-  const target = await openTarget(place, force === undefined ? {} : { force }, context);
-  try {
-    for await (const piece of pieces) await target.write(piece);
-    await target.finish();
-  } finally {
-    await target.abandon();
-  }
+  await interruptible(context, async (signal) => {
+    const target = await openTarget(place, force === undefined ? {} : { force }, context);
+    try {
+      for await (const piece of pieces) {
+        await target.write(piece);
+        // What came meanwhile is heard only now.
+        await turn();
+        if (signal.aborted) throw new DaybookError('interrupted', 'interrupted: no page was written');
+      }
+      await target.finish();
+    } finally {
+      await target.abandon();
+    }
+  });
 }

@@ -1,32 +1,28 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
-import { DaybookError, ExitWith } from '../core/errors.js';
+import { DaybookError, ExitWith, ResourceError } from '../core/errors.js';
 import { shellWord } from '../core/shell.js';
 import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
+import type { Output } from '../terminal/streams.js';
 import type { Context } from './context.js';
+import { kindOf } from './does.js';
 import { EXIT_CODES, SIGNAL_CODES } from './exit-codes.js';
 import type { EndingSignal } from './exit-codes.js';
 import { databaseFlag } from './globals.js';
 import { withOptions } from './hints.js';
 import { programFor } from './program.js';
 
-/** Commands that only show: whoever stops reading them has seen enough. */
-const READING = new Set(
-  [
-    ['history', 'show', 'count', 'values', 'state', 'changes', 'status', 'list', 'import', 'completion'],
-    ['actors', 'actions', 'entities', 'scopes', 'fields', 'severities', 'timeline', 'bursts', 'unattributed', 'case'],
-  ].flat(),
-);
-
 /**
  * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become
  * messages and exit codes.
  */
 export async function run(words: readonly string[], context: Context): Promise<number> {
+  const stdout = heedless(context.streams.stdout, () => kindOf(current)?.closedOutput === 'no matter');
   let endedBy: EndingSignal = 'SIGINT';
   const program = await programFor(words, {
     ...context,
+    streams: { ...context.streams, stdout },
     onInterrupt: (interrupted) =>
       context.onInterrupt((signal) => {
         endedBy = signal;
@@ -81,14 +77,20 @@ export async function run(words: readonly string[], context: Context): Promise<n
       return EXIT_CODES.usage;
     }
     if (error instanceof ExitWith) return error.code;
-    if (error instanceof OutputClosed && READING.has(current.name())) return EXIT_CODES.done;
+    if (error instanceof OutputClosed && kindOf(current)?.closedOutput === 'enough') return EXIT_CODES.done;
     if (error instanceof DaybookError) {
-      if (error.message !== '') await say(`daybook: ${error.message}`, error.hint);
+      if (error.message !== '') await say(`daybook: ${error.message}${undone(error)}`, error.hint);
       return error.kind === 'interrupted' ? SIGNAL_CODES[endedBy] : EXIT_CODES[error.kind];
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     await write(visible(`daybook: unexpected: ${text}`, { newlines: 'keep' }));
     return EXIT_CODES.failed;
+  }
+
+  /** Behind what the database or a file failed with: that nothing is kept. Where something is, the command has said so. */
+  function undone(error: DaybookError): string {
+    const told = error instanceof ResourceError ? kindOf(current)?.undone : undefined;
+    return told === undefined ? '' : `; ${told}`;
   }
 
   async function say(message: string, hint?: string): Promise<void> {
@@ -114,6 +116,26 @@ export async function run(words: readonly string[], context: Context): Promise<n
   }
 }
 
+/** An output that lets go what nobody reads, where that is of no matter: who checks goes on to the verdict. */
+function heedless(out: Output, isOfNoMatter: () => boolean): Output {
+  return {
+    isTerminal: out.isTerminal,
+    get columns() {
+      return out.columns;
+    },
+    get rows() {
+      return out.rows;
+    },
+    write: async (chunk) => {
+      try {
+        await out.write(chunk);
+      } catch (error) {
+        if (!(error instanceof OutputClosed) || !isOfNoMatter()) throw error;
+      }
+    },
+  };
+}
+
 /** Nobody is left to tell. */
 function ignoreClosed(error: unknown): void {
   if (!(error instanceof OutputClosed)) throw error;
@@ -124,7 +146,7 @@ function commanderMessage(error: CommanderError, command: Command): string {
     .replace(/^error: /, '')
     .replace(/\n(?=\(Did you mean)/, ' ')
     .replace(/\.$/, '');
-  if (READING.has(command.name())) return message;
+  if (kindOf(command)?.opens === 'read') return message;
   // Filters have it; what records is asked for it as well, and for nothing that is spelt like it.
   return message.replace(/^(unknown option '--actor(?:=.*)?').*/s, '$1 (--as says who is acting)');
 }

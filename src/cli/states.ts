@@ -56,7 +56,7 @@ export async function showStates(entity: string | undefined, options: StatesOpti
     all: Object.keys(filter).every((condition) => condition === 'entity'),
     now: formatTimestamp(context.now()),
   };
-  await withStore(context, globals, 'read', async (store) => {
+  await withStore(context, globals, async (store) => {
     await withPager(context.streams, context.env, options.pager, async (out) => {
       const name = formatFor(format, out);
       const shown = await reachedFormat(name, entity, await looksOf(out, globals));

@@ -21,7 +21,7 @@ export async function runUndo(
   globals: Globals,
   context: Context,
 ): Promise<void> {
-  await withStore(context, globals, 'write', async (store) => {
+  await withStore(context, globals, async (store) => {
     const { undo } = await import('../operations/undo.js');
     const dryRun = options.dryRun === true;
     const force = options.force === true;

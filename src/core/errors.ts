@@ -17,8 +17,14 @@ export class DaybookError extends Error {
   }
 }
 
+/**
+ * What the database or a file itself fails with. It does not know what it was asked for: whoever asked says what is done
+ * and what is not.
+ */
+export class ResourceError extends DaybookError {}
+
 /** The error for a database that is not what was written into it. */
-export class Damaged extends DaybookError {
+export class Damaged extends ResourceError {
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
     super('missing', message, options);
   }

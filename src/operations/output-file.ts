@@ -4,7 +4,7 @@ import * as fs from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { DaybookError } from '../core/errors.js';
+import { DaybookError, ResourceError } from '../core/errors.js';
 import { release } from '../core/release.js';
 import { gzipInto } from './gzip.js';
 import { refuseTrail } from './output-place.js';
@@ -291,6 +291,6 @@ async function failing<T>(path: string, work: () => T | Promise<T>): Promise<T> 
               : code === 'EPIPE'
                 ? 'its reader is gone'
                 : String(error instanceof Error ? error.message : error);
-    throw new DaybookError('failed', `${path} could not be written: ${reason}`, { cause: error });
+    throw new ResourceError('failed', `${path} could not be written: ${reason}`, { cause: error });
   }
 }

@@ -120,6 +120,14 @@ async function oldestStaying(store: AuditStore, plan: PrunePlan): Promise<string
  */
 export async function executePrune(store: AuditStore, prepared: PreparedPrune, run: PruneRun): Promise<PruneResult> {
   const { plan, forecast } = prepared;
+  let deleted = 0;
+  const watched: PruneRun = {
+    ...run,
+    onProgress: (step, done, total) => {
+      if (step === 'deleting') deleted = done;
+      run.onProgress?.(step, done, total);
+    },
+  };
   if (forecast.count === 0) return result(store, undefined, null, 0, 0);
   const prune = await whenFree(run.busyTimeout, () =>
     store.openPrune({
@@ -148,14 +156,24 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       archive = await archiveDoomed(store, prune, prepared, run.archive, run);
       await store.renewPrune(prune, JSON.stringify(archive));
     }
-    const { account, longest } = await deleteDoomed(store, prune, prepared, run);
+    const { account, longest } = await deleteDoomed(store, prune, prepared, watched);
     const space = await giveBackSpace(store, run);
     return await result(store, account, archive, Math.max(longest, space.longest), space.freed);
   } catch (error) {
     // What fell by now is accounted for, and the lease is free for the next one; the first failure is the one to tell.
     await store.closePrune(prune, 'cut_off').catch(() => undefined);
-    throw error;
+    throw withDeleted(error, deleted, forecast.count);
   }
+}
+
+/** A failure, with what had been deleted by then; an interrupt has said that itself. */
+function withDeleted(error: unknown, deleted: number, count: number): unknown {
+  if (!(error instanceof DaybookError) || error.kind === 'interrupted' || deleted === 0) return error;
+  const { kind, message, hint } = error;
+  return new DaybookError(kind, `${message}; ${deleted} of ${count} entries were deleted, and are accounted for`, {
+    cause: error,
+    ...(hint !== undefined && { hint }),
+  });
 }
 
 async function archiveDoomed(

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DaybookError, FileGone } from '../core/errors.js';
+import { DaybookError } from '../core/errors.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
 import { batchSizes } from './batches.js';
 
@@ -54,7 +54,17 @@ export async function* recordLines(
     return totals;
   };
 
-  for await (const lines of paused(input, () => (pending.length === 0 ? undefined : firstAt))) {
+  /** Input that breaks off ends there: what came before is recorded first. */
+  let broken: { readonly error: unknown } | undefined;
+  const arriving = async function* (): AsyncGenerator<readonly InputLine[]> {
+    try {
+      yield* input;
+    } catch (error) {
+      broken = { error };
+    }
+  };
+
+  for await (const lines of paused(arriving(), () => (pending.length === 0 ? undefined : firstAt))) {
     if (options.signal?.aborted === true) break;
     if (lines === undefined) {
       yield await flush();
@@ -73,6 +83,7 @@ export async function* recordLines(
     }
   }
   if (pending.length > 0) yield await flush();
+  if (broken !== undefined) throw recordedBefore(totals, broken.error);
   return totals;
 }
 
@@ -92,9 +103,7 @@ async function recordBatch(
   const outcomes = await store
     .recordOneOfMany(requests, { stopAtConflict: options.reject === undefined, durable: true })
     .catch((error: unknown) => {
-      throw error instanceof FileGone
-        ? new FileGone(`${error.message} (recorded before that: ${before.recorded}, up to line ${before.line})`, error)
-        : error;
+      throw recordedBefore(before, error);
     });
   let totals = before;
   for (const [position, outcome] of outcomes.entries()) {
@@ -122,8 +131,27 @@ async function rejected(
       `line ${line.line}: ${reason} (recorded before it: ${totals.recorded}, skipped: ${totals.skipped})`,
     );
   }
-  await options.reject(line, reason);
+  try {
+    await options.reject(line, reason);
+  } catch (error) {
+    throw recordedBefore(totals, error);
+  }
   return { ...totals, rejected: totals.rejected + 1, line: line.line };
+}
+
+/**
+ * A failure, with how far the input is recorded all the same; where nothing of it is, the failure as it came. Its hint
+ * goes: the same command once more would record lines without an id twice.
+ */
+export function recordedBefore({ recorded, skipped, line }: RecordedLines, error: unknown): unknown {
+  if (!(error instanceof DaybookError) || recorded + skipped === 0) return error;
+  const also = skipped === 0 ? '' : `, and skipped ${skipped} that were there already`;
+  const { kind, message } = error;
+  return new DaybookError(
+    kind,
+    `${message}; recorded ${recorded === 1 ? '1 entry' : `${recorded} entries`}${also}, up to line ${line}`,
+    { cause: error },
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { OutputClosed } from './streams.js';
 import type { Output } from './streams.js';
 
 const INTERVAL_MS = 100;
@@ -32,6 +33,12 @@ export function startProgress(
   const start = now();
   let drawn = start;
   let shown = false;
+  /** A terminal that is gone is no reason to stop: what goes on, goes on without being watched. */
+  const draw = async (text: string): Promise<void> => {
+    await stderr.write(text).catch((error: unknown) => {
+      if (!(error instanceof OutputClosed)) throw error;
+    });
+  };
 
   return {
     async update(done) {
@@ -40,10 +47,10 @@ export function startProgress(
       drawn = time;
       shown = true;
       const line = progressLine(options.verb, done, options.total, (time - start) / 1000);
-      await stderr.write(`\r${line.slice(0, stderr.columns - 1)}\x1b[K`);
+      await draw(`\r${line.slice(0, stderr.columns - 1)}\x1b[K`);
     },
     async end() {
-      if (shown) await stderr.write('\r\x1b[K');
+      if (shown) await draw('\r\x1b[K');
       shown = false;
     },
   };

@@ -299,7 +299,7 @@ describe('exit codes', () => {
         expect(await cli([...words, '--busy-timeout', '0s']), words.join(' ')).toMatchObject({
           code: 5,
           stdout: '',
-          stderr: expect.stringMatching(/is locked by another program\ntry: /),
+          stderr: expect.stringMatching(/is locked by another program; [a-z ]+\ntry: /),
         });
       }
       // Readers need no lock.
@@ -334,11 +334,13 @@ describe('exit codes', () => {
     expect(await ok(['count'])).toBe('1\n');
   });
 
-  test('130 interrupted', async () => {
+  test('129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM', async () => {
     const entries = Array.from({ length: 700 }, (_, n) => ({ action: 'a', id: `i-${n}`, ts: '2020-01-01T00:00:00Z' }));
     await given(...entries);
     const file = inTestDirectory('out.ndjson');
     expect(await codeOf(['export', '-o', file], { interrupt: true })).toBe(130);
+    expect(await codeOf(['export', '-o', file], { interrupt: 'SIGHUP' })).toBe(129);
+    expect(await codeOf(['export', '-o', file], { interrupt: 'SIGTERM' })).toBe(143);
     expect(() => readFileSync(file)).toThrow('ENOENT');
     expect(await codeOf(['history', '--follow', '--limit', '2'], { interrupt: true })).toBe(130);
     expect(await codeOf(['record', '--stdin'], { interrupt: true, input: '{"action":"b"}\n' })).toBe(130);

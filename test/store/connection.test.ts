@@ -18,7 +18,10 @@ const SAID: readonly (readonly [string, string, string, RegExp])[] = [
   ['SQLITE_READONLY', 'attempt to write', 'failed', /cannot be written \(attempt to write\)/],
   ['SQLITE_READONLY_DIRECTORY', 'attempt to write', 'missing', /write beside a database in WAL mode/],
   ['SQLITE_CANTOPEN', 'unable to open', 'missing', /cannot be opened \(unable to open\)$/],
-  ['SQLITE_FULL', 'database or disk is full', 'failed', /full, nothing was recorded/],
+  ['SQLITE_FULL', 'database or disk is full', 'failed', /^no room is left for \S+, or for temporary files/],
+  ['SQLITE_ERROR', 'unsupported file format', 'missing', /is damaged \(unsupported file format\)/],
+  ['SQLITE_ERROR', 'no such table: daybook_entries', 'missing', /is not as daybook made it/],
+  ['SQLITE_ERROR', 'no such column: notes', 'failed', /a mirror cannot show the entry \(no such column: notes\)/],
   ['SQLITE_IOERR_WRITE', 'disk I/O error', 'failed', /could not be read or written \(SQLITE_IOERR_WRITE/],
   ['SQLITE_CONSTRAINT_TRIGGER', 'daybook: no', 'data', /^daybook: no$/],
   ['SQLITE_ERROR', 'no such index: daybook_entries_by_time', 'failed', /an index of the trail is missing/],
@@ -43,6 +46,19 @@ test.each(SAID)('%s (%s) is %s', (code, message, kind, words) => {
     message: expect.stringMatching(words),
     cause: error,
   });
+});
+
+test('who only reads is not told of a mirror, through which nothing goes then', () => {
+  const error = new SqliteError('no such column: notes', 'SQLITE_ERROR');
+  const reading = (): unknown =>
+    attempt(
+      '/nowhere/audit.db',
+      () => {
+        throw error;
+      },
+      true,
+    );
+  expect(reading).toThrow('/nowhere/audit.db is not as daybook made it (no such column: notes)');
 });
 
 test('a database that is there and cannot be opened lacks what belongs beside it', () => {

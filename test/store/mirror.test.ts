@@ -718,7 +718,7 @@ describe('a table that changes', () => {
       expect(error).toContain('no such table: main.settlements');
       await expect(recordAll(store, [{}])).rejects.toMatchObject({
         kind: 'failed',
-        message: expect.stringContaining('was a table dropped or changed in which a mirror shows entries?') as string,
+        message: expect.stringContaining('its table, or one beside it, was dropped or changed') as string,
         hint: expect.stringContaining('status') as string,
       });
       expect(await problems(store)).toMatchObject([/^mirror settlements\.notes is no longer a column/]);

@@ -6,7 +6,7 @@ import type { ListedActor, NamedActor } from '../../core/directory.js';
 import { DaybookError } from '../../core/errors.js';
 import type { NameColumns } from '../../import/names-csv.js';
 import type { AuditStore, NamesImported } from '../../store/audit-store.js';
-import { declare, note, printJson, readerOf, withStore } from '../command.js';
+import { declare, declareGroup, note, printJson, printOutcome, readerOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -30,7 +30,7 @@ interface ImportOptions {
 }
 
 export function addActors(program: Command, context: Context): void {
-  const group = declare(program, 'actors', {
+  const group = declareGroup(program, 'actors', {
     examples: ['actors set u-42 --name "Ines Moreau"', `actors import --from 'accounts(id, username)'`],
     notes:
       'New entries take the name of their actor along, tables show it, and --actor finds by it. What an entry says of a name is never changed.',
@@ -43,6 +43,7 @@ export function addActors(program: Command, context: Context): void {
 
 function addSet(group: Command, context: Context): void {
   declare(group, 'set', {
+    does: 'changes',
     description: 'name an actor, or change the name',
     examples: ['actors set u-42 --name "Ines Moreau"', 'actors set 7 --name "Tomás Arriaga" --email tomas@example.org'],
     notes: 'Without --email the address stays as it is; an empty one takes it away.',
@@ -53,7 +54,7 @@ function addSet(group: Command, context: Context): void {
     .action(async (actor: string, options: { readonly name: string; readonly email?: string }, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const { name, email } = options;
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const { setActor } = await import('../../operations/names.js');
         const naming = email === undefined ? { actor, name } : { actor, name, email };
         const { changed } = await setActor(store, naming, globals.actor);
@@ -64,6 +65,7 @@ function addSet(group: Command, context: Context): void {
 
 function addRemove(group: Command, context: Context): void {
   declare(group, 'remove', {
+    does: 'changes',
     description: 'take an actor out of the directory',
     examples: ['actors remove u-42', 'actors remove 7 --as alice'],
     notes: 'Entries that took the name along keep it.',
@@ -71,7 +73,7 @@ function addRemove(group: Command, context: Context): void {
     .argument('<id>', 'the actor')
     .action(async (actor: string, _options: object, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const { removeActor } = await import('../../operations/names.js');
         await removeActor(store, actor, globals.actor);
       });
@@ -84,6 +86,7 @@ const PAGE = 500;
 
 function addList(group: Command, context: Context): void {
   declare(group, 'list', {
+    does: 'reads',
     description: 'list the directory of names, by id',
     examples: ['actors list', 'actors list --name "Ines Moreau" --format json'],
     notes:
@@ -110,15 +113,15 @@ function addList(group: Command, context: Context): void {
         import('../../format/directory.js'),
       ]);
       let any = false;
-      await withStore(context, globals, 'read', async (store) => {
-        await withPager(context.streams, context.env, options.pager, async (out) => {
+      const wanted = await withStore(context, globals, (store) =>
+        withPager(context.streams, context.env, options.pager, async (out) => {
           const name = options.format ?? (out.isTerminal ? 'table' : 'line');
           const looks = { ...(await looksOf(out, globals)), exact: options.exact === true };
           ({ any } = await writePages(out, pagesOf(store, options.name), await directoryFormat(name, looks)));
-        });
-      });
+        }),
+      );
       const forPeople = options.format === undefined || options.format === 'table';
-      if (!any && (forPeople || context.streams.stdout.isTerminal)) {
+      if (wanted && !any && (forPeople || context.streams.stdout.isTerminal)) {
         const { name } = options;
         const nobody = name === undefined ? 'there are no names' : `nobody in the directory is called ${name}`;
         await note(context, globals, nobody);
@@ -138,6 +141,7 @@ async function* pagesOf(store: AuditStore, name: string | undefined): AsyncGener
 
 function addImport(group: Command, context: Context): void {
   declare(group, 'import', {
+    does: 'changes',
     description: 'take names from a CSV file or a table',
     examples: [
       'actors import people.csv',
@@ -159,12 +163,14 @@ function addImport(group: Command, context: Context): void {
     .action(async (file: string | undefined, options: ImportOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const source = sourceOf(file, options);
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const { importNames } = await import('../../operations/names.js');
         const { list, withEmail, from } =
           source.kind === 'file' ? await fromFile(source, context) : await fromTable(source, globals, context);
         const imported = await importNames(store, list, { from, withEmail, by: globals.actor });
-        await printImported(imported, options, globals, context);
+        await printOutcome(context, globals, importedText(imported), () =>
+          printImported(imported, options, globals, context),
+        );
       });
     });
 }
@@ -302,11 +308,15 @@ async function printImported(
   if (options.format === 'json') {
     await printJson({ read, added, changed, unchanged, unnamed, entry }, context);
   }
+  await note(context, globals, importedText(imported));
+}
+
+function importedText({ added, changed, unchanged, unnamed }: NamesImported): string {
   const parts = [
     `${added} added`,
     `${changed} changed`,
     `${unchanged} as they were`,
     ...(unnamed === 0 ? [] : [`${unnamed} without a name left out`]),
   ];
-  await note(context, globals, `names: ${parts.join(', ')}`);
+  return `names: ${parts.join(', ')}`;
 }

@@ -4,7 +4,7 @@ import { shownSettings } from '../../core/capture.js';
 import type { Capture, CaptureRequest, CheckedCase } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { declare, note, printJson, printLines, withStore } from '../command.js';
+import { declare, declareGroup, note, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 
@@ -25,7 +25,7 @@ interface FormatOption {
 }
 
 export function addCapture(program: Command, context: Context): void {
-  const group = declare(program, 'capture', {
+  const group = declareGroup(program, 'capture', {
     examples: ['capture add users --redact password_hash,totp_key --ignore updated_at', 'capture list'],
     notes:
       'Triggers record every insert, update and delete of a captured table, by whatever program, in the same transaction: no row changes without its entry.',
@@ -45,6 +45,7 @@ function columns(text: string, previous: readonly string[] | undefined): string[
 function addAdd(group: Command, context: Context): void {
   const lists = (flags: string, description: string): Option => new Option(flags, description).argParser(columns);
   declare(group, 'add', {
+    does: 'changes',
     description: 'capture tables, or change how they are captured',
     examples: [
       'capture add users --redact password_hash,totp_key --ignore updated_at --name-column email',
@@ -69,7 +70,7 @@ function addAdd(group: Command, context: Context): void {
         throw new DaybookError('usage', '--entity-type goes with one table: two tables cannot have the same type');
       }
       const request = readRequest(options);
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         for (const change of await store.addCaptures(tables, request, globals.actor)) {
           await note(
             context,
@@ -119,6 +120,7 @@ function formatOption(): Option {
 
 function addList(group: Command, context: Context): void {
   declare(group, 'list', {
+    does: 'reads',
     description: 'list the captured tables, since when, and with which gaps',
     examples: ['capture list', 'capture list --format json'],
     notes:
@@ -127,7 +129,7 @@ function addList(group: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (options: FormatOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const [captures, spoiled] = await withStore(context, globals, 'read', async (store) => [
+      const [captures, spoiled] = await withStore(context, globals, async (store) => [
         await store.captures(),
         await store.unreadableRows(),
       ]);
@@ -169,6 +171,7 @@ function line({ table, settings, spans, problem }: Capture): string {
 
 function addCheck(group: Command, context: Context): void {
   declare(group, 'check', {
+    does: 'tries',
     description: 'try every kind of statement on copies of rows, and leave no trace',
     examples: ['capture check', 'capture check users --format json'],
     notes:
@@ -178,7 +181,7 @@ function addCheck(group: Command, context: Context): void {
     .addOption(formatOption())
     .action(async (tables: readonly string[], options: FormatOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const cases = await withStore(context, globals, 'write', (store) => store.checkCaptures(tables));
+      const cases = await withStore(context, globals, (store) => store.checkCaptures(tables));
       if (options.format === 'json') await printJson({ cases }, context);
       else if (cases.length === 0) await note(context, globals, 'no table is captured');
       else await printLines(cases.map(caseLine), context);
@@ -197,6 +200,7 @@ function caseLine({ table, case: words, outcome, reason }: CheckedCase): string 
 
 function addRefresh(group: Command, context: Context): void {
   declare(group, 'refresh', {
+    does: 'changes',
     description: 'fit captures to tables that were changed',
     examples: ['capture refresh', 'capture refresh users'],
     notes:
@@ -205,7 +209,7 @@ function addRefresh(group: Command, context: Context): void {
     .argument('[table...]', 'only these tables')
     .action(async (tables: readonly string[], _options: object, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         for (const change of await store.refreshCaptures(tables, globals.actor)) {
           await note(
             context,
@@ -226,6 +230,7 @@ function addRefresh(group: Command, context: Context): void {
 
 function addRemove(group: Command, context: Context): void {
   declare(group, 'remove', {
+    does: 'changes',
     description: 'capture tables no longer',
     examples: ['capture remove users', 'capture remove --all'],
     notes: 'What was captured stays in the trail.',
@@ -237,7 +242,7 @@ function addRemove(group: Command, context: Context): void {
       if (tables.length > 0 === (options.all === true)) {
         throw new DaybookError('usage', 'name the tables, or say --all', { hint: 'daybook capture list' });
       }
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const asked =
           options.all === true
             ? [...(await store.captures()).map(({ table }) => table), ...(await unreadable(store))]

@@ -17,6 +17,7 @@ interface Options extends FilterOptions {
 
 export function addChanges(program: Command, context: Context): void {
   const command = declare(program, 'changes', {
+    does: 'reads',
     examples: [
       'changes users:42 --field email',
       'changes guild --field data.announce.channelid --since last-month --format ndjson',
@@ -38,14 +39,15 @@ export function addChanges(program: Command, context: Context): void {
       const { changeFormat } = await import('../../format/changes.js');
       const { withPager } = await import('../../terminal/pager.js');
       let any = false;
-      await withStore(context, globals, 'read', async (store) => {
-        await withPager(context.streams, context.env, options.pager, async (out) => {
+      const wanted = await withStore(context, globals, (store) =>
+        withPager(context.streams, context.env, options.pager, async (out) => {
           const name = formatFor(options.format, out);
           const format = await changeFormat(name, options.field, await looksOf(out, globals));
           const changes = changesOf(store, options.field, filter);
           ({ any } = await writePages(out, name === 'table' ? pagesWithNames(store, changes) : changes, format));
-        });
-      });
-      if (!any && context.streams.stdout.isTerminal) await note(context, globals, `no changes of ${options.field}`);
+        }),
+      );
+      if (wanted && !any && context.streams.stdout.isTerminal)
+        await note(context, globals, `no changes of ${options.field}`);
     });
 }

@@ -7,6 +7,8 @@ import type { PruneOptions } from '../pruning.js';
 
 export function addClear(program: Command, context: Context): void {
   const command = declare(program, 'clear', {
+    does: 'deletes',
+    doesWith: { '--dry-run': 'reads' },
     examples: ['clear --dry-run', 'clear --archive all.ndjson.gz --reason "moved to the new system" --yes'],
     notes: 'Retention policies and checkpoints stay, and so do the entries that set the policies.',
   });

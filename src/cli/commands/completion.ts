@@ -5,6 +5,7 @@ import type { Context } from '../context.js';
 
 export function addCompletion(program: Command, context: Context, whole: () => Promise<Command>): void {
   declare(program, 'completion', {
+    does: 'reads',
     examples: [
       'completion bash > /etc/bash_completion.d/daybook',
       'completion fish > ~/.config/fish/completions/daybook.fish',

@@ -12,12 +12,13 @@ interface Options extends FilterOptions {
 
 export function addCount(program: Command, context: Context): void {
   const command = declare(program, 'count', {
+    does: 'reads',
     examples: ['count --severity error --since yesterday', 'count --entity settlement:42 --format json'],
   }).addOption(new Option('--format <format>', 'print {"count": n}').choices(['json']));
   addFilterOptions(command).action(async (options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const { filter } = await readFilter(options, globals, context);
-    await withStore(context, globals, 'read', async (store) => {
+    await withStore(context, globals, async (store) => {
       const { count } = await store.extent(filter);
       await context.streams.stdout.write(options.format === 'json' ? `{"count": ${count}}\n` : `${count}\n`);
     });

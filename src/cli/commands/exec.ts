@@ -25,6 +25,8 @@ interface Options {
 
 export function addExec(program: Command, context: Context): void {
   declare(program, 'exec', {
+    does: 'changes',
+    doesWith: { '--dry-run': 'tries' },
     examples: [
       'exec "UPDATE users SET role = \'admin\' WHERE id = 42" --reason "on call, ticket 117"',
       'exec --file 0007_split_names.sql --migration 0007_split_names',
@@ -58,7 +60,7 @@ export function addExec(program: Command, context: Context): void {
       const who = readWho(options, globals);
       const sql = await readSql(argument, options.file, context);
       const dryRun = options.dryRun === true;
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const executed = await store.execute({ sql, ...who, foreignKeys: options.foreignKeys === 'on', dryRun });
         const tell = async (): Promise<void> => {
           const problems = triggerProblems({ captures: await store.captures(), mirrors: await store.mirrors() });

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
-import { DaybookError } from '../../core/errors.js';
+import { DaybookError, ResourceError } from '../../core/errors.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Formatter } from '../../format/index.js';
 import type { Exported } from '../../operations/export.js';
@@ -33,6 +33,8 @@ interface Options extends FilterOptions {
 
 export function addExport(program: Command, context: Context): void {
   const command = declare(program, 'export', {
+    does: 'copies',
+    doesWith: { '--checkpoint': 'resumes' },
     examples: [
       'export --in 2026-Q1 -o q1.csv --manifest q1.manifest.json',
       'export --checkpoint siem -o "entries-$(date +%F).ndjson.gz"',
@@ -64,13 +66,7 @@ export function addExport(program: Command, context: Context): void {
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
     const places = await outputsOf(options, globals, context);
     await interruptible(context, (signal) =>
-      withStore(
-        context,
-        globals,
-        options.checkpoint === undefined ? 'read' : 'write',
-        (store) => exportAll(store, { ...plan, ...places }, signal),
-        { sequential: true },
-      ),
+      withStore(context, globals, (store) => exportAll(store, { ...plan, ...places }, signal), { sequential: true }),
     );
   });
 }
@@ -139,7 +135,9 @@ async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortS
     const file = await target.finish();
     if (manifest !== undefined) await writeManifest(manifest, plan, { exported, file, signal });
     if (options.checkpoint !== undefined && since !== undefined) {
-      await store.moveCheckpoint(options.checkpoint, since, exported.upTo);
+      await store.moveCheckpoint(options.checkpoint, since, exported.upTo).catch((error: unknown) => {
+        throw unmoved(error, exported.count);
+      });
     }
     if (options.output !== undefined)
       await note(context, globals, `exported ${entries(exported.count)} to ${options.output}`);
@@ -153,6 +151,17 @@ async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortS
   } finally {
     await target.abandon();
   }
+}
+
+/** Entries that are handed over while their checkpoint stays come once more: whoever takes them has to know. */
+function unmoved(error: unknown, count: number): unknown {
+  if (!(error instanceof ResourceError)) return error;
+  const { kind, message } = error;
+  return new DaybookError(
+    kind,
+    `${message}; ${entries(count)} are exported, and the checkpoint is where it was: the next export brings them again`,
+    { cause: error },
+  );
 }
 
 interface Writing {

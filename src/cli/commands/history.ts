@@ -34,6 +34,7 @@ interface Options extends FilterOptions {
 
 export function addHistory(program: Command, context: Context): void {
   const command = declare(program, 'history', {
+    does: 'reads',
     examples: [
       'history settlement:42',
       'history --action partial_dispense --in march --format csv --columns ts,actor,entity_id,message',
@@ -75,7 +76,7 @@ export function addHistory(program: Command, context: Context): void {
         if (options.follow === true) return followOn(store, request, { options, columns, globals, context });
         await showPage(store, request, { options, columns, globals, context });
       };
-      await withStore(context, globals, 'read', show, { live: options.follow === true });
+      await withStore(context, globals, show, { live: options.follow === true });
     });
 }
 
@@ -91,11 +92,11 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   const { context, options, globals } = view;
   let cursor: string | null = null;
   let any = false;
-  await withPager(context.streams, context.env, options.pager, async (out) => {
+  const wanted = await withPager(context.streams, context.env, options.pager, async (out) => {
     const formatter = named(await formatterFor(view, out), store, view);
     ({ cursor, any } = await writePage(store, request, formatter, out));
   });
-  if (!any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
+  if (wanted && !any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
   if (cursor !== null && (options.format ?? 'table') !== 'json') {
     const onTerminal = context.streams.stdout.isTerminal;
     await note(context, globals, onTerminal ? `more: --limit ${options.limit * 2}` : `more: --cursor ${cursor}`);

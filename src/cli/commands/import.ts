@@ -1,11 +1,11 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DaybookError } from '../../core/errors.js';
+import { DaybookError, ResourceError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../importing.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
 import type { Progress } from '../../terminal/progress.js';
-import { declare, entries, interruptible, note, printJson, withStore } from '../command.js';
+import { declare, entries, interruptible, note, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -35,6 +35,8 @@ interface Options {
 
 export function addImport(program: Command, context: Context): void {
   declare(program, 'import', {
+    does: 'records',
+    doesWith: { '--list': 'reads', '--verify': 'checks', '--dry-run': 'reads' },
     examples: [
       'import --list',
       'import ledgrab ledgrab.db --dry-run',
@@ -147,7 +149,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     if (options.verify === true) await verify(opened, options, world);
     else if (options.dryRun === true) await rehearse(opened, options, world);
     else await importAll(opened, options, world);
-    await rejects?.finish();
+    await finishRejects(rejects);
     const unhidden = opened.unhidden();
     if (unhidden.length > 0) {
       await note(context, globals, `--redact ${unhidden.join(', ')}: nothing of that name is in any entry`);
@@ -155,6 +157,16 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
   } finally {
     await rejects?.abandon();
     opened.source.close();
+  }
+}
+
+/** By then all else is done. */
+async function finishRejects(rejects: Rejects | undefined): Promise<void> {
+  try {
+    await rejects?.finish();
+  } catch (error) {
+    if (!(error instanceof ResourceError)) throw error;
+    throw new DaybookError(error.kind, `${error.message}; all else is done`, { cause: error });
   }
 }
 
@@ -173,7 +185,7 @@ async function importAll(
   const { importSource, recordImport } = await import('../../operations/import.js');
   const reading = await progressOf('read', source, { globals, context });
   let progress = reading;
-  await withStore(context, globals, 'write', async (store) => {
+  await withStore(context, globals, async (store) => {
     let totals: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
     const recordEnd = (stopped?: string): Promise<number | null> =>
       recordImport(store, totals, {
@@ -205,7 +217,12 @@ async function importAll(
     } finally {
       await progress.end();
     }
-    await printTotals(totals, await recordEnd(), output, { globals, context, signal });
+    const seq = await recordEnd().catch((error: unknown) => {
+      throw stoppedAfter(totals, null, error);
+    });
+    await printOutcome(context, globals, totalsText(totals), () =>
+      printTotals(totals, seq, output, { globals, context, signal }),
+    );
   });
 }
 
@@ -220,7 +237,8 @@ async function progressOf(
 
 /** An error with what is recorded all the same, and how to go on. */
 function stoppedAfter(totals: ImportTotals, seq: number | null, error: unknown): unknown {
-  if (!(error instanceof DaybookError) || (error.kind !== 'interrupted' && totals.recorded === 0)) return error;
+  const nothing = totals.recorded === 0 && seq === null;
+  if (!(error instanceof DaybookError) || (error.kind !== 'interrupted' && nothing)) return error;
   const told = seq === null ? '' : `, as entry ${seq} tells`;
   return new DaybookError(
     error.kind,
@@ -263,9 +281,7 @@ async function rehearse(
   ]);
   const progress = await progressOf('read', source, { globals, context });
   const told = { ...options, onRead: progress.update };
-  const found = await withStore(context, globals, 'read', (store) =>
-    rehearseImport(store, source, told).finally(progress.end),
-  );
+  const found = await withStore(context, globals, (store) => rehearseImport(store, source, told).finally(progress.end));
   const { stdout } = context.streams;
   if (format === 'json') return printJson(rehearsalJson(found), context);
   await stdout.write(await rehearsalText(found, stdout.isTerminal ? stdout.columns : undefined));
@@ -289,7 +305,7 @@ async function verify(
     await options.reject?.(broken);
     if (format === undefined) await say(`${broken.position}: ${broken.reason}`);
   };
-  const result = await withStore(context, globals, 'read', async (store) => {
+  const result = await withStore(context, globals, async (store) => {
     const differences = verifyImport(store, source, { ...options, reject, onRead: progress.update });
     try {
       for (;;) {

@@ -9,6 +9,7 @@ interface Options {
 
 export function addInit(program: Command, context: Context): void {
   declare(program, 'init', {
+    does: 'changes',
     examples: ['init', '--db app.db init --alongside'],
     notes:
       'A second run changes nothing; an index or a trigger of ours that is missing is put back, and what another program spoiled of the accounts of prunes is kept as text. Each step is a transaction of its own, so that nobody waits for all of them.',

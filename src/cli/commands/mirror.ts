@@ -17,14 +17,14 @@ import { shellWord } from '../../core/shell.js';
 import type { CheckedMirror, MirrorDifference } from '../../operations/mirror.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
-import { declare, note, printJson, printLines, withStore } from '../command.js';
+import { declare, declareGroup, note, printJson, printLines, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { wholeNumber } from '../numbers.js';
 
 export function addMirror(program: Command, context: Context): void {
-  const group = declare(program, 'mirror', {
+  const group = declareGroup(program, 'mirror', {
     examples: ['mirror add settlements.notes --entity-type settlement --key id', 'mirror check'],
     notes:
       'A mirror keeps a column of an application up to date with the latest entries of each row, in the same transaction as the entry, by whatever program it is recorded: readers of the column go on as they did.',
@@ -50,6 +50,8 @@ interface AddOptions {
 
 function addAdd(group: Command, context: Context): void {
   declare(group, 'add', {
+    does: 'changes',
+    doesWith: { '--dry-run': 'reads' },
     description: 'show entries in a column, or change how they are shown',
     examples: [
       'mirror add settlements.notes --entity-type settlement --key id --dry-run',
@@ -86,7 +88,7 @@ function addAdd(group: Command, context: Context): void {
         throw new DaybookError('usage', '--format ndjson prints the rows that would change: it goes with --dry-run');
       }
       const request = readRequest(asked, options);
-      await withStore(context, globals, dryRun ? 'read' : 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const mirror = await store.resolveMirror(request);
         const counts = await rehearse(store, mirror, options, context);
         await sayPlan(mirror, counts, dryRun, globals, context);
@@ -97,12 +99,11 @@ function addAdd(group: Command, context: Context): void {
         if (counts.replaced > 0 && options.yes !== true) await ask(mirror, counts.replaced, context);
         const mayReplace = options.yes === true ? Number.MAX_SAFE_INTEGER : counts.replaced;
         const added = await store.addMirror(request, mayReplace, globals.actor);
-        await note(
-          context,
-          globals,
-          added.changed ? done(mirror, added) : `${mirrorName(mirror)} is like that already`,
-        );
-        await printAdded(added, options, context);
+        const told = added.changed ? done(mirror, added) : `${mirrorName(mirror)} is like that already`;
+        await printOutcome(context, globals, told, async () => {
+          await note(context, globals, told);
+          await printAdded(added, options, context);
+        });
       });
     });
 }
@@ -199,6 +200,7 @@ async function printAdded(added: AddedMirror, options: AddOptions, context: Cont
 
 function addList(group: Command, context: Context): void {
   declare(group, 'list', {
+    does: 'reads',
     description: 'list the mirrors',
     examples: ['mirror list', 'mirror list --format json'],
     notes:
@@ -207,7 +209,7 @@ function addList(group: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const [mirrors, spoiled] = await withStore(context, globals, 'read', async (store) => [
+      const [mirrors, spoiled] = await withStore(context, globals, async (store) => [
         await store.mirrors(),
         await store.unreadableRows(),
       ]);
@@ -241,6 +243,7 @@ interface CheckOptions {
 
 function addCheck(group: Command, context: Context): void {
   declare(group, 'check', {
+    does: 'checks',
     description: 'compare the columns with the trail, row by row',
     examples: ['mirror check', 'mirror check settlements.notes --format ndjson'],
     notes:
@@ -251,7 +254,7 @@ function addCheck(group: Command, context: Context): void {
     .action(async (names: readonly string[], options: CheckOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const asked = names.map(readMirrorName);
-      const [checked, mirrors] = await withStore(context, globals, 'read', async (store) => [
+      const [checked, mirrors] = await withStore(context, globals, async (store) => [
         await check(store, asked, options, context),
         await store.mirrors(),
       ]);
@@ -334,6 +337,7 @@ function difference({ table, column, kind, entity, held, expected, problem }: Mi
 
 function addRemove(group: Command, context: Context): void {
   declare(group, 'remove', {
+    does: 'changes',
     description: 'end a mirror; its column keeps what it shows',
     examples: ['mirror remove settlements.notes', 'mirror remove settlements.notes --as ana'],
   })
@@ -341,7 +345,7 @@ function addRemove(group: Command, context: Context): void {
     .action(async (asked: string, _options: object, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const name = readMirrorName(asked);
-      const change = await withStore(context, globals, 'write', (store) => store.removeMirror(name, globals.actor));
+      const change = await withStore(context, globals, (store) => store.removeMirror(name, globals.actor));
       await note(
         context,
         globals,

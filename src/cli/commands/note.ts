@@ -22,6 +22,7 @@ interface Options {
 
 export function addNote(program: Command, context: Context): void {
   declare(program, 'note', {
+    does: 'records',
     examples: [
       'note machine:7 "cash box jammed, emptied by hand"',
       'note settlement:42 --severity warning - < memo.txt',
@@ -47,7 +48,7 @@ export function addNote(program: Command, context: Context): void {
         );
       // All that can be wrong is told before somebody writes a text in vain.
       await requestWith('');
-      await withStore(context, globals, 'write', async (store) => {
+      await withStore(context, globals, async (store) => {
         const request = await requestWith(await noteText(words, context));
         await printRecorded(store, request, options.format, globals, context);
       });

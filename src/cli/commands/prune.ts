@@ -21,6 +21,8 @@ interface Options extends FilterOptions, PruneOptions {
 
 export function addPrune(program: Command, context: Context): void {
   const command = declare(program, 'prune', {
+    does: 'deletes',
+    doesWith: { '--dry-run': 'reads' },
     examples: [
       'prune --older-than 2y --archive-dir /var/backups/daybook --yes',
       'prune --category auth --max-entries 10000 --dry-run',

@@ -13,6 +13,7 @@ import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { printRecorded } from '../recorded.js';
 import { openRejects } from '../rejects.js';
+import type { Rejects } from '../rejects.js';
 
 interface Options extends Partial<EntryOptions> {
   readonly stdin?: true;
@@ -42,6 +43,7 @@ const ENTRY_OPTIONS: readonly (keyof EntryOptions)[] = [
 
 export function addRecord(program: Command, context: Context): void {
   declare(program, 'record', {
+    does: 'records',
     examples: [
       'record --action login --category auth --entity user:42 --message "signed in" --meta ip=10.0.0.7',
       `record --action update --entity guild:7 --old '{"level":5}' --new @after.json --redact smtp.password`,
@@ -87,9 +89,7 @@ export function addRecord(program: Command, context: Context): void {
         { ...options, action: options.action },
         { globals, context, defaults: newEntry({ action: '', ...globals.actor }) },
       );
-      await withStore(context, globals, 'write', (store) =>
-        printRecorded(store, request, options.format, globals, context),
-      );
+      await withStore(context, globals, (store) => printRecorded(store, request, options.format, globals, context));
     });
 }
 
@@ -100,7 +100,7 @@ async function recordStdin(options: Options, globals: Globals, context: Context)
     throw new DaybookError('usage', `--${name} describes one entry: with --stdin, each line describes its own`);
   }
   await interruptible(context, (signal) =>
-    withStore(context, globals, 'write', (store) => recordLinesOf(store, options, globals, context, signal)),
+    withStore(context, globals, (store) => recordLinesOf(store, options, globals, context, signal)),
   );
 }
 
@@ -147,7 +147,7 @@ async function recordLinesOf(
       if (step.done === true) break;
     }
     await progress.end();
-    await rejects?.finish();
+    await finishRejects(rejects, totals);
     const { recorded } = totals;
     await printOutcome(context, globals, `recorded ${entries(recorded)}`, () =>
       printTotals(totals, options, globals, context),
@@ -157,6 +157,15 @@ async function recordLinesOf(
     await rejects?.abandon();
   }
   if (signal.aborted) throw new DaybookError('interrupted', 'interrupted: what had arrived is recorded');
+}
+
+async function finishRejects(rejects: Rejects | undefined, totals: RecordedLines): Promise<void> {
+  try {
+    await rejects?.finish();
+  } catch (error) {
+    const { recordedBefore } = await import('../../operations/record-lines.js');
+    throw recordedBefore(totals, error);
+  }
 }
 
 /** Nobody would know how far the input is recorded, so it ends here where nobody reads. */

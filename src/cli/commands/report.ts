@@ -6,7 +6,7 @@ import type { Filter } from '../../core/filter.js';
 import { GROUP_FIELDS, GROUP_REPORTS, isNamed } from '../../core/report.js';
 import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { declare, withStore } from '../command.js';
+import { declare, declareGroup, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { readFilter } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -17,7 +17,7 @@ import type { FormOptions, ReportForms, ReportOptions } from '../reporting.js';
 import { underOption } from '../under-option.js';
 
 export function addReport(program: Command, context: Context): void {
-  const group = declare(program, 'report', {
+  const group = declareGroup(program, 'report', {
     examples: ['report actors --action adjustment --in 2026-Q1', 'report timeline --bucket hour --in yesterday'],
   });
   for (const name of Object.keys(GROUP_REPORTS) as GroupReportName[]) addGroupReport(group, name, context);
@@ -43,7 +43,7 @@ async function report(
 ): Promise<void> {
   const globals = await resolveGlobals(self, context);
   const { filter } = await readFilter(options, globals, context);
-  await withStore(context, globals, 'read', async (store) => {
+  await withStore(context, globals, async (store) => {
     const forms = await make(store, { filter, globals, context });
     await printReport(forms, options, { globals, context });
   });
@@ -103,7 +103,7 @@ interface GroupOptions extends ReportOptions {
 
 function addGroupReport(parent: Command, name: GroupReportName, context: Context): void {
   const field = GROUP_REPORTS[name];
-  const command = declare(parent, name, GROUP_TEXTS[name]).addOption(
+  const command = declare(parent, name, { does: 'reads', ...GROUP_TEXTS[name] }).addOption(
     new Option('--by <field>', 'a second grouping').choices(GROUP_FIELDS.filter((other) => other !== field)),
   );
   addReportOptions(command, true).action((options: GroupOptions, self: Command) =>
@@ -136,6 +136,7 @@ interface TimelineOptions extends ReportOptions {
 
 function addTimeline(parent: Command, context: Context): void {
   const command = declare(parent, 'timeline', {
+    does: 'reads',
     description: 'how many entries there were in each hour, day, week or month',
     examples: ['report timeline --in 2026-Q1', 'report timeline --bucket hour --in yesterday --tz Europe/Berlin'],
     notes:
@@ -174,6 +175,7 @@ const BURST_COLUMNS = [
 
 function addBursts(parent: Command, context: Context): void {
   const command = declare(parent, 'bursts', {
+    does: 'reads',
     description: 'who made many entries in a short time, and when most of all',
     examples: ['report bursts --window 10min --more-than 100', 'report bursts --action delete --since 7d'],
     notes:
@@ -220,6 +222,7 @@ const UNATTRIBUTED_COLUMNS = ['table', 'entity_type', 'source', 'action', 'count
 
 function addUnattributed(parent: Command, context: Context): void {
   const command = declare(parent, 'unattributed', {
+    does: 'reads',
     description: 'entries of which nobody said who made them, by table, entity type, source and action',
     examples: ['report unattributed --since 7d', 'report unattributed --entity users --format json'],
     notes:
@@ -252,6 +255,7 @@ function addUnattributed(parent: Command, context: Context): void {
 
 function addCase(parent: Command, context: Context): void {
   const command = declare(parent, 'case', {
+    does: 'reads',
     description: 'everything about one entity, for a dispute',
     examples: ['report case settlement:42', 'report case settlement:42 --html case-42.html'],
     notes:
@@ -266,7 +270,7 @@ function addCase(parent: Command, context: Context): void {
         throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
       }
       const { id } = pattern;
-      await withStore(context, globals, 'read', async (store) => {
+      await withStore(context, globals, async (store) => {
         const { caseOf, caseWithNames } = await import('../../operations/case.js');
         const database = databaseToName({ globals, context });
         const found = await caseOf(store, { ...pattern, id }, { database });

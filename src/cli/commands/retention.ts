@@ -7,7 +7,7 @@ import { describeLimits, policyJson } from '../../core/policy.js';
 import type { Policy, StandingPolicy } from '../../core/policy.js';
 import { removePolicy, setPolicy } from '../../operations/retention.js';
 import { visible } from '../../terminal/sanitize.js';
-import { declare, note, printJson, withStore } from '../command.js';
+import { declare, declareGroup, note, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
@@ -22,7 +22,7 @@ interface SetOptions extends FilterOptions {
 }
 
 export function addRetention(program: Command, context: Context): void {
-  const group = declare(program, 'retention', {
+  const group = declareGroup(program, 'retention', {
     examples: ['retention set everything --max-age 90d', 'retention list'],
   });
   addSet(group, context);
@@ -32,6 +32,7 @@ export function addRetention(program: Command, context: Context): void {
 
 function addSet(group: Command, context: Context): void {
   const command = declare(group, 'set', {
+    does: 'changes',
     description: 'make or change a policy',
     examples: [
       'retention set everything --max-age 90d',
@@ -63,7 +64,7 @@ function addSet(group: Command, context: Context): void {
       maxAge: options.maxAge ?? null,
       maxEntries: options.maxEntries ?? null,
     };
-    await withStore(context, globals, 'write', async (store) => {
+    await withStore(context, globals, async (store) => {
       const { changed } = await setPolicy(store, policy, globals.actor, options.yes === true);
       await note(
         context,
@@ -76,6 +77,7 @@ function addSet(group: Command, context: Context): void {
 
 function addList(group: Command, context: Context): void {
   declare(group, 'list', {
+    does: 'reads',
     description: 'list the policies',
     examples: ['retention list', 'retention list --format json'],
     notes:
@@ -84,7 +86,7 @@ function addList(group: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const policies = await withStore(context, globals, 'read', (store) => store.standingPolicies());
+      const policies = await withStore(context, globals, (store) => store.standingPolicies());
       const { stdout } = context.streams;
       if (options.format === 'json') {
         return printJson(`{"policies": [${policies.map(listed).join(', ')}]}`, context);
@@ -121,13 +123,14 @@ function listed({ name, policy, entry, problem }: StandingPolicy): string {
 
 function addRemove(group: Command, context: Context): void {
   declare(group, 'remove', {
+    does: 'changes',
     description: 'remove a policy',
     examples: ['retention remove auth', 'retention remove everything --as alice'],
   })
     .argument('<name>', 'the name of the policy')
     .action(async (name: string, _options: object, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      await withStore(context, globals, 'write', (store) => removePolicy(store, name, globals.actor));
+      await withStore(context, globals, (store) => removePolicy(store, name, globals.actor));
       await note(context, globals, `policy ${name} is removed`);
     });
 }

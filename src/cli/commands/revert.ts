@@ -18,6 +18,8 @@ interface Options extends FilterOptions {
 
 export function addRevert(program: Command, context: Context): void {
   const command = declare(program, 'revert', {
+    does: 'records',
+    doesWith: { '--dry-run': 'tries', '--apply': 'changes' },
     examples: [
       'revert 1042 --reason "wrong settlement"',
       'revert 1043 --reason "it was right after all"',
@@ -50,7 +52,7 @@ export function addRevert(program: Command, context: Context): void {
     if (options.force === true) throw new DaybookError('usage', '--force goes with --apply');
     if (options.dryRun === true) throw new DaybookError('usage', '--dry-run goes with --apply');
     if (key === undefined) throw new DaybookError('usage', "missing required argument 'seq|id'");
-    await withStore(context, globals, 'write', async (store) => {
+    await withStore(context, globals, async (store) => {
       const { revert } = await import('../../operations/revert.js');
       const entry = await revert(store, key, globals.actor, options.reason);
       await printOutcome(context, globals, `entry ${entry.seq} is recorded`, () =>

@@ -20,6 +20,7 @@ interface Options {
 
 export function addShow(program: Command, context: Context): void {
   declare(program, 'show', {
+    does: 'reads',
     examples: ['show 1042', 'show al_1a2b3c4d --around 3'],
     notes: 'With --format json and --around the answer is {"before": [...], "entry": {...}, "after": [...]}.',
   })
@@ -30,7 +31,7 @@ export function addShow(program: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print it as JSON').choices(['json']))
     .action(async (key: string, options: Options, command: Command) => {
       const globals = await resolveGlobals(command, context);
-      await withStore(context, globals, 'read', async (store) => {
+      await withStore(context, globals, async (store) => {
         const { findEntry } = await import('../../operations/revert.js');
         const entry = await findEntry(store, key);
         await (options.format === 'json'

@@ -27,6 +27,7 @@ interface Options {
 
 export function addState(program: Command, context: Context): void {
   declare(program, 'state', {
+    does: 'reads',
     examples: [
       'state users:42 --at 2026-03-05T14:00',
       'state guild_members:[1,2] --as-of moderations:55',
@@ -62,7 +63,7 @@ export function addState(program: Command, context: Context): void {
       if (options.asOfColumn !== undefined && options.asOf === undefined) {
         throw new DaybookError('usage', '--as-of-column goes with --as-of');
       }
-      await withStore(context, globals, 'read', async (store) => {
+      await withStore(context, globals, async (store) => {
         const moment = await readMoment(store, options, globals, context);
         const { withPager } = await import('../../terminal/pager.js');
         const notes: string[] = [];

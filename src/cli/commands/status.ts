@@ -23,6 +23,8 @@ interface Options {
 
 export function addStatus(program: Command, context: Context): void {
   declare(program, 'status', {
+    does: 'reads',
+    doesWith: { '--check': 'checks' },
     examples: [
       'status',
       'status --check --grace 26h --quiet || echo "look at the audit trail"',
@@ -65,7 +67,7 @@ export function addStatus(program: Command, context: Context): void {
 async function examine(options: Options, globals: Globals, context: Context): Promise<Status> {
   const { deep = false, strict = false } = options;
   const grace = underOption('--grace', () => parseDuration(options.grace));
-  return withStore(context, globals, 'read', (store) =>
+  return withStore(context, globals, (store) =>
     status(store, {
       database: globals.db,
       now: context.now(),

@@ -18,6 +18,7 @@ interface Options extends FilterOptions {
 
 export function addValues(program: Command, context: Context): void {
   const command = declare(program, 'values', {
+    does: 'reads',
     examples: ['values action', 'values actor --severity error --format json'],
     notes: 'Off a terminal each line is the count, a tab, and the value; nothing behind the tab is null.',
   })
@@ -30,7 +31,7 @@ export function addValues(program: Command, context: Context): void {
       throw new DaybookError('usage', `${JSON.stringify(name)} is not a field: there are ${ENTRY_FIELDS.join(', ')}`);
     }
     const { filter } = await readFilter(options, globals, context);
-    await withStore(context, globals, 'read', async (store) => {
+    await withStore(context, globals, async (store) => {
       const values = await store.values(field, filter);
       const text = await valuesText(store, field, values, options.format, globals, context);
       const { withPager } = await import('../../terminal/pager.js');

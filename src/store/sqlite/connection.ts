@@ -1,8 +1,8 @@
-import { accessSync, constants, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, lstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
-import { Damaged, DaybookError } from '../../core/errors.js';
+import { Damaged, DaybookError, ResourceError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import { expectFileName } from './file-name.js';
 import { expectOwnJournal } from './hot-journal.js';
@@ -181,12 +181,12 @@ export function counted(connection: Connection, count: Sql): number {
     .get(...count.parameters) as number;
 }
 
-/** Runs `work` and gives what SQLite says the words and the kind of the contract. */
-export function attempt<T>(path: string, work: () => T): T {
+/** Runs `work` and gives what SQLite says the words and the kind of the contract; `reads` where it records nothing. */
+export function attempt<T>(path: string, work: () => T, reads = false): T {
   try {
     return work();
   } catch (error) {
-    throw explained(path, error);
+    throw explained(path, error, reads);
   }
 }
 
@@ -196,19 +196,19 @@ export function damaged(path: string, found: string, cause?: unknown): Damaged {
   return new Damaged(`${path} is damaged (${found})`, { cause, hint });
 }
 
-function explained(path: string, error: unknown): unknown {
+function explained(path: string, error: unknown, reads: boolean): unknown {
   if (error instanceof TypeError && error.message.includes('directory does not exist')) {
     return new DaybookError('missing', `the folder of ${path} does not exist`, { cause: error });
   }
   if (!(error instanceof Database.SqliteError)) return error;
   const { code, message } = error;
-  const say = (kind: ConstructorParameters<typeof DaybookError>[0], text: string, hint?: string): DaybookError =>
-    new DaybookError(kind, text, hint === undefined ? { cause: error } : { cause: error, hint });
+  const say = (kind: ConstructorParameters<typeof DaybookError>[0], text: string, hint?: string): ResourceError =>
+    new ResourceError(kind, text, hint === undefined ? { cause: error } : { cause: error, hint });
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return say('busy', `${path} is locked by another program`, '… --busy-timeout 30s');
   }
   if (code === 'SQLITE_NOTADB') return say('missing', `${path} is not a SQLite database`);
-  if (code.startsWith('SQLITE_CORRUPT')) {
+  if (code.startsWith('SQLITE_CORRUPT') || message === 'unsupported file format') {
     return damaged(path, message, error);
   }
   if (
@@ -228,24 +228,52 @@ function explained(path: string, error: unknown): unknown {
       `sqlite3 ${shellWord(path)} 'PRAGMA schema_version'`,
     );
   }
+  if (code === 'SQLITE_READONLY' && isOfUnknownFormat(path)) {
+    return damaged(path, 'its header names a format that this SQLite does not write', error);
+  }
   if (code.startsWith('SQLITE_READONLY')) return say('failed', `${path} cannot be written (${message})`);
   if (code === 'SQLITE_CANTOPEN') return say('missing', `${path} cannot be opened (${message})`);
-  if (code === 'SQLITE_FULL')
-    return say('failed', `the disk or the database is full, nothing was recorded (${message})`);
+  if (code === 'SQLITE_FULL') {
+    return say('failed', `no room is left for ${path}, or for temporary files (${message})`);
+  }
   if (code.startsWith('SQLITE_IOERR'))
     return say('failed', `${path} could not be read or written (${code}: ${message})`);
-  if (code.startsWith('SQLITE_CONSTRAINT')) return say('data', message);
-  if (missingInTrigger(message) !== undefined) {
+  if (code.startsWith('SQLITE_CONSTRAINT')) return new DaybookError('data', message, { cause: error });
+  if (!reads && missingInTrigger(message) !== undefined) {
     return say(
       'failed',
-      `nothing was recorded (${message}): was a table dropped or changed in which a mirror shows entries?`,
+      `a mirror cannot show the entry (${message}): its table, or one beside it, was dropped or changed`,
       `daybook --db ${shellWord(path)} status`,
     );
+  }
+  if (/^no such (?:table|column): /.test(message)) {
+    return say('missing', `${path} is not as daybook made it (${message})`);
   }
   if (message.startsWith('no such index: daybook_')) {
     return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${shellWord(path)} init`);
   }
   return say('failed', `${path}: ${message}`);
+}
+
+/** The versions of the file format up to which SQLite writes, and where a header names its own. */
+const FORMAT = { latest: 2, offset: 18 };
+
+/** Whether it is for its header that SQLite does not write into a file, which the system would let us write. */
+function isOfUnknownFormat(path: string): boolean {
+  const header = Buffer.alloc(FORMAT.offset + 1);
+  try {
+    accessSync(path, constants.W_OK);
+    const file = openSync(path, 'r');
+    try {
+      readSync(file, header);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // Then the system has a reason of its own, and that is what SQLite tells.
+    return false;
+  }
+  return (header[FORMAT.offset] ?? 0) > FORMAT.latest;
 }
 
 /**

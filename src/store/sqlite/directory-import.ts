@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Database from 'better-sqlite3';
 import { namedActorProblem } from '../../core/directory.js';
 import type { ListedActor, NameCounts, NamedActor } from '../../core/directory.js';
 import type { NewEntry } from '../../core/entry.js';
@@ -8,6 +7,7 @@ import { quoted } from '../../core/json.js';
 import type { NamesImport, NamesImported } from '../audit-store.js';
 import type { Connection } from './connection.js';
 import { inserter } from './recording.js';
+import { attemptTemporary, openTemporary } from './temporary.js';
 
 /** A batch holds the write lock for about so long, and then leaves it to others for as long. */
 const BATCH_MS = 20;
@@ -33,8 +33,7 @@ export async function importNames(
   { withEmail, audit }: NamesImport,
   run: ImportRun,
 ): Promise<NamesImported> {
-  // An empty path is a database in a temporary file.
-  const staging = new Database('');
+  const staging = openTemporary();
   try {
     staging.exec(`
       CREATE TABLE listed (actor TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT, place TEXT NOT NULL) WITHOUT ROWID;
@@ -76,7 +75,7 @@ async function stage(
       }
     }
   });
-  for await (const listed of list) take(listed);
+  for await (const listed of list) attemptTemporary(() => take(listed));
   return { read, unnamed };
 }
 

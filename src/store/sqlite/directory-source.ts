@@ -34,8 +34,8 @@ export async function* namesInTable(
     openApplication({ ...database, copy, readonly: true, foreign: true }),
   );
   try {
-    const { key, pages } = attempt(path, () => read(connection, path, wanted));
-    const next = () => attempt(path, () => pages.next());
+    const { key, pages } = attempt(path, () => read(connection, path, wanted), true);
+    const next = () => attempt(path, () => pages.next(), true);
     for (let page = next(); page.done !== true; page = next()) yield page.value.map((row) => listed(row, key, wanted));
   } finally {
     connection.close();

@@ -54,13 +54,17 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   const { path, clock } = options;
   const { connection, expectStanding } = openStanding(options);
   const read = async <T>(work: (connection: Connection) => T): Promise<T> =>
-    attempt(path, () => {
-      try {
-        return work(connection);
-      } catch (error) {
-        throw unfitDocument(connection, error) ?? error;
-      }
-    });
+    attempt(
+      path,
+      () => {
+        try {
+          return work(connection);
+        } catch (error) {
+          throw unfitDocument(connection, error) ?? error;
+        }
+      },
+      options.readonly,
+    );
   /** Every write first settles what a killed prune left open, and a context that leaked: both become entries first. */
   const settle = (on: Connection = connection): void => {
     settleCutOff(on, options);
@@ -86,9 +90,13 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     try {
       return await work();
     } catch (error) {
-      return attempt(path, () => {
-        throw error;
-      });
+      return attempt(
+        path,
+        () => {
+          throw error;
+        },
+        options.readonly,
+      );
     }
   };
   const write = async <T>(work: (connection: Connection) => T): Promise<T> => writeNow(work);

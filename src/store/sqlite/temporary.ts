@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { DaybookError } from '../../core/errors.js';
+import { ResourceError } from '../../core/errors.js';
 import type { Connection } from './connection.js';
 
 /** Opens a database for what is too much for memory: SQLite keeps it in a file that is gone when it is closed. */
@@ -16,7 +16,7 @@ export function attemptTemporary<T>(work: () => T): T {
     return work();
   } catch (error) {
     if (!(error instanceof Database.SqliteError)) throw error;
-    throw new DaybookError(
+    throw new ResourceError(
       'failed',
       `a temporary file cannot be written or read (${error.message}): SQLITE_TMPDIR or TMPDIR can name another folder`,
       { cause: error },
