@@ -103,7 +103,10 @@ describe.skipIf(unmountable !== undefined)('a full disk', () => {
     expect(await run(['--db', file, 'init'])).toMatchObject({ code: 0 });
     const result = await runWithStdin(['--db', file, 'record', '--stdin', '--ack'], lines(20_000));
     expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(/^daybook: .*full/m);
+    const recorded = countEntries(file);
+    expect(result.stderr).toMatch(
+      new RegExp(`^daybook: .*full.*; recorded ${recorded} entries, up to line ${recorded}\n$`),
+    );
     expect(result.stdout).not.toBe('');
     expectAcknowledged(file, result.stdout);
     // Reading goes on, and one more entry fails as well, or fits.
@@ -129,6 +132,9 @@ describe.skipIf(unmountable !== undefined)('a full disk', () => {
       const result = await run(['--db', file, ...words]);
       expect(result, words.join(' ')).toMatchObject({ code: 1, stdout: '' });
       expect(result.stderr, words.join(' ')).toMatch(/^daybook: .*full/m);
+      // It is not the database that has no room.
+      expect(result.stderr, words.join(' ')).not.toContain(file);
+      if (words[0] === 'prune') expect(result.stderr).toMatch(/; nothing was deleted\n$/);
       expect(otherFiles(disk), words.join(' ')).toEqual([]);
     }
     expect(everything(file)).toEqual(before);
@@ -156,6 +162,7 @@ describe.skipIf(unmountable !== undefined)('a full disk', () => {
     system('sh', '-c', `cat /dev/zero > ${quote(path.join(disk, 'filler'))} 2>/dev/null || true`);
     const full = await run(['--db', file, 'prune', '--before', timeOf(2000), '--yes']);
     expect(full).toMatchObject({ code: 1, stdout: '' });
+    expect(full.stderr).toMatch(/; nothing was deleted\n$/);
     rmSync(path.join(disk, 'filler'));
     expectSound(file);
     expect(countEntries(file)).toBe(ENTRIES);

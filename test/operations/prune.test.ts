@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { NewEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
-import { DaybookError } from '../../src/core/errors.js';
+import { DaybookError, ResourceError } from '../../src/core/errors.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import { archiveName } from '../../src/operations/archive.js';
 import { LARGE_LOG } from '../../src/operations/log-size.js';
@@ -277,8 +277,31 @@ describe('a prune', () => {
     expect(await executePrune(busy, await prepare(store, OLD), RUN)).toMatchObject({ deleted: 5, freed_bytes: 0 });
     await recordAll(store, old(5));
     const broken = { ...store, giveBackSpace: () => Promise.reject(new DaybookError('failed', 'broken')) };
-    await expect(executePrune(broken, await prepare(store, OLD), RUN)).rejects.toMatchObject({ kind: 'failed' });
+    await expect(executePrune(broken, await prepare(store, OLD), RUN)).rejects.toMatchObject({
+      kind: 'failed',
+      message: 'broken; 5 of 5 entries were deleted, and are accounted for',
+    });
     expect(await store.lastPrune()).toMatchObject({ state: 'done', deleted: 5 });
+  });
+
+  test('that fails between batches says what fell', async () => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, old(1000));
+    let batches = 0;
+    const failing: AuditStore = {
+      ...store,
+      deleteBatch: (...given) => {
+        batches += 1;
+        if (batches > 1) throw new ResourceError('failed', 'no room', { hint: 'daybook status' });
+        return store.deleteBatch(...given);
+      },
+    };
+    await expect(executePrune(failing, await prepare(store, OLD), RUN)).rejects.toMatchObject({
+      kind: 'failed',
+      message: 'no room; 100 of 1000 entries were deleted, and are accounted for',
+      hint: 'daybook status',
+    });
+    expect(await store.lastPrune()).toMatchObject({ state: 'cut_off', deleted: 100 });
   });
 
   test('that is interrupted between batches accounts for what fell, and the next one ends it', async () => {

@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import Database from 'better-sqlite3';
+import { ResourceError } from '../../core/errors.js';
 import { damaged } from './connection.js';
 import type { Connection } from './connection.js';
 
@@ -12,7 +13,11 @@ import type { Connection } from './connection.js';
 export async function backupTo(connection: Connection, path: string, place: string): Promise<void> {
   // The driver leaves out blanks at the beginning of a name.
   const target = resolve(place);
-  await connection.backup(target, { progress: () => 0x7fffffff });
+  try {
+    await connection.backup(target, { progress: () => 0x7fffffff });
+  } catch (error) {
+    throw error instanceof Database.SqliteError && OF_COPY.test(error.code) ? uncopied(error) : error;
+  }
   const found = problemIn(target);
   if (found !== undefined) throw damaged(path, found);
   const file = openSync(target, 'r+');
@@ -21,6 +26,13 @@ export async function backupTo(connection: Connection, path: string, place: stri
   } finally {
     closeSync(file);
   }
+}
+
+/** The database is only read meanwhile: what cannot be written then is the copy. */
+const OF_COPY = /^SQLITE_(?:FULL|IOERR_(?:WRITE|TRUNCATE|FSYNC|DIR_FSYNC))$/;
+
+function uncopied(error: InstanceType<typeof Database.SqliteError>): ResourceError {
+  return new ResourceError('failed', `the copy could not be written (${error.message})`, { cause: error });
 }
 
 /** What SQLite finds wrong with the pages of a file, or undefined. */
