@@ -89,8 +89,8 @@ export async function run(words: readonly string[], context: Context): Promise<n
 
   /** Behind what the database or a file failed with: that nothing is kept. Where something is, the command has said so. */
   function undone(error: DaybookError): string {
-    const told = error instanceof ResourceError ? kindOf(current)?.undone : undefined;
-    return told === undefined ? '' : `; ${told}`;
+    const nothing = error instanceof ResourceError ? kindOf(current)?.undone : undefined;
+    return nothing === undefined ? '' : `; ${nothing}`;
   }
 
   async function say(message: string, hint?: string): Promise<void> {
