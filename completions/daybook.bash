@@ -117,6 +117,7 @@ _daybook_value() {
     'daybook export -o' | 'daybook export --output') files=1 ;;
     'daybook export --columns') : ;;
     'daybook export --checkpoint') : ;;
+    'daybook export --mark') : ;;
     'daybook export --manifest') files=1 ;;
     'daybook export --category') : ;;
     'daybook export --action') : ;;
@@ -516,7 +517,7 @@ _daybook() {
     'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook state') options='--where --at --at-entry --as-of --as-of-column --format --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --mark --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='actors actions entities scopes fields severities timeline bursts unattributed case' ;;
     'daybook report actors') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report actions') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

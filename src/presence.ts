@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Presence } from './store/audit-store.js';
+import type { Presence } from './core/presence.js';
 
 /** This process, as its prunes and its unfinished files name it. */
 export function thisProcess(): Presence {

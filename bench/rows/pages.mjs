@@ -38,7 +38,7 @@ function paging(name, filter) {
       try {
         // More than half of the entries match, so half of them can be walked: 10,000 pages of a million.
         const nth = size / 2 / PAGE;
-        const query = { filter, order: 'newest', limit: PAGE, upTo: await store.lastSeq() };
+        const query = { filter, order: 'newest', limit: PAGE, upTo: await store.mark() };
         const far = { ...query, after: await keyBehind(store, query, (nth - 1) * PAGE) };
         const took = { first: [], far: [] };
         for (let round = -5; round < ROUNDS; round++) {

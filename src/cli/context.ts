@@ -1,4 +1,4 @@
-import type { Presence } from '../store/audit-store.js';
+import type { Presence } from '../core/presence.js';
 import type { Streams } from '../terminal/streams.js';
 import type { EndingSignal } from './exit-codes.js';
 

@@ -1,12 +1,15 @@
 import type { FieldDifference } from './diff.js';
 import type { HistoryEntry } from './entry.js';
+import type { Mark } from './mark.js';
 
 /** What is known of one entity as a whole. Times are UTC text. */
 export interface CaseSummary {
   /** As it was asked: `type:id`, or `:id` for whatever type. */
   readonly entity: string;
-  /** Entries up to this seq are in the case. */
-  readonly upTo: number;
+  /** The trail as the case has it. */
+  readonly mark: Mark;
+  /** The greatest seq of the trail then. */
+  readonly lastSeq: number;
   readonly count: number;
   readonly first: string;
   readonly last: string;
@@ -20,8 +23,8 @@ export interface CaseSummary {
   /** How many entries prunes have deleted from the whole trail: whether any was about this one is not known. */
   readonly pruned: number;
   /**
-   * Of the entries as NDJSON, oldest first, each with its line feed: of what `daybook export --entity T:ID` prints, up
-   * to the seq.
+   * Of the entries as NDJSON, oldest first, each with its line feed: of what `daybook export --entity T:ID --mark M`
+   * prints.
    */
   readonly sha256: string;
   /** What computes the checksum again. */

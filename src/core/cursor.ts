@@ -1,11 +1,13 @@
 import { crc32 } from './crc32.js';
 import { DaybookError } from './errors.js';
+import { keptMark } from './mark.js';
+import type { Mark } from './mark.js';
 
 /** Where a page ended, and what it was a page of. */
 export interface Cursor {
   readonly order: 'newest' | 'oldest' | 'recorded';
-  /** Entries with a greater seq were not there at the first page. */
-  readonly upTo: number;
+  /** The trail as it was at the first page. */
+  readonly upTo: Mark;
   /** Of the last entry shown, in milliseconds since 1970. */
   readonly ms: number;
   /** Of the last entry shown. */
@@ -27,7 +29,9 @@ export function questionHash(question: string): string {
 /** A cursor as one opaque word: letters, digits, `-` and `_`. */
 export function encodeCursor(cursor: Cursor): string {
   const { order, upTo, ms, seq, since = null, until = null, question } = cursor;
-  const body = Buffer.from(JSON.stringify([order, upTo, ms, seq, since, until, question])).toString('base64url');
+  const body = Buffer.from(JSON.stringify([order, keptForm(upTo), ms, seq, since, until, question])).toString(
+    'base64url',
+  );
   return body + checksum(body);
 }
 
@@ -68,16 +72,27 @@ function readCursor(text: string): Cursor | undefined {
   if (!Array.isArray(fields)) return undefined;
   const [order, upTo, ms, seq, since, until, question] = fields as unknown[];
   if (order !== 'newest' && order !== 'oldest' && order !== 'recorded') return undefined;
-  if (!isWhole(upTo) || !isWhole(ms) || !isWhole(seq) || typeof question !== 'string') return undefined;
+  const mark = markOf(upTo);
+  if (mark === undefined || !isWhole(ms) || !isWhole(seq) || typeof question !== 'string') return undefined;
   return {
     order,
-    upTo,
+    upTo: mark,
     ms,
     seq,
     ...(isWhole(since) && { since }),
     ...(isWhole(until) && { until }),
     question,
   };
+}
+
+/** A mark that is a whole number stands in a cursor as one: the first cursors had a seq there. */
+function keptForm(mark: Mark): string | number {
+  const number = Number(mark);
+  return isWhole(number) && String(number) === mark ? number : mark;
+}
+
+function markOf(kept: unknown): Mark | undefined {
+  return isWhole(kept) || typeof kept === 'string' ? keptMark(String(kept)) : undefined;
 }
 
 function isWhole(value: unknown): value is number {

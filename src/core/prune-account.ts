@@ -3,6 +3,7 @@ import type { JsonText, NewEntry } from './entry.js';
 import { isFilter } from './filter-text.js';
 import type { Filter } from './filter.js';
 import { isObject, isTextOrNull, keptJson } from './kept-json.js';
+import type { Mark } from './mark.js';
 
 /** What an account of a prune says from its beginning. */
 export interface PruneIntent {
@@ -14,7 +15,7 @@ export interface PruneIntent {
   /** The options as they were asked. */
   readonly criteria: JsonText;
   /** Entries recorded later are out of its reach. */
-  readonly upTo: number;
+  readonly upTo: Mark;
 }
 
 /** How many entries fell under one rule; the name is null for a rule that is no policy. */

@@ -2,7 +2,7 @@ import type { HistoryField } from '../core/entry.js';
 import { EMPTY_TEXT, FIELD_END } from '../core/fields.js';
 import { disarmed } from '../core/formula.js';
 import { release } from '../core/release.js';
-import type { Cell } from '../store/audit-store.js';
+import type { Cell } from '../core/cell.js';
 
 /** Rows of cells to CSV text, or a page of marked fields (`core/fields.ts`) to the bytes of the same text. */
 export interface CsvEncoder {

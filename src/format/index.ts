@@ -1,5 +1,5 @@
 import type { HistoryEntry, HistoryField } from '../core/entry.js';
-import type { Cell } from '../store/audit-store.js';
+import type { Cell } from '../core/cell.js';
 import type { Palette } from '../terminal/colour.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 

@@ -60,7 +60,7 @@ async function lastChange(
     },
     order: 'newest',
     limit: 20,
-    upTo: await store.lastSeq(),
+    upTo: await store.mark(),
   });
   return entries.find(({ recorded_at, source }) => recorded_at === null && source === null);
 }

@@ -5,6 +5,7 @@ import { entryDifferences } from '../core/entry-differences.js';
 import { DaybookError } from '../core/errors.js';
 import type { EntityPattern, Filter } from '../core/filter.js';
 import { filterWords } from '../core/filter-words.js';
+import type { Mark } from '../core/mark.js';
 import { shellWord } from '../core/shell.js';
 import type { AuditStore, Extent, Key, PageQuery } from '../store/audit-store.js';
 import { exportPages } from './export.js';
@@ -42,7 +43,8 @@ export async function caseOf(
   return {
     summary: {
       entity: name,
-      upTo: extent.upTo,
+      mark: extent.upTo,
+      lastSeq: extent.lastSeq,
       count: extent.count,
       ...facts,
       actors: actors.map(([actor, count]) => ({ actor, name: called.get(actor) ?? null, count })),
@@ -87,11 +89,11 @@ async function checksumOf(store: AuditStore, filter: Filter, extent: Extent): Pr
   return { sha256: hash.digest('hex') };
 }
 
-/** What was recorded since has a greater seq, whatever its time: awk leaves it out, and the lines as they are. */
-function checksumCommand(filter: Filter, upTo: number, database: string | undefined): string {
+/** The mark leaves out what was recorded since, whatever its time. */
+function checksumCommand(filter: Filter, mark: Mark, database: string | undefined): string {
   const words = [...(database === undefined ? [] : ['--db', database]), 'export', ...filterWords(filter)];
-  const exporting = ['daybook', ...words, '--format', 'ndjson'].map(shellWord).join(' ');
-  return `${exporting} | awk -F '[:,]' '$2 <= ${upTo}' | sha256sum`;
+  const exporting = ['daybook', ...words, '--mark', mark, '--format', 'ndjson'].map(shellWord).join(' ');
+  return `${exporting} | sha256sum`;
 }
 
 /** What the entries of a case say together, in one walk. */
@@ -162,7 +164,7 @@ async function* relatedTo(
   store: AuditStore,
   entity: EntityPattern,
   correlationIds: readonly string[],
-  upTo: number,
+  upTo: Mark,
 ): AsyncGenerator<CaseRelated> {
   for (const id of correlationIds) {
     const filter: Filter = { correlation_id: [id], not: { entity: [entity] } };

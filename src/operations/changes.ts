@@ -22,7 +22,7 @@ export async function* changesOf(
   field: string,
   filter: Filter,
 ): AsyncGenerator<readonly FieldChange[]> {
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   const segments = field.split('.');
   const above = segments.map((_, index) => segments.slice(0, index + 1).join('.'));
   const asked: Filter = { ...filter, changed: above };

@@ -1,10 +1,12 @@
 import { DaybookError } from '../core/errors.js';
 import type { HistoryField } from '../core/entry.js';
 import type { Filter } from '../core/filter.js';
+import type { Mark } from '../core/mark.js';
+import type { Cell } from '../core/cell.js';
 import type {
   AuditStore,
-  Cell,
   Checkpoint,
+  Extent,
   FieldPage,
   Key,
   LinePage,
@@ -19,8 +21,8 @@ export interface ExportRequest {
   readonly columns: readonly HistoryField[];
   /** With `fields`, a page that cannot be had so comes as rows. */
   readonly shape: 'lines' | 'rows' | 'fields';
-  /** Only what was recorded since this seq, by order of recording. */
-  readonly since?: number;
+  /** Only what came since this mark, by order of recording. */
+  readonly since?: Mark;
 }
 
 export interface ExportPage {
@@ -35,7 +37,7 @@ export interface Exported {
   readonly count: number;
   readonly firstSeq: number | null;
   readonly lastSeq: number | null;
-  readonly upTo: number;
+  readonly upTo: Mark;
 }
 
 /** Pages begin small and grow to about so many bytes: an entry may be a hundred bytes or a megabyte. */
@@ -46,12 +48,15 @@ const PAGE_BYTES = 1024 * 1024;
  */
 const LARGEST_PAGE = { lines: 1024, rows: 256, fields: 400 } as const;
 
-/** What an export will hold: the trail as it is now, up to its last seq. */
+/** What an export will hold: the trail as it is now, or as it was at a mark. */
 export async function beginExport(
   store: AuditStore,
-  request: Pick<ExportRequest, 'filter' | 'since'>,
-): Promise<{ readonly upTo: number; readonly count: number }> {
-  return store.extent(request.filter, request.since);
+  request: Pick<ExportRequest, 'filter' | 'since'> & { readonly upTo?: Mark },
+): Promise<Extent> {
+  return store.extent(request.filter, {
+    ...(request.upTo === undefined ? {} : { upTo: request.upTo }),
+    ...(request.since === undefined ? {} : { beyond: request.since }),
+  });
 }
 
 /**
@@ -62,11 +67,11 @@ export async function beginExport(
 export async function* exportPages(
   store: AuditStore,
   request: ExportRequest,
-  extent: { readonly upTo: number; readonly count: number },
+  extent: Pick<Extent, 'upTo' | 'count'>,
   signal?: AbortSignal,
 ): AsyncGenerator<ExportPage, Exported> {
   const order: Order = request.since === undefined ? 'oldest' : 'recorded';
-  let after: Key | undefined = request.since === undefined ? undefined : { ms: 0, seq: request.since };
+  let after: Key | undefined;
   let limit = 64;
   let count = 0;
   let firstSeq: number | null = null;
@@ -79,6 +84,7 @@ export async function* exportPages(
       order,
       limit,
       upTo: extent.upTo,
+      ...(request.since === undefined ? {} : { beyond: request.since }),
       ...(after === undefined ? {} : { after }),
     };
     const page = await readAny(store, query, request);
@@ -148,7 +154,7 @@ export async function beginCheckpoint(
   name: string,
   question: string,
   filter: Filter,
-): Promise<{ readonly checkpoint: Checkpoint; readonly extent: { readonly upTo: number; readonly count: number } }> {
+): Promise<{ readonly checkpoint: Checkpoint; readonly extent: Extent }> {
   const known = await store.checkpoint(name);
   if (known !== undefined && known.question !== question) {
     throw new DaybookError(
@@ -156,9 +162,10 @@ export async function beginCheckpoint(
       `checkpoint ${name} belongs to another filter (${known.question}): take another name`,
     );
   }
-  const extent = await store.extent(filter, known?.seq ?? 0);
+  const extent = await beginExport(store, { filter, ...(known === undefined ? {} : { since: known.mark }) });
   const checkpoint = await store.beginCheckpoint(name, question, filter, extent.upTo);
-  if (checkpoint.seq !== (known?.seq ?? 0)) {
+  const moved = known === undefined ? checkpoint.updatedAt !== null : checkpoint.mark !== known.mark;
+  if (moved) {
     throw new DaybookError('busy', `another export of checkpoint ${name} ended just now`);
   }
   return { checkpoint, extent };

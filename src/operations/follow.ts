@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from '../core/filter.js';
 import { parseTimestamp } from '../core/timestamp.js';
-import type { AuditStore } from '../store/audit-store.js';
+import type { AuditStore, Key, PageQuery } from '../store/audit-store.js';
 import { readPiece } from './reading.js';
-import type { Content, Reading } from './reading.js';
+import type { Content, Piece, Reading } from './reading.js';
 
 export interface FollowRequest {
   readonly filter: Filter;
@@ -22,7 +22,7 @@ const PAGE = 200;
  */
 export async function* follow(store: AuditStore, request: FollowRequest, reading: Reading): AsyncGenerator<Content> {
   const { filter, limit, signal } = request;
-  let seen = await store.lastSeq();
+  let seen = await store.mark();
   // Where the entry before the first one to show stands, if there is one.
   const latest = { filter, order: 'newest' as const, limit: limit + 1, upTo: seen };
   const { rows, next: further } = await store.rows(latest, ['ts', 'seq']);
@@ -35,19 +35,23 @@ export async function* follow(store: AuditStore, request: FollowRequest, reading
     if (next === null) break;
     after = next;
   }
-  // Not a version that any database has, so that what came before the first look is not missed.
-  let version = -1;
   while (!signal.aborted) {
-    const now = await store.dataVersion();
-    if (now !== version) {
-      version = now;
-      const upTo = await store.lastSeq();
-      while (seen < upTo) {
-        const query = { filter, order: 'recorded' as const, limit: PAGE, upTo, after: { ms: 0, seq: seen } };
-        const { content, count, next } = await readPiece(store, query, reading);
+    const upTo = await store.mark();
+    if (upTo !== seen) {
+      for (let after: Key | null = null, more = true; more; more = after !== null) {
+        const query: PageQuery = {
+          filter,
+          order: 'recorded',
+          limit: PAGE,
+          upTo,
+          beyond: seen,
+          ...(after && { after }),
+        };
+        const { content, count, next }: Piece = await readPiece(store, query, reading);
         if (count > 0) yield content;
-        seen = next === null ? upTo : next.seq;
+        after = next;
       }
+      seen = upTo;
     }
     await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
   }

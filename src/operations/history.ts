@@ -57,7 +57,7 @@ export async function explainHistory(store: AuditStore, request: HistoryRequest)
  */
 async function pageQuery(store: AuditStore, request: HistoryRequest): Promise<PageQuery> {
   const { filter, order, limit, question } = request;
-  if (request.cursor === undefined) return { filter, order, limit, upTo: await store.lastSeq() };
+  if (request.cursor === undefined) return { filter, order, limit, upTo: await store.mark() };
   const cursor = decodeCursor(request.cursor, { order, question: questionHash(question) });
   const { since: _since, until: _until, ...timeless } = filter;
   return {

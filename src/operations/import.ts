@@ -143,7 +143,7 @@ export async function* importSource(
     sinceCheckpoint += batch.length;
     // Beside others it must be short, or one of their commits would have to see to all of it.
     if (others.areAtWork() || sinceCheckpoint >= checkpointEvery) {
-      const bytes = await store.checkpointLog();
+      const bytes = await store.upkeep();
       checkpointEvery = Math.min(2 * checkpointEvery, (sinceCheckpoint * LOG_BYTES) / Math.max(bytes, 1));
       sinceCheckpoint = 0;
     }
@@ -179,7 +179,7 @@ interface OtherWriters {
 
 /** Leaves the lock to others between batches, as long as there are any: an import alone need not wait for nobody. */
 async function otherWriters(store: AuditStore): Promise<OtherWriters> {
-  let version = await store.dataVersion();
+  await store.othersHaveWritten();
   let atWork = -Infinity;
   let released = -Infinity;
   const areAtWork = (): boolean => performance.now() - atWork < AT_WORK_MS;
@@ -187,9 +187,7 @@ async function otherWriters(store: AuditStore): Promise<OtherWriters> {
     areAtWork,
     look: async () => {
       released = performance.now();
-      const seen = await store.dataVersion();
-      if (seen !== version) atWork = released;
-      version = seen;
+      if (await store.othersHaveWritten()) atWork = released;
     },
     pause: async () => {
       const rest = PAUSE_MS - (performance.now() - released);
@@ -520,7 +518,7 @@ export async function recordImport(
 
 /** Whether entries of a source are there that no import's entry follows: one was killed before it could tell of them. */
 async function hasUntold(store: AuditStore, source: string): Promise<boolean> {
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   const told = { category: ['system'], action: ['import'], meta: [{ path: 'source', value: source }] };
   const { entries } = await store.page({ filter: told, order: 'newest', limit: 1, upTo });
   const seq = entries[0]?.seq ?? 0;

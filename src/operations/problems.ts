@@ -66,7 +66,7 @@ export const CHECKS = {
     nagios: 1,
     about: 'the write-ahead log has grown to more than 256 MiB',
     find: ({ facts: { bytes } }) =>
-      bytes.wal > LARGE_LOG
+      bytes.wal !== null && bytes.wal > LARGE_LOG
         ? [`the write-ahead log has grown to ${bytes.wal} bytes: some reader keeps a transaction open`]
         : [],
   },
@@ -265,5 +265,5 @@ const USUAL_LOG = 4 * 1024 * 1024;
 
 /** What the log holds may make the file longer; beyond that, a prune writes each page of the file to it, up to a bound. */
 function roomNeeded({ file, wal }: StoreFacts['bytes']): number {
-  return wal + Math.min(file, LARGE_LOG) + USUAL_LOG;
+  return (wal ?? 0) + Math.min(file ?? 0, LARGE_LOG) + USUAL_LOG;
 }

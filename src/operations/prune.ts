@@ -3,6 +3,7 @@ import { before as durationBefore, parseDuration } from '../core/duration.js';
 import { DaybookError } from '../core/errors.js';
 import type { Actor, JsonText } from '../core/entry.js';
 import { filterToJson } from '../core/filter-text.js';
+import { keptMark } from '../core/mark.js';
 import { matches } from '../core/match.js';
 import { pruneEntry } from '../core/prune-account.js';
 import type { PruneAccount, RuleCount } from '../core/prune-account.js';
@@ -109,7 +110,7 @@ export async function rehearsePrune(store: AuditStore, prepared: PreparedPrune):
 }
 
 async function oldestStaying(store: AuditStore, plan: PrunePlan): Promise<string | null> {
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   const { rows } = await store.rows({ filter: {}, order: 'oldest', limit: 1, upTo, sparedBy: plan }, ['ts']);
   return (rows[0]?.[0] as string | undefined) ?? null;
 }
@@ -232,7 +233,7 @@ async function deleteDoomed(
  */
 async function pause(store: AuditStore, lockMs: number, readMs: number): Promise<void> {
   const released = performance.now();
-  const log = await store.checkpointLog();
+  const log = await store.upkeep();
   const restMs = log > LARGE_LOG / 4 ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
   await sleep(Math.max(1, restMs - readMs - (performance.now() - released)));
 }
@@ -324,7 +325,7 @@ function sampleAccount(request: PruneRequest): PruneAccount {
     recordedBy: request.actor.recorded_by,
     reason: request.reason,
     criteria: criteriaOf(request.rules),
-    upTo: 0,
+    upTo: keptMark(''),
     prune: 0,
     state: 'done',
     startedAt: '',

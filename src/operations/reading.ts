@@ -1,5 +1,6 @@
 import type { HistoryEntry, HistoryField } from '../core/entry.js';
-import type { AuditStore, Cell, Key, PageQuery } from '../store/audit-store.js';
+import type { Cell } from '../core/cell.js';
+import type { AuditStore, Key, PageQuery } from '../store/audit-store.js';
 
 /** How the entries of a page are wanted: as objects, as rows of columns, or as JSON lines that the engine writes. */
 export type Reading =

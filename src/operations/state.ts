@@ -102,7 +102,8 @@ export async function* statesOf(
     return;
   }
   // Now is the end of the trail as it is when the walk begins, whatever comes while it goes on.
-  const moment: Moment = asked.kind === 'now' ? { kind: 'entry', at: asked.at, seq: await store.lastSeq() } : asked;
+  const moment: Moment =
+    asked.kind === 'now' ? { kind: 'entry', at: asked.at, seq: (await store.extent({})).lastSeq } : asked;
   const before = await knowledge(store, { type, id: null }, span, moment);
   tellProblem(before, tell);
   if (before.gone) {

@@ -48,7 +48,7 @@ export async function* statesThrough(
     action: ['create', 'update', 'delete'],
     entity: [{ type, id }],
   };
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   let any = false;
   for (let after: Key | undefined, more = true; more; more = after !== undefined) {
     const page = await store.page({

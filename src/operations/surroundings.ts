@@ -9,7 +9,7 @@ export async function surroundings(
   count: number,
 ): Promise<{ readonly before: readonly HistoryEntry[]; readonly after: readonly HistoryEntry[] }> {
   if (count === 0) return { before: [], after: [] };
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   const after = { ms: parseTimestamp(entry.ts), seq: entry.seq };
   const earlier = await store.page({ filter: {}, order: 'newest', limit: count, upTo, after });
   const later = await store.page({ filter: {}, order: 'oldest', limit: count, upTo, after });

@@ -4,6 +4,7 @@ import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
 import type { BucketRow } from '../core/report.js';
 import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
+import type { Mark } from '../core/mark.js';
 import type { AuditStore } from '../store/audit-store.js';
 
 /** Up to so many buckets, empty ones are rows too. */
@@ -31,7 +32,7 @@ export async function timeline(
   request: { readonly filter: Filter; readonly bucket: Bucket; readonly zone: string; readonly now: number },
 ): Promise<Timeline> {
   const { filter, bucket, zone, now } = request;
-  const upTo = await store.lastSeq();
+  const upTo = await store.mark();
   const first = await outermost(store, filter, 'oldest', upTo);
   const last = await outermost(store, filter, 'newest', upTo);
   if (filter.since === undefined && first === undefined) return { rows: [], filled: true };
@@ -79,7 +80,7 @@ async function outermost(
   store: AuditStore,
   filter: Filter,
   order: 'oldest' | 'newest',
-  upTo: number,
+  upTo: Mark,
 ): Promise<number | undefined> {
   const { rows } = await store.rows({ filter, order, limit: 1, upTo }, ['ts']);
   const ts = rows[0]?.[0];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Presence } from '../store/audit-store.js';
+import type { Presence } from '../core/presence.js';
 import { COMPANIONS } from './file-identity.js';
 
 /** Of a name that is as long as names may be, room is left for what is put around it. */

@@ -7,21 +7,16 @@ import type {
   CaptureSpan,
   CheckedCase,
 } from '../core/capture.js';
+import type { Cell } from '../core/cell.js';
 import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import type { Filter } from '../core/filter.js';
 import type { AddedMirror, Mirror, MirrorChange, MirroredRow, MirrorPrune, MirrorRequest } from '../core/mirror.js';
+import type { Mark } from '../core/mark.js';
+import type { Presence } from '../core/presence.js';
 import type { GroupField } from '../core/report.js';
 import type { Policy, StandingPolicy } from '../core/policy.js';
 import type { UndoOutcome, UndoRequest } from '../core/undo.js';
 import type { PruneAccount, PruneIntent, RuleCount, Tally } from '../core/prune-account.js';
-
-/** Who a process is, for the lease that keeps two prunes apart, and for what a killed one leaves behind. */
-export interface Presence {
-  readonly host: string;
-  readonly pid: number;
-  /** Whether a process with this id lives on this host. */
-  readonly lives: (pid: number) => boolean;
-}
 
 /** What every output is kept apart from, and who writes it. */
 export interface Origin {
@@ -47,8 +42,10 @@ export interface PageQuery {
   readonly limit: number;
   /** The page begins behind this key. */
   readonly after?: Key;
-  /** Entries with a greater seq are not there yet. */
-  readonly upTo: number;
+  /** Only entries that were in the trail at this mark. */
+  readonly upTo: Mark;
+  /** Only entries that were not yet in the trail at this mark. */
+  readonly beyond?: Mark;
   /** Only what this prune would take. */
   readonly doomedBy?: PrunePlan;
   /** Only what this prune would leave. */
@@ -60,8 +57,6 @@ export interface EntryPage {
   /** Where the next page begins, or null on the last page. */
   readonly next: Key | null;
 }
-
-export type Cell = string | number | null;
 
 /** A page as rows of the asked columns: the least work for large exports. */
 export interface RowPage {
@@ -100,10 +95,20 @@ export interface FieldPage {
   readonly lastSeq: number | null;
 }
 
-/** The trail at one moment: the last seq, and how many entries match. */
+/** Which part of the trail is meant. */
+export interface Within {
+  /** The trail as it was at this mark, not as it is now. */
+  readonly upTo?: Mark;
+  /** Only what was not yet in the trail at this mark. */
+  readonly beyond?: Mark;
+}
+
+/** The trail at one moment, and how many entries match. */
 export interface Extent {
-  readonly upTo: number;
+  readonly upTo: Mark;
   readonly count: number;
+  /** The greatest seq in the trail, 0 where it is empty. */
+  readonly lastSeq: number;
 }
 
 export interface Explanation {
@@ -226,7 +231,7 @@ export interface PruneRule {
 /** What a prune would take: an entry falls when at least one rule matches it and every rule that matches lets it fall. */
 export interface PrunePlan {
   readonly rules: readonly ResolvedRule[];
-  readonly upTo: number;
+  readonly upTo: Mark;
   /** Entries recorded after this moment (UTC text) do not count yet. */
   readonly recordedBefore: string | null;
 }
@@ -282,7 +287,8 @@ export interface Checkpoint {
   readonly name: string;
   /** The filter as it was asked: a name belongs to its question. */
   readonly question: string;
-  readonly seq: number;
+  /** The trail as its last completed export had it. */
+  readonly mark: Mark;
   /** Entries that a prune took before any export of this name saw them. */
   readonly missed: number;
   readonly updatedAt: string | null;
@@ -317,10 +323,11 @@ export interface StoreFacts {
   readonly entries: number;
   readonly oldest: string | null;
   readonly newest: string | null;
+  /** Null where the engine cannot tell. */
   readonly bytes: {
-    readonly file: number;
-    readonly wal: number;
-    readonly free: number;
+    readonly file: number | null;
+    readonly wal: number | null;
+    readonly free: number | null;
     /** What may still be written to the disk of the file; null where the system does not tell. */
     readonly disk_free: number | null;
   };
@@ -463,17 +470,16 @@ export interface AuditStore {
   explain(query: PageQuery): Promise<Explanation>;
   /** One entry by its seq or its id. */
   find(key: { readonly seq: number } | { readonly id: string }): Promise<HistoryEntry | undefined>;
-  /** The trail as it is now; with `after`, only what was recorded after that seq is counted. */
-  extent(filter: Filter, after?: number): Promise<Extent>;
-  /** The greatest seq, 0 for an empty trail: cheap. */
-  lastSeq(): Promise<number>;
+  extent(filter: Filter, within?: Within): Promise<Extent>;
+  /** The trail as it is now. Cheap: who waits for entries may ask many times a second. */
+  mark(): Promise<Mark>;
   values(field: EntryField, filter: Filter): Promise<readonly ValueCount[]>;
   groups(query: GroupQuery): Promise<Groups>;
   /** How many match from each edge (milliseconds since 1970, ascending) up to the next one, which does not count. */
-  countBetween(filter: Filter, edges: readonly number[], upTo: number): Promise<readonly number[]>;
+  countBetween(filter: Filter, edges: readonly number[], upTo: Mark): Promise<readonly number[]>;
   bursts(query: BurstQuery): Promise<Bursts>;
-  /** A number that changes when another connection has committed. */
-  dataVersion(): Promise<number>;
+  /** Whether other programs have written since this was asked last, and may be waiting for the lock; false at first. */
+  othersHaveWritten(): Promise<boolean>;
 
   /**
    * The retention policies, by name: what a prune that nobody watches may carry out. Throws kind `refused` where one is
@@ -599,18 +605,21 @@ export interface AuditStore {
   prunedSoFar(): Promise<number>;
   /** The accounts of prunes that ended before they were done, and that nobody has closed since. */
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
-  /** Gives up to `pages` free pages back to the file system; returns the bytes given back. Own databases only. */
+  /** Gives up to so many free pages back to the file system; returns the bytes given back, 0 where there is no more. */
   giveBackSpace(pages: number): Promise<number>;
-  /** Lets the write-ahead log flow back into the database without waiting for anybody; returns its bytes until then. */
-  checkpointLog(): Promise<number>;
+  /**
+   * Does what the engine wants done between the batches of a long write, without waiting for anybody; returns the bytes
+   * of its log until then, 0 where it keeps none.
+   */
+  upkeep(): Promise<number>;
 
   checkpoint(name: string): Promise<Checkpoint | undefined>;
   /** Notes that an export of this name begins and will reach `upTo`. */
-  beginCheckpoint(name: string, question: string, filter: Filter, upTo: number): Promise<Checkpoint>;
+  beginCheckpoint(name: string, question: string, filter: Filter, upTo: Mark): Promise<Checkpoint>;
   /** The checkpoints that a prune took entries from before they were exported. */
   missedByCheckpoints(): Promise<readonly { readonly checkpoint: string; readonly count: number }[]>;
   /** Moves the checkpoint, where nobody else has moved it since it was begun. */
-  moveCheckpoint(name: string, from: number, to: number): Promise<void>;
+  moveCheckpoint(name: string, from: Mark, to: Mark): Promise<void>;
 
   facts(now: number): Promise<StoreFacts>;
   /** The triggers on tables of ours that are, by their text, neither of our schema nor of a mirror. */

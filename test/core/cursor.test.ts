@@ -1,13 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor, questionHash, type Cursor } from '../../src/core/cursor.js';
+import { keptMark } from '../../src/core/mark.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const whole = fc.maxSafeInteger();
 
 const cursors: fc.Arbitrary<Cursor> = fc.record(
   {
     order: fc.constantFrom('newest', 'oldest', 'recorded'),
-    upTo: whole,
+    upTo: fc.oneof(whole.map(markOf), fc.string().map(keptMark)),
     ms: whole,
     seq: whole,
     since: whole,
@@ -47,7 +49,7 @@ test('any changed character, and any cut, is refused', () => {
 });
 
 describe('a cursor of something else', () => {
-  const cursor: Cursor = { order: 'newest', upTo: 9, ms: 5, seq: 3, question: questionHash('{}') };
+  const cursor: Cursor = { order: 'newest', upTo: markOf(9), ms: 5, seq: 3, question: questionHash('{}') };
 
   test('of another order', () => {
     expect(() => decodeCursor(encodeCursor(cursor), { ...cursor, order: 'oldest' })).toThrow(

@@ -4,7 +4,7 @@ import { stringify } from 'csv-stringify/sync';
 import { describe, expect, test } from 'vitest';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { csvEncoder } from '../../src/format/csv.js';
-import type { Cell } from '../../src/store/audit-store.js';
+import type { Cell } from '../../src/core/cell.js';
 
 const text = fc.string({
   unit: fc.oneof(

@@ -5,6 +5,7 @@ import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import { caseOf } from '../../src/operations/case.js';
 import { carryOut, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const SETTLEMENT = { type: 'settlement', id: '42' } as const;
 const ABOUT = { entity_type: 'settlement', entity_id: '42' } as const;
@@ -38,7 +39,8 @@ describe('a case', () => {
     const found = await caseOf(store, SETTLEMENT);
     expect(found.summary).toMatchObject({
       entity: 'settlement:42',
-      upTo: 4,
+      mark: markOf(4),
+      lastSeq: 4,
       count: 3,
       notes: 1,
       reverted: 1,
@@ -66,12 +68,12 @@ describe('a case', () => {
     );
     const { summary, ...found } = await caseOf(store, SETTLEMENT, { database: 'my app.db' });
     const { lines } = await store.lines(
-      { filter: { entity: [SETTLEMENT] }, order: 'oldest', limit: 5000, upTo: 1234 },
+      { filter: { entity: [SETTLEMENT] }, order: 'oldest', limit: 5000, upTo: markOf(1234) },
       ENTRY_FIELDS,
     );
     expect(summary.sha256).toBe(createHash('sha256').update(lines).digest('hex'));
     expect(summary.command).toBe(
-      `daybook --db 'my app.db' export --entity settlement:42 --format ndjson | awk -F '[:,]' '$2 <= 1234' | sha256sum`,
+      `daybook --db 'my app.db' export --entity settlement:42 --mark 1234 --format ndjson | sha256sum`,
     );
     // What comes later is not in it, even where it is dated back.
     await recordAll(store, [{ ...ABOUT, ts: formatTimestamp(NOW - 5000) }]);

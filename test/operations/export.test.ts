@@ -7,6 +7,7 @@ import type { Exported, ExportPage, ExportRequest } from '../../src/operations/e
 import { beginCheckpoint, beginExport, exportPages } from '../../src/operations/export.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { carryOut, NOW, numbered, planOf, readAll, recordAll, rule, sqliteTrail } from '../store/trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const LINES: ExportRequest = { filter: {}, columns: HISTORY_FIELDS, shape: 'lines' };
 
@@ -60,7 +61,7 @@ describe('an export', () => {
     await recordAll(store, backdated(3000));
     const { pages, exported } = await collect(store, LINES);
     expect(idsOf(pages)).toEqual((await readAll(store, { order: 'oldest' })).map((entry) => entry.id));
-    expect(exported).toEqual({ count: 3000, firstSeq: 1, lastSeq: 3000, upTo: 3000 });
+    expect(exported).toEqual({ count: 3000, firstSeq: 1, lastSeq: 3000, upTo: markOf(3000) });
     expect(pages.map((page) => page.done)).toEqual(pages.map((page) => page.done).toSorted((a, b) => a - b));
     expect(pages.every((page) => page.total === 3000)).toBe(true);
     // The first page is small, so that something comes out at once; the others are not.
@@ -72,7 +73,7 @@ describe('an export', () => {
     const { store } = await sqliteTrail();
     expect(await collect(store, LINES)).toEqual({
       pages: [],
-      exported: { count: 0, firstSeq: null, lastSeq: null, upTo: 0 },
+      exported: { count: 0, firstSeq: null, lastSeq: null, upTo: markOf(0) },
     });
   });
 
@@ -139,7 +140,7 @@ describe('an export', () => {
       });
       const ids = shape === 'lines' ? idsOf(pages) : pages.flatMap((page) => page.rows ?? []).map(([id]) => id);
       expect(ids).toEqual(before.map((entry) => entry.id));
-      expect(exported).toMatchObject({ count: 500, upTo: 500 });
+      expect(exported).toMatchObject({ count: 500, upTo: markOf(500) });
     },
   );
 
@@ -195,10 +196,10 @@ describe('a checkpoint', () => {
     question = '{}',
   ): Promise<{ ids: string[]; missed: number }> {
     const { checkpoint, extent } = await beginCheckpoint(store, 'nightly', question, filter);
-    const request: ExportRequest = { ...LINES, filter, since: checkpoint.seq };
+    const request: ExportRequest = { ...LINES, filter, since: checkpoint.mark };
     const pages: ExportPage[] = [];
     for await (const page of exportPages(store, request, extent)) pages.push(page);
-    await store.moveCheckpoint('nightly', checkpoint.seq, extent.upTo);
+    await store.moveCheckpoint('nightly', checkpoint.mark, extent.upTo);
     return { ids: idsOf(pages), missed: checkpoint.missed };
   }
 
@@ -253,10 +254,10 @@ describe('a checkpoint', () => {
     const { checkpoint, extent } = await beginCheckpoint(store, 'nightly', '{}', {});
     await recordAll(store, named('b'));
     await nightly(store);
-    await expect(store.moveCheckpoint('nightly', checkpoint.seq, extent.upTo)).rejects.toMatchObject({
+    await expect(store.moveCheckpoint('nightly', checkpoint.mark, extent.upTo)).rejects.toMatchObject({
       kind: 'failed',
     });
-    expect(await store.checkpoint('nightly')).toMatchObject({ seq: 2 });
+    expect(await store.checkpoint('nightly')).toMatchObject({ mark: '2' });
   });
 
   test('that another export moved just as it began is busy', async () => {

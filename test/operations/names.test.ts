@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { setActor, withNames } from '../../src/operations/names.js';
 import { ACTOR, readAll, recordAll, sqliteTrail } from '../store/trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 describe('names for people', () => {
   test('are looked up once a page, each actor once, and only where an entry has none', async () => {
@@ -20,7 +21,7 @@ describe('names for people', () => {
         return store.actorNames(actors);
       },
     };
-    const entries = await readAll(store, { order: 'oldest', upTo: 5 });
+    const entries = await readAll(store, { order: 'oldest', upTo: markOf(5) });
     const shown = await withNames(directory, entries);
     expect(shown.map((entry) => entry.actor_name)).toEqual(['name of u-1', 'name of u-1', 'name of u-2', 'Then', null]);
     expect(asked).toEqual([['u-1', 'u-2', 'u-4']]);

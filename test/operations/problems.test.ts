@@ -16,6 +16,7 @@ import { initialize } from '../../src/store/sqlite/initialize.js';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
 import type { SqliteTrail } from '../store/trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const DAY = 24 * 3_600_000;
 
@@ -176,7 +177,7 @@ const DAMAGES: Readonly<Record<ProblemCode, Damage>> = {
       const { facts } = store;
       store.facts = async (now) => {
         const real = await facts(now);
-        return { ...real, bytes: { ...real.bytes, disk_free: real.bytes.file + 4 * 1024 * 1024 - 1, wal: 0 } };
+        return { ...real, bytes: { ...real.bytes, disk_free: (real.bytes.file ?? 0) + 4 * 1024 * 1024 - 1, wal: 0 } };
       };
     },
     pretended: true,
@@ -294,7 +295,12 @@ describe('unaccounted', () => {
     const { trail, store } = await sqliteTrail();
     await recordAll(store, numbered(10));
     const tallies = async (): Promise<unknown[]> => {
-      const { entries } = await store.page({ filter: { category: ['system'] }, order: 'recorded', limit: 9, upTo: 99 });
+      const { entries } = await store.page({
+        filter: { category: ['system'] },
+        order: 'recorded',
+        limit: 9,
+        upTo: markOf(99),
+      });
       return entries.map(({ metadata }) => {
         const { accounted, sequence } = JSON.parse(metadata) as Record<string, number>;
         return [accounted, sequence];

@@ -3,15 +3,16 @@ import { newEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import type { AuditStore, PageQuery, PrunePlan } from '../../src/store/audit-store.js';
 import { ACTOR, NOW, sqliteTrail, recordAll } from './trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const audit = newEntry({ action: 'retention_set' });
 
 /** Every method of a store that takes a filter, asked with this one. */
 function asked(store: AuditStore, filter: Filter): Record<string, () => Promise<unknown>> {
-  const query: PageQuery = { filter, order: 'newest', limit: 1, upTo: 1000 };
+  const query: PageQuery = { filter, order: 'newest', limit: 1, upTo: markOf(1000) };
   const rule = { name: null, filter, before: NOW + 1, keep: null };
   const everything: Filter = {};
-  const plan: PrunePlan = { rules: [{ ...rule, oldestKept: null }], upTo: 1000, recordedBefore: null };
+  const plan: PrunePlan = { rules: [{ ...rule, oldestKept: null }], upTo: markOf(1000), recordedBefore: null };
   return {
     page: () => store.page(query),
     'page of what falls': () => store.page({ ...query, filter: everything, doomedBy: plan }),
@@ -23,7 +24,7 @@ function asked(store: AuditStore, filter: Filter): Record<string, () => Promise<
     extent: () => store.extent(filter),
     values: () => store.values('actor', filter),
     groups: () => store.groups({ filter, by: ['actor'], limit: 1 }),
-    countBetween: () => store.countBetween(filter, [0, NOW], 1000),
+    countBetween: () => store.countBetween(filter, [0, NOW], markOf(1000)),
     bursts: () => store.bursts({ filter, window: 1000, moreThan: 1, limit: 1 }),
     changePolicy: () => store.changePolicy('all', { name: 'all', filter, maxAge: '1d', maxEntries: null }, audit),
     undo: () =>
@@ -31,7 +32,7 @@ function asked(store: AuditStore, filter: Filter): Record<string, () => Promise<
     plan: () => store.plan([rule], [false]),
     forecast: () => store.forecast(plan),
     deleteBatch: () => store.deleteBatch(1, plan, undefined, 100),
-    beginCheckpoint: () => store.beginCheckpoint('siem', '{}', filter, 1000),
+    beginCheckpoint: () => store.beginCheckpoint('siem', '{}', filter, markOf(1000)),
   };
 }
 
@@ -67,7 +68,7 @@ test('a page of what falls keeps to the window of its question', async () => {
   const doomedBy = await store.plan([{ name: null, filter: {}, before: NOW, keep: null }], [false]);
   const day = Date.parse('2026-01-02T00:00:00.000Z');
   for (const order of ['newest', 'oldest', 'recorded'] as const) {
-    const query: PageQuery = { filter: { since: day, until: day }, order, limit: 10, upTo: 1000, doomedBy };
+    const query: PageQuery = { filter: { since: day, until: day }, order, limit: 10, upTo: markOf(1000), doomedBy };
     expect((await store.page(query)).entries.map(({ seq }) => seq)).toEqual([2]);
   }
 });

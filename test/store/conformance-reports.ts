@@ -6,6 +6,7 @@ import type { GroupField } from '../../src/core/report.js';
 import { GROUP_FIELDS } from '../../src/core/report.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, Burst, Group } from '../../src/store/audit-store.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 import { entries, filter as anyFilter } from './arbitraries.js';
 import { inOrder, matching, takenBackBy } from './model.js';
 import { NOW, numbered, readAll, recordAll, type Trail } from './trail.js';
@@ -118,7 +119,7 @@ export function describeReports(
                 const expected = asked
                   .slice(0, -1)
                   .map((start, index) => times.filter((ms) => ms >= start && ms < (asked[index + 1] ?? 0)).length);
-                expect(await fresh.countBetween(filter, asked, upTo)).toEqual(expected);
+                expect(await fresh.countBetween(filter, asked, markOf(upTo))).toEqual(expected);
               }
             });
           },
@@ -129,8 +130,8 @@ export function describeReports(
 
     test('of one edge, or none, are none', async () => {
       await recordAll(store(), numbered(3));
-      expect(await store().countBetween({}, [], 3)).toEqual([]);
-      expect(await store().countBetween({}, [NOW], 3)).toEqual([]);
+      expect(await store().countBetween({}, [], markOf(3))).toEqual([]);
+      expect(await store().countBetween({}, [NOW], markOf(3))).toEqual([]);
     });
   });
 

@@ -77,7 +77,7 @@ describe('SQL in one transaction', () => {
       { reason: 'ticket 7', correlationId: 'T-7' },
     );
     expect(done).toEqual({ statements: 4, rows: 4, entries: 4, firstSeq: 3, lastSeq: 6, wouldRecord: [] });
-    expect(await store.lastSeq()).toBe(6);
+    expect((await store.extent({})).lastSeq).toBe(6);
     for (const entry of await lastEntries(store, 4)) {
       expect(entry).toMatchObject({ actor: 'ana', actor_type: 'user', correlation_id: 'T-7', category: 'entity' });
       expect(JSON.parse(entry.metadata)).toMatchObject({ reason: 'ticket 7' });

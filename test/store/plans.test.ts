@@ -3,6 +3,7 @@ import type { Filter } from '../../src/core/filter.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, Key, Order } from '../../src/store/audit-store.js';
 import { makeSqliteTrail, NOW, planOf, recordAll, rule, type SqliteTrail } from './trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const COUNT = 20_000;
 
@@ -93,7 +94,7 @@ describe.each([false, true])('the plan of a page, statistics of an application t
       filter,
       order,
       limit: 50,
-      upTo: COUNT,
+      upTo: markOf(COUNT),
       ...(after === undefined ? {} : { after }),
     });
     return plan.map((step) => step.trim());
@@ -184,7 +185,7 @@ describe.each([false, true])('the plan of a page, statistics of an application t
       filter: {},
       order: 'oldest',
       limit: 50,
-      upTo: COUNT,
+      upTo: markOf(COUNT),
       doomedBy: plan,
     });
     expect(steps.map((step) => step.trim()).filter((step) => /^(SCAN|SEARCH) e\b/.test(step))).toEqual([
@@ -194,7 +195,13 @@ describe.each([false, true])('the plan of a page, statistics of an application t
   });
 
   test('nests its steps', async () => {
-    const { plan } = await store.explain({ filter: {}, order: 'newest', limit: 50, upTo: COUNT, after: MIDDLE });
+    const { plan } = await store.explain({
+      filter: {},
+      order: 'newest',
+      limit: 50,
+      upTo: markOf(COUNT),
+      after: MIDDLE,
+    });
     expect(plan.map((step) => step.length - step.trimStart().length)).toEqual([0, 2, 4, 2, 4]);
   });
 });

@@ -8,6 +8,7 @@ import type { AuditStore } from '../../src/store/audit-store.js';
 import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
 import { ACTOR, NOW, recordAll, sqliteTrail } from './trail.js';
 import type { SqliteTrail } from './trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const entry = newEntry({ action: 'a', actor: 'anna' });
 const requests = [{ entry, given: [] }];
@@ -18,7 +19,7 @@ const intent = {
   recordedBy: null,
   reason: null,
   criteria: '{}',
-  upTo: 9,
+  upTo: markOf(9),
 } as const;
 const settings = {
   entityType: 't',
@@ -80,13 +81,13 @@ const METHODS = {
   explain: 'reads',
   find: 'reads',
   extent: 'reads',
-  lastSeq: 'reads',
   values: 'reads',
   groups: 'reads',
   countBetween: 'reads',
   bursts: 'reads',
   // What follows the trail asks for nothing else while nothing comes.
-  dataVersion: simply((store) => store.dataVersion()),
+  mark: simply((store) => store.mark()),
+  othersHaveWritten: 'reads',
   policies: 'reads',
   changePolicy: simply((store) => store.changePolicy('p', policy, entry)),
   actors: 'reads',
@@ -142,14 +143,14 @@ const METHODS = {
   prunedSoFar: 'reads',
   cutOffPrunes: 'reads',
   giveBackSpace: 'reads',
-  checkpointLog: 'reads',
+  upkeep: 'reads',
   checkpoint: 'reads',
-  beginCheckpoint: simply((store) => store.beginCheckpoint('c', 'q', {}, 0)),
+  beginCheckpoint: simply((store) => store.beginCheckpoint('c', 'q', {}, markOf(0))),
   missedByCheckpoints: 'reads',
   moveCheckpoint: async (store, gone) => {
-    const { seq } = await store.beginCheckpoint('c', 'q', {}, 1);
+    const { mark } = await store.beginCheckpoint('c', 'q', {}, markOf(1));
     gone();
-    return store.moveCheckpoint('c', seq, 1);
+    return store.moveCheckpoint('c', mark, markOf(1));
   },
   facts: 'reads',
   damage: 'reads',
@@ -225,7 +226,7 @@ test.each([
   happens(trail.path);
   const said = expect.objectContaining({ kind: 'failed', message: expect.stringContaining(words) as string }) as Error;
   await expect(recordAll(store, [{}])).rejects.toThrow(said);
-  await expect(store.dataVersion()).rejects.toThrow(said);
+  await expect(store.mark()).rejects.toThrow(said);
 });
 
 test('another name of the same file, and a link to it, are the file', async () => {

@@ -133,7 +133,7 @@ export async function readAll(
   query: Partial<PageQuery> = {},
   betweenPages: () => Promise<void> = async () => {},
 ): Promise<HistoryEntry[]> {
-  const upTo = query.upTo ?? (await store.lastSeq());
+  const upTo = query.upTo ?? (await store.mark());
   const found: HistoryEntry[] = [];
   for (let after = query.after; ;) {
     const page = await store.page({
@@ -149,6 +149,11 @@ export async function readAll(
     after = page.next;
     await betweenPages();
   }
+}
+
+/** The greatest seq of the trail, 0 where it is empty. */
+export async function lastSeq(store: AuditStore): Promise<number> {
+  return (await store.extent({})).lastSeq;
 }
 
 /** The seqs of everything that matches. */

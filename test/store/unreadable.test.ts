@@ -9,6 +9,7 @@ import { captureRequest } from '../../src/library.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { initialize } from '../../src/store/sqlite/initialize.js';
 import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from './trail.js';
+import { markOf } from '../../src/store/sqlite/marks.js';
 
 const MIRROR = {
   table: 'settlements',
@@ -41,8 +42,8 @@ async function full(): Promise<{ path: string; store: AuditStore; database: Data
   await setActor(store, { actor: 'ben', name: 'Ben', email: null }, ACTOR);
   await recordAll(store, numbered(6));
   for (const name of ['siem', 'other']) {
-    await store.beginCheckpoint(name, '{}', {}, 1);
-    await store.moveCheckpoint(name, 0, 1);
+    await store.beginCheckpoint(name, '{}', {}, markOf(1));
+    await store.moveCheckpoint(name, markOf(0), markOf(1));
   }
   await carryOut(store, await planOf(store, rule({ before: NOW + 1, filter: { action: ['gone'] } })));
   await recordAll(store, numbered(1, { action: 'gone' }));
@@ -101,7 +102,7 @@ const COLUMNS: readonly {
     where: `name = 'siem'`,
     told: /checkpoint siem cannot be read: the next export of that name says its filter again/,
     fine: ['{}'],
-    wayOut: (store) => store.beginCheckpoint('siem', '{}', {}, 1),
+    wayOut: (store) => store.beginCheckpoint('siem', '{}', {}, markOf(1)),
   },
   ...['criteria', 'rules', 'archive'].map((column) => ({
     column: `daybook_prunes.${column}`,
@@ -171,7 +172,7 @@ async function expectToHinderNothing(store: AuditStore, database: Database.Datab
     await planOf(store, rule({ before: NOW + 1, keep: 3, filter: { action: ['update'] } })),
   );
   expect(account.deleted).toBeGreaterThan(0);
-  await store.beginCheckpoint('other', '{}', {}, 1);
+  await store.beginCheckpoint('other', '{}', {}, markOf(1));
   expect((await store.policies()).map((policy) => policy.name)).toEqual(['everything']);
 }
 
@@ -218,7 +219,7 @@ test('what init made readable is in its entry, and what could not be read may ha
     outcome: 'repaired',
     repaired: [expect.stringContaining('account of prune')],
   });
-  expect(await store.find({ seq: await store.lastSeq() })).toMatchObject({
+  expect(await store.find({ seq: (await store.extent({})).lastSeq })).toMatchObject({
     action: 'init',
     severity: 'warning',
     message: expect.stringMatching(/^made the account of prune \d readable$/) as string,
@@ -249,7 +250,7 @@ test('a span with a time that is none is told, hinders nothing else, and init ta
   expect(initialize(options).repaired).toEqual(['span 1 of the capture of users', 'span 2 of the capture of other']);
   expect((await store.captureHistory('users'))?.spans).toEqual(before);
   expect((await store.captureHistory('other'))?.spans).toEqual(removed);
-  expect(await store.find({ seq: await store.lastSeq() })).toMatchObject({
+  expect(await store.find({ seq: (await store.extent({})).lastSeq })).toMatchObject({
     old_values: '{"since_ts":"soon","until_ts":""}',
   });
   expect(await problems(store)).toEqual([]);
@@ -263,7 +264,7 @@ test('a name that no entry can hold is told, and hinders no recording', async ()
     'unreadable_row: the name of ben in the directory cannot be used: daybook actors set ben gives another',
   ]);
   await recordAll(store, [{ actor: 'ben', message: 'all the same' }]);
-  expect(await store.find({ seq: await store.lastSeq() })).toMatchObject({ actor: 'ben', actor_name: null });
+  expect(await store.find({ seq: (await store.extent({})).lastSeq })).toMatchObject({ actor: 'ben', actor_name: null });
   await setActor(store, { actor: 'ben', name: 'Ben', email: null }, ACTOR);
   expect(await problems(store)).toEqual([]);
 });

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError, ResourceError } from '../../core/errors.js';
+import { keptMark } from '../../core/mark.js';
+import type { Mark } from '../../core/mark.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Formatter } from '../../format/index.js';
 import type { Exported } from '../../operations/export.js';
 import type { OutputPlace } from '../../operations/output-place.js';
-import type { AuditStore } from '../../store/audit-store.js';
+import type { AuditStore, Extent } from '../../store/audit-store.js';
 import { readColumns } from '../columns.js';
 import { declare, entries, interruptible, note, originOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -28,6 +30,7 @@ interface Options extends FilterOptions {
   readonly header: boolean;
   readonly exact?: true;
   readonly checkpoint?: string;
+  readonly mark?: string;
   readonly manifest?: string;
 }
 
@@ -56,6 +59,9 @@ export function addExport(program: Command, context: Context): void {
     .option('--no-header', 'CSV without its header line')
     .option('--exact', 'CSV without disarmed formulas')
     .option('--checkpoint <name>', 'only what is new since the last export of this name')
+    .addOption(
+      new Option('--mark <mark>', 'the trail as it was at this mark, which a case names').conflicts('checkpoint'),
+    )
     .option('--manifest <file>', 'write the count, the checksum and the filter there');
   addFilterOptions(command).action(async (options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
@@ -129,8 +135,10 @@ async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortS
   try {
     const begun =
       options.checkpoint === undefined ? undefined : await beginCheckpoint(store, options.checkpoint, question, filter);
-    const since = begun?.checkpoint.seq;
-    const extent = begun?.extent ?? (await beginExport(store, { filter }));
+    const since = begun?.checkpoint.mark;
+    const extent =
+      begun?.extent ??
+      (await beginExport(store, { filter, ...(options.mark !== undefined && { upTo: keptMark(options.mark) }) }));
     const exported = await writeEntries(store, plan, { since, extent, target, signal });
     const file = await target.finish();
     if (manifest !== undefined) await writeManifest(manifest, plan, { exported, file, signal });
@@ -165,8 +173,8 @@ function unmoved(error: unknown, count: number): unknown {
 }
 
 interface Writing {
-  readonly since: number | undefined;
-  readonly extent: { readonly upTo: number; readonly count: number };
+  readonly since: Mark | undefined;
+  readonly extent: Extent;
   readonly target: Awaited<ReturnType<typeof openTarget>>;
   readonly signal: AbortSignal;
 }

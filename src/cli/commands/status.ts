@@ -131,7 +131,8 @@ function unaccountedText({ count, since }: Status['unaccounted']): string {
   return count === 0 ? 'none' : `${count}${since === null ? '' : `, fewer at entry ${since}`}`;
 }
 
-function size(bytes: number): string {
+function size(bytes: number | null): string {
+  if (bytes === null) return 'not known';
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   return `${power === 0 ? bytes : (bytes / 1024 ** power).toFixed(1)} ${units[power] ?? ''}`;

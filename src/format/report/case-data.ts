@@ -1,15 +1,15 @@
 import type { Case, CaseEntry, CaseRelated } from '../../core/case.js';
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../core/entry.js';
 import type { HistoryEntry } from '../../core/entry.js';
-import type { Cell } from '../../store/audit-store.js';
+import type { Cell } from '../../core/cell.js';
 
 /** A case as one JSON document, in pieces. `head` stands at its beginning. */
 export async function* caseJson(
   { summary, history, related, moreRelated }: Case,
   head: Readonly<Record<string, unknown>>,
 ): AsyncGenerator<string> {
-  const { entity, upTo, count, sha256, command, ...facts } = summary;
-  const told = { ...head, entity, up_to: upTo, count, ...facts, sha256, command };
+  const { entity, mark, lastSeq, count, sha256, command, ...facts } = summary;
+  const told = { ...head, entity, up_to: lastSeq, mark, count, ...facts, sha256, command };
   yield `${JSON.stringify(told).slice(0, -1)},"rows":[`;
   yield* list(history, (entries) => entries.map(entryOfCase));
   yield `],"related":[`;

@@ -59,7 +59,7 @@ export function summaryFacts(summary: CaseSummary, clock: Clock): (readonly [lab
       'by',
       actors.map(({ actor, name, count: made }) => `${personText({ actor, actor_name: name })} ${made}`).join(', '),
     ],
-    ['recorded', `up to entry ${summary.upTo}`],
+    ['recorded', `up to entry ${summary.lastSeq}`],
     ['sha256', summary.sha256],
     ['check it', summary.command],
   ];

@@ -1,4 +1,4 @@
-import type { Cell } from '../../store/audit-store.js';
+import type { Cell } from '../../core/cell.js';
 
 /** A report as JSON: an object with a row on each line. */
 export function reportJson(

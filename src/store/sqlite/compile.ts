@@ -1,6 +1,7 @@
 import { eachGiven, forLists } from '../../core/filter.js';
 import type { Beside, Conditions, EntityPattern, Filter, ListField, MetadataMatch, Table } from '../../core/filter.js';
 import type { PrunePlan, ResolvedRule } from '../audit-store.js';
+import { seqOf } from './marks.js';
 import { and, concat, list, or, sql, wrap } from './sql.js';
 import type { Sql } from './sql.js';
 
@@ -159,7 +160,7 @@ export function recordedBy(alias: string, moment: string): Sql {
 function due(plan: PrunePlan, alias: string): Sql {
   return and([
     sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
-    sql(`+${alias}.seq <= ?`, plan.upTo),
+    sql(`+${alias}.seq <= ?`, seqOf(plan.upTo)),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
     or(plan.rules.map((rule) => ruleMatches(rule, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, alias)), falls(rule, alias)])),

@@ -10,6 +10,7 @@ import { foreignKeyFaults, newFaults } from './foreign-keys.js';
 import { holdTrail } from './held-trail.js';
 import type { HeldTrail } from './held-trail.js';
 import { readMirrors } from './mirroring.js';
+import { markOf } from './marks.js';
 import { lastSeq, readPage } from './pages.js';
 import { refusePragma } from './pragmas.js';
 import { savepointStack } from './savepoint-stack.js';
@@ -172,7 +173,7 @@ function firstEntries(connection: Connection, before: number, upTo: number): His
   const entries: HistoryEntry[] = [];
   for (let after = before; entries.length < SHOWN;) {
     const limit = SHOWN - entries.length;
-    const query = { filter: {}, order: 'recorded', limit, upTo, after: { ms: 0, seq: after } } as const;
+    const query = { filter: {}, order: 'recorded', limit, upTo: markOf(upTo), after: { ms: 0, seq: after } } as const;
     const page = readPage(connection, query);
     entries.push(...page.entries);
     if (page.next === null) break;

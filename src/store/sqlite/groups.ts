@@ -1,4 +1,5 @@
 import type { Filter } from '../../core/filter.js';
+import type { Mark } from '../../core/mark.js';
 import type { GroupField } from '../../core/report.js';
 import type { Group, GroupQuery, Groups } from '../audit-store.js';
 import { conditionsOf, filterCondition, revertedBy, windowOf } from './compile.js';
@@ -6,6 +7,7 @@ import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
 import { namesOf } from './names.js';
+import { seqOf } from './marks.js';
 import { and, concat, join, sql } from './sql.js';
 import type { Sql } from './sql.js';
 
@@ -202,10 +204,11 @@ export function countBetween(
   connection: Connection,
   filter: Filter,
   edges: readonly number[],
-  upTo: number,
+  mark: Mark,
 ): readonly number[] {
   return reading(connection, () => {
     const drive = chooseDrive(connection, filter);
+    const upTo = seqOf(mark);
     const conditions = [...conditionsOf(filter, '+e', upTo), ...windowOf(filter, '+e'), sql('+e.seq <= ?', upTo)];
     const counts = drive.runs.map((run) =>
       concat(

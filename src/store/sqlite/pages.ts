@@ -5,8 +5,9 @@ import type { Entry, EntryField, HistoryEntry, HistoryField } from '../../core/e
 import { DaybookError } from '../../core/errors.js';
 import { EMPTY_TEXT, FIELD_END } from '../../core/fields.js';
 import type { Filter } from '../../core/filter.js';
+import type { Mark } from '../../core/mark.js';
+import type { Cell } from '../../core/cell.js';
 import type {
-  Cell,
   EntryPage,
   Explanation,
   Extent,
@@ -17,6 +18,7 @@ import type {
   PrunePlan,
   RowPage,
   ValueCount,
+  Within,
 } from '../audit-store.js';
 import {
   conditionsOf,
@@ -33,6 +35,7 @@ import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
 import { columnOf } from './fitness.js';
 import type { ColumnOf } from './fitness.js';
+import { markOf, seqOf } from './marks.js';
 import { and, concat, join, sql } from './sql.js';
 import type { Sql } from './sql.js';
 
@@ -71,15 +74,18 @@ function pageStatement(
   const filter = rule === undefined ? query.filter : rule.filter;
   const until =
     query.doomedBy === undefined ? filter.until : Math.min(horizon(query.doomedBy), filter.until ?? Infinity);
+  const upTo = seqOf(query.upTo);
+  const beyond = query.beyond === undefined ? undefined : seqOf(query.beyond);
   // Only the run and the stretch are to be the range that is read. The plus keeps all else out of SQLite's choice: with
   // statistics that an application left, it would skip through the index, or take a list for the range, and sort.
   const conditions = [
-    ...conditionsOf(query.filter, '+e', query.upTo),
+    ...conditionsOf(query.filter, '+e', upTo),
     // Where the rule gives the range, the window of the question is a condition like any other.
     ...(rule === undefined ? [] : windowOf(query.filter, '+e')),
     ...(query.doomedBy === undefined ? [] : [doomed(query.doomedBy)]),
     ...(query.sparedBy === undefined ? [] : [concat('NOT (', doomed(query.sparedBy), ')')]),
-    sql(query.order === 'recorded' ? 'e.seq <= ?' : '+e.seq <= ?', query.upTo),
+    sql(query.order === 'recorded' ? 'e.seq <= ?' : '+e.seq <= ?', upTo),
+    ...(beyond === undefined || query.order === 'recorded' ? [] : [sql('+e.seq > ?', beyond)]),
     ...further,
   ];
   const keyed = concat('SELECT ', selected, ', e.ts_ms AS key_ms, e.seq AS key_seq FROM daybook_entries AS e ');
@@ -87,7 +93,11 @@ function pageStatement(
     return concat(
       keyed,
       'NOT INDEXED WHERE ',
-      and([...conditions, ...between(filter.since, until), sql('e.seq > ?', query.after?.seq ?? 0)]),
+      and([
+        ...conditions,
+        ...between(filter.since, until),
+        sql('e.seq > ?', Math.max(query.after?.seq ?? 0, beyond ?? 0)),
+      ]),
       ' ORDER BY e.seq LIMIT ',
       limit,
     );
@@ -395,7 +405,7 @@ function takenBack(selected: Sql, taking: string, known: string): Sql {
 export function keyAt(
   connection: Connection,
   filter: Filter,
-  trail: { readonly upTo: number; readonly recordedBefore: string | null },
+  trail: { readonly upTo: Mark; readonly recordedBefore: string | null },
   offset: number,
 ): Key | undefined {
   const further = trail.recordedBefore === null ? [] : [recordedBy('e', trail.recordedBefore)];
@@ -453,16 +463,21 @@ export function lastSeq(connection: Connection): number {
   return connection.prepare<[], number | null>('SELECT max(seq) FROM daybook_entries').pluck().get() ?? 0;
 }
 
-/** The last seq and how many entries match, at one moment. */
-export function readExtent(connection: Connection, filter: Filter, after = 0): Extent {
+/** The trail as it is at this moment or was at a mark, and how many of its entries match. */
+export function readExtent(connection: Connection, filter: Filter, { upTo, beyond }: Within = {}): Extent {
   return reading(connection, () => {
     // Nothing lies beyond it within this one read.
-    const upTo = lastSeq(connection);
+    const newest = lastSeq(connection);
+    const last = upTo === undefined ? newest : Math.min(seqOf(upTo), newest);
     const statement = concat(
       'SELECT count(*) FROM daybook_entries AS e WHERE ',
-      and([filterCondition(filter, 'e', upTo), ...(after === 0 ? [] : [sql('e.seq > ?', after)])]),
+      and([
+        filterCondition(filter, 'e', last),
+        ...(last === newest ? [] : [sql('e.seq <= ?', last)]),
+        ...(beyond === undefined ? [] : [sql('e.seq > ?', seqOf(beyond))]),
+      ]),
     );
-    return { upTo, count: counted(connection, statement) };
+    return { upTo: markOf(last), count: counted(connection, statement), lastSeq: last };
   });
 }
 

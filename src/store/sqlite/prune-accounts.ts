@@ -1,13 +1,15 @@
 import type { CaptureSpan } from '../../core/capture.js';
 import { DaybookError } from '../../core/errors.js';
 import { isObject, keptJson } from '../../core/kept-json.js';
+import type { Presence } from '../../core/presence.js';
 import { pruneEntry, readCriteria, readRuleCounts } from '../../core/prune-account.js';
 import type { PruneAccount, PruneIntent, Tally } from '../../core/prune-account.js';
 import { formatTimestamp, isStoredTimestamp, parseTimestamp } from '../../core/timestamp.js';
 import { mayHaveTaken } from '../../core/prune-reach.js';
-import type { Presence, PruneReach } from '../audit-store.js';
+import type { PruneReach } from '../audit-store.js';
 import { counted, writing } from './connection.js';
 import type { Connection } from './connection.js';
+import { markOf, seqOf } from './marks.js';
 import { inserter } from './recording.js';
 import { sql } from './sql.js';
 import { readTally } from './tally.js';
@@ -47,7 +49,7 @@ export function openPrune(connection: Connection, intent: PruneIntent, circumsta
         intent.recordedBy,
         intent.reason,
         intent.criteria,
-        intent.upTo,
+        seqOf(intent.upTo),
         now,
         now,
         presence.host,
@@ -230,7 +232,7 @@ function toAccount(spoilable: AccountRow): PruneAccount {
     recordedBy: row.recorded_by,
     reason: row.reason,
     criteria: row.criteria,
-    upTo: row.up_to,
+    upTo: markOf(row.up_to),
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     heartbeat: row.heartbeat,

@@ -1,10 +1,12 @@
 import type { Filter } from '../../core/filter.js';
+import type { Mark } from '../../core/mark.js';
 import type { Key, PruneForecast, PrunePlan, PruneRule, ResolvedRule } from '../audit-store.js';
 import { doomed, fallsByAge, filterCondition, horizon, ruleMatches } from './compile.js';
 import { counted, reading } from './connection.js';
 import type { Connection } from './connection.js';
 import { chooseDrive, indexedBy } from './drive.js';
 import { greatest, least } from './extremes.js';
+import { markOf } from './marks.js';
 import { keyAt, lastSeq } from './pages.js';
 import { checkpointReaches } from './settings.js';
 import { and, concat, sql } from './sql.js';
@@ -18,7 +20,7 @@ export function planPrune(
   recordedBefore: string | null,
 ): PrunePlan {
   return reading(connection, () => {
-    const upTo = lastSeq(connection);
+    const upTo = markOf(lastSeq(connection));
     const resolve = (rule: PruneRule, position: number): ResolvedRule => ({
       name: rule.name,
       filter: rule.filter,
@@ -38,7 +40,7 @@ function oldestKept(
   filter: Filter,
   keep: number,
   reserve: boolean,
-  trail: { upTo: number; recordedBefore: string | null },
+  trail: { upTo: Mark; recordedBefore: string | null },
 ): Key | null {
   const places = keep - (reserve ? 1 : 0);
   if (places === 0) return { ms: Number.MAX_SAFE_INTEGER, seq: 0 };

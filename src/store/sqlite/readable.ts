@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, openSync, readSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DaybookError } from '../../core/errors.js';
-import type { Presence } from '../audit-store.js';
+import type { Presence } from '../../core/presence.js';
 
 export interface Reader {
   /** Who reads: what another one left that is no more may go. */

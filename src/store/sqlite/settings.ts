@@ -1,10 +1,12 @@
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
 import { filterFromJson, filterToJson } from '../../core/filter-text.js';
+import type { Mark } from '../../core/mark.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import type { Checkpoint } from '../audit-store.js';
 import { writing } from './connection.js';
 import type { Connection } from './connection.js';
+import { markOf, seqOf } from './marks.js';
 
 interface CheckpointRow {
   name: string;
@@ -22,7 +24,13 @@ export function readCheckpoint(connection: Connection, name: string): Checkpoint
     )
     .get(name);
   if (row === undefined) return undefined;
-  return { name: row.name, question: row.question, seq: row.seq, missed: row.missed, updatedAt: row.updated_at };
+  return {
+    name: row.name,
+    question: row.question,
+    mark: markOf(row.seq),
+    missed: row.missed,
+    updatedAt: row.updated_at,
+  };
 }
 
 /** Notes that an export begins and how far it will reach: what a prune takes beyond that is for the next one to tell. */
@@ -31,7 +39,7 @@ export function beginCheckpoint(
   name: string,
   question: string,
   filter: Filter,
-  upTo: number,
+  upTo: Mark,
 ): Checkpoint {
   return writing(connection, () => {
     connection
@@ -39,7 +47,7 @@ export function beginCheckpoint(
         `INSERT INTO daybook_checkpoints (name, question, filter, pending) VALUES (?, ?, ?, ?)
          ON CONFLICT (name) DO UPDATE SET pending = excluded.pending, missed = missed + missed_later, missed_later = 0`,
       )
-      .run(name, question, filterToJson(filter), upTo);
+      .run(name, question, filterToJson(filter), seqOf(upTo));
     const kept = checkpointReaches(connection).find((checkpoint) => checkpoint.name === name);
     if (kept?.filter === null) {
       connection.prepare('UPDATE daybook_checkpoints SET filter = ? WHERE name = ?').run(filterToJson(filter), name);
@@ -61,18 +69,12 @@ export function readMissed(connection: Connection): { checkpoint: string; count:
 }
 
 /** Moves a checkpoint after its export is in place. */
-export function moveCheckpoint(
-  connection: Connection,
-  name: string,
-  from: number,
-  to: number,
-  clock: () => number,
-): void {
+export function moveCheckpoint(connection: Connection, name: string, from: Mark, to: Mark, clock: () => number): void {
   const { changes } = connection
     .prepare(
       `UPDATE daybook_checkpoints SET seq = ?, missed = 0, updated_at = ? WHERE name = ? AND seq = ? AND pending = ?`,
     )
-    .run(to, formatTimestamp(clock()), name, from, to);
+    .run(seqOf(to), formatTimestamp(clock()), name, seqOf(from), seqOf(to));
   if (changes === 1) return;
   throw new DaybookError(
     'failed',

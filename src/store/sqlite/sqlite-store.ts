@@ -6,6 +6,7 @@ import type { Connection } from './connection.js';
 import { leakedContext, settleContext } from './context.js';
 import { foreignTriggers, futureFrom, isOwn, readFacts } from './facts.js';
 import { unfitDocument } from './fitness.js';
+import { markOf } from './marks.js';
 import {
   explainPage,
   findEntry,
@@ -103,6 +104,9 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
   /** What has a transaction of its own. */
   const changing = async <T>(work: () => T): Promise<T> => written(work);
 
+  /** Changes when another connection has committed. */
+  let version: number | undefined;
+
   // What only some commands need is loaded when it is: all of it would be a tenth of start-up.
   const capturing = () => import('./capturing.js');
   const mirroring = () => import('./mirroring.js');
@@ -142,8 +146,13 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     fields: (query, columns) => read(() => readFields(connection, query, columns)),
     explain: (query) => read(() => explainPage(connection, query)),
     find: (key) => read(() => findEntry(connection, key)),
-    extent: (filter, after) => read(() => readExtent(connection, filter, after)),
-    lastSeq: () => read(() => lastSeq(connection)),
+    extent: (filter, within) => read(() => readExtent(connection, filter, within)),
+    mark: () =>
+      read(() => {
+        // Who waits for entries would wait for ever.
+        expectStanding();
+        return markOf(lastSeq(connection));
+      }),
     values: (field, filter) => read(() => readValues(connection, field, filter)),
     groups: async (query) => {
       const { readGroups } = await reporting();
@@ -157,11 +166,11 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
       const { readBursts } = await reporting();
       return read(() => readBursts(connection, query));
     },
-    dataVersion: () =>
+    othersHaveWritten: () =>
       read(() => {
-        // It would never change again.
-        expectStanding();
-        return connection.pragma('data_version', { simple: true }) as number;
+        const before = version;
+        version = connection.pragma('data_version', { simple: true }) as number;
+        return before !== undefined && version !== before;
       }),
 
     policies: () => read(() => reading(connection, () => readPolicies(connection))),
@@ -282,7 +291,7 @@ export function openSqliteStore(options: SqliteStoreOptions): AuditStore {
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
     giveBackSpace: (pages) => read(() => giveBackSpace(connection, pages)),
-    checkpointLog: () => read(() => checkpointLog(connection)),
+    upkeep: () => read(() => checkpointLog(connection)),
 
     checkpoint: (name) => read(() => readCheckpoint(connection, name)),
     beginCheckpoint: (name, question, filter, upTo) =>
