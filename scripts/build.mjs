@@ -29,9 +29,6 @@ const shared = {
 /** Libraries of the program that have a file of their own, so that only what is needed is loaded and compiled. */
 const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lossless-json', 'luxon', 'string-width'];
 
-/** The modules that every command needs: four files would cost as many look-ups. */
-const ALWAYS = ['cli', 'commander', 'errors', 'streams'];
-
 /** Parts of ours that must be there only once: an error is recognised by its class. */
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
 
@@ -46,9 +43,8 @@ const PARTS = {
 };
 
 /**
- * The program as CommonJS, which Node starts faster than ES modules: its door, a file for each command with all that
- * the command needs, and the libraries. Few files, since each costs a look-up, and none with what is not run, since
- * compiling that costs too. better-sqlite3 brings machine code and cannot be inlined.
+ * The program as CommonJS files, which Node starts faster than ES modules: its door, a file for each command with all that
+ * the command needs, and the libraries. better-sqlite3 brings machine code and is required as it is installed.
  */
 async function buildProgram() {
   const commands = (await readdir(path.join(root, 'src/cli/commands'))).map((file) => path.basename(file, '.ts'));
@@ -56,10 +52,10 @@ async function buildProgram() {
     ...shared,
     format: 'cjs',
     minify: true,
-    keepNames: false,
     // A real import() would start Node's ES module loader.
     supported: { 'dynamic-import': false },
     outdir: 'dist/program',
+    external: ['better-sqlite3'],
   };
   const builds = await Promise.all([
     build({
@@ -74,14 +70,6 @@ async function buildProgram() {
     }),
     build({
       ...program,
-      stdin: { contents: await driver(), resolveDir: root },
-      outdir: undefined,
-      outfile: 'dist/program/better-sqlite3.js',
-      external: ['better-sqlite3', 'better-sqlite3/package.json', './errors'],
-      plugins: [addonBeside],
-    }),
-    build({
-      ...program,
       entryPoints: Object.fromEntries(LIBRARIES.map((name) => [libraryFile(name), name])),
       // Who requires a file as an ES module gets all of it as the default export: where there is no other, it is that.
       footer: { js: "if(Object.keys(module.exports).join()==='default')module.exports=module.exports.default;" },
@@ -92,84 +80,13 @@ async function buildProgram() {
     rm(path.join(root, 'dist/program'), { recursive: true, force: true }),
     putLicensesInPlace(builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
   ]);
-  await Promise.all(bundlesOf(builds.flatMap(({ outputFiles }) => outputFiles)).map(putInPlace));
-  await putCompiledCode();
+  const files = builds.flatMap(({ outputFiles }) => outputFiles);
+  await Promise.all([
+    ...files.map(putInPlace),
+    // The package is of ES modules; these files are not.
+    putInPlace({ path: path.join(root, 'dist/program/package.json'), contents: '{ "type": "commonjs" }\n' }),
+  ]);
 }
-
-/** The modules in bundles as bin/daybook.js reads them: those that every command needs in one. */
-function bundlesOf(outputFiles) {
-  const modules = Object.fromEntries(outputFiles.map((file) => [path.basename(file.path, '.js'), file.text]));
-  const names = Object.keys(modules).filter((name) => !ALWAYS.includes(name));
-  return [['cli', ALWAYS], ...names.map((name) => [name, [name]])].map(([bundle, inside]) => {
-    const source = `({${inside.map((name) => `${JSON.stringify(name)}:${asFunction(modules[name])}`).join(',')}})`;
-    // Read as Latin-1, which is quickest; esbuild writes ASCII, but for regular expressions.
-    if (/[^\0-\x7f]/.test(source)) throw new Error(`the bundle ${bundle} is not ASCII`);
-    return { path: path.join(root, 'dist/program', `${bundle}.bundle`), contents: `${source.length}\n${source}` };
-  });
-}
-
-/** What Node makes of a CommonJS file. */
-function asFunction(source) {
-  return `(function(exports,require,module){${source}})`;
-}
-
-/** Runs the program's commands once, so that V8 compiles what they use, and its code is kept with the bundles. */
-async function putCompiledCode() {
-  const running = promisify(execFile)(process.execPath, [path.join(root, 'scripts/compile.cjs')], { cwd: root });
-  // One of the commands reads its stdin to the end.
-  running.child.stdin.end();
-  await running;
-}
-
-/**
- * The JavaScript of better-sqlite3 in one file: the fourteen that it is in take longer to load than the SQLite beside
- * them. It fits only the machine code of its own version; beside any other, the package is loaded as it is installed.
- */
-async function driver() {
-  const place = createRequire(import.meta.url).resolve('better-sqlite3/package.json');
-  const { version } = JSON.parse(await readFile(place, 'utf8'));
-  return `const { readFileSync } = require('node:fs');
-    const { version } = JSON.parse(readFileSync(require('installed').manifest));
-    const [major, minor] = process.versions.node.split('.').map(Number);
-    // There, loading it would end the process with a segmentation fault and no word.
-    if (parseInt(version, 10) > 12 && (major < 22 || (major === 22 && minor < 14))) {
-      const { DaybookError } = require('./errors');
-      throw new DaybookError('failed', 'better-sqlite3 ' + version + ' needs Node 22.14 or later, and this is Node ' +
-        process.versions.node, { hint: 'npm install better-sqlite3@12' });
-    }
-    module.exports = version === ${JSON.stringify(version)}
-      ? require('./node_modules/better-sqlite3/lib/index.js')
-      : require('better-sqlite3');`;
-}
-
-/** Finds the machine code at its usual place at once; `bindings`, which looks in many, is for where it is not. */
-const addonBeside = {
-  name: 'addon-beside',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(?:bindings|installed)$/ }, ({ path: name }) => ({ path: name, namespace: 'addon' }));
-    onLoad({ filter: /^installed$/, namespace: 'addon' }, () => ({
-      // Node's own search takes ten times as long to say the same.
-      contents: `const { existsSync } = require('node:fs');
-        const name = 'better-sqlite3/package.json';
-        exports.manifest = require.paths.map((folder) => folder + '/' + name).find(existsSync) ?? require.resolve(name);`,
-    }));
-    onLoad({ filter: /^bindings$/, namespace: 'addon' }, () => ({
-      contents: `const fs = require('node:fs');
-        const path = require('node:path');
-        module.exports = (name) => {
-          const folder = path.dirname(require('installed').manifest);
-          const file = path.join(folder, 'build/Release', name);
-          if (!fs.existsSync(file)) {
-            return module.require(require.resolve('bindings', { paths: [fs.realpathSync(folder)] }))(name);
-          }
-          // What require() does in the end, without its search.
-          const addon = { exports: {} };
-          process.dlopen(addon, file);
-          return addon.exports;
-        };`,
-    }));
-  },
-};
 
 function libraryFile(name) {
   return name.replace('/', '-');
@@ -179,11 +96,9 @@ function libraryFile(name) {
 const filesBeside = {
   name: 'files-beside',
   setup({ onResolve }) {
-    const beside = (name) => ({ path: `./${name}`, external: true });
-    onResolve(
-      { filter: new RegExp(`^(?:${[...LIBRARIES, 'better-sqlite3'].join('|')})$`) },
-      ({ path: name, namespace }) =>
-        namespace === 'file' && name in LAZY ? { path: name, namespace: 'lazy' } : beside(libraryFile(name)),
+    const beside = (name) => ({ path: `./${name}.js`, external: true });
+    onResolve({ filter: new RegExp(`^(?:${LIBRARIES.join('|')})$`) }, ({ path: name, namespace }) =>
+      namespace === 'file' && name in LAZY ? { path: name, namespace: 'lazy' } : beside(libraryFile(name)),
     );
     onResolve({ filter: /^\.{1,2}\// }, ({ path: name, resolveDir, kind }) => {
       if (kind === 'entry-point') return undefined;

@@ -26,7 +26,7 @@ async function importSource(file) {
 }
 
 async function generate() {
-  const { buildProgram } = createRequire(import.meta.url)('../bin/daybook.js').load('cli');
+  const { buildProgram } = createRequire(import.meta.url)('../dist/program/cli.js');
   const { describeCommand } = await importSource('src/cli/command-tree.ts');
   const { completionScript } = await importSource('src/cli/completion.ts');
   const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));

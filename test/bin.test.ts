@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, copyFile, cp, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PROGRAM, run, temporaryDirectory } from './support/program.js';
@@ -38,42 +38,42 @@ describe('the door', () => {
     expect(code).not.toMatch(/=>|`|\?\.|\?\?|\b(?:import|async|await|class|const|let)\b|catch \{|\.\.\.\w/);
   });
 
+  const ALWAYS = ['cli.js', 'commander.js', 'errors.js', 'streams.js'];
+
   // Each file that is loaded is a part of start-up, which is what an operator feels.
   test.each([
     [['--help'], []],
     [['--version'], []],
     [
       ['history', '-n', '50'],
-      ['command-history', 'better-sqlite3'],
+      ['command-history.js', 'better_sqlite3.node'],
     ],
     [
       ['note', 'machine:7', 'jammed'],
-      ['command-note', 'better-sqlite3'],
+      ['command-note.js', 'better_sqlite3.node'],
     ],
     [
       ['record', '--action', 'x'],
-      ['command-record', 'better-sqlite3'],
+      ['command-record.js', 'better_sqlite3.node'],
     ],
     [
       ['count', '--action', 'note'],
-      ['command-count', 'better-sqlite3'],
+      ['command-count.js', 'better_sqlite3.node'],
     ],
   ])('loads for %j only what it needs', async (words, parts) => {
     const cwd = temporaryDirectory();
     const watch = path.join(cwd, 'watch.cjs');
     await writeFile(
       watch,
-      `const fs = require('node:fs');
-      const read = fs.readFileSync;
-      fs.readFileSync = (file, ...rest) => {
-        if (String(file).endsWith('.bundle')) fs.appendFileSync('loaded', require('node:path').basename(file, '.bundle') + ' ');
-        return read(file, ...rest);
-      };`,
+      `process.on('exit', () => {
+        const loaded = Object.keys(require.cache).filter((file) => /dist.program/.test(file) || file.endsWith('.node'));
+        require('node:fs').writeFileSync('loaded', loaded.map((file) => require('node:path').basename(file)).join(' '));
+      });`,
     );
     await run(['init'], { cwd });
     expect(await run(words, { cwd, nodeOptions: ['--require', watch] })).toMatchObject({ code: 0 });
     const loaded = (await readFile(path.join(cwd, 'loaded'), 'utf8')).trim().split(' ');
-    expect(loaded.toSorted()).toEqual(['cli', ...parts].toSorted());
+    expect(loaded.toSorted()).toEqual([...ALWAYS, ...parts].toSorted());
   });
 
   test('says that it has not been built', async () => {
@@ -92,47 +92,79 @@ describe('the door', () => {
     });
   });
 
-  describe('with code that V8 does not take', () => {
-    /** Another copy of the program, whose bundles are changed after the source's end. */
-    async function copyWith(change: (code: Buffer) => Buffer): Promise<string> {
-      const root = path.dirname(path.dirname(PROGRAM));
-      const copy = temporaryDirectory();
-      await cp(path.join(root, 'bin'), path.join(copy, 'bin'), { recursive: true });
-      await symlink(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-      await mkdir(path.join(copy, 'dist/program'), { recursive: true });
-      let changed = 0;
-      for (const name of await readdir(path.join(root, 'dist/program'))) {
-        const bytes = await readFile(path.join(root, 'dist/program', name));
-        const start = bytes.indexOf('\n') + 1;
-        const end = start + Number(bytes.subarray(0, start).toString());
-        if (end < bytes.length) changed += 1;
-        const contents = Buffer.concat([bytes.subarray(0, end), change(Buffer.from(bytes.subarray(end)))]);
-        await writeFile(path.join(copy, 'dist/program', name), contents);
-      }
-      expect(changed).toBeGreaterThan(10);
-      return path.join(copy, 'bin/daybook.js');
+  test('says which better-sqlite3 an old Node cannot load', async () => {
+    const root = path.dirname(path.dirname(PROGRAM));
+    const copy = temporaryDirectory();
+    await cp(path.join(root, 'bin'), path.join(copy, 'bin'), { recursive: true });
+    await mkdir(path.join(copy, 'dist/program'), { recursive: true });
+    await writeFile(path.join(copy, 'dist/program/cli.js'), '');
+    await mkdir(path.join(copy, 'node_modules/better-sqlite3'), { recursive: true });
+    await writeFile(path.join(copy, 'node_modules/better-sqlite3/package.json'), '{ "version": "13.2.0" }');
+    const pretence = path.join(copy, 'pretence.cjs');
+    const versions = `{ ...process.versions, node: '22.13.1' }`;
+    await writeFile(pretence, `Object.defineProperty(process, 'versions', { value: ${versions} });`);
+    const outcome = await new Promise((resolve) => {
+      execFile(process.execPath, ['--require', pretence, path.join(copy, 'bin/daybook.js')], (error, stdout, stderr) =>
+        resolve({ code: error?.code, stdout, stderr }),
+      );
+    });
+    expect(outcome).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'daybook: better-sqlite3 13.2.0 needs Node 22.14 or later, and this is Node 22.13.1\ntry: npm install better-sqlite3@12\n',
+    });
+  });
+
+  describe('keeps compiled code', () => {
+    /** The folder that Node is asked to keep compiled code in, or undefined where it is not asked. */
+    async function cacheFolder(home: string, env: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
+      const watch = path.join(temporaryDirectory(), 'watch.cjs');
+      const told = path.join(home, 'told');
+      await writeFile(
+        watch,
+        `require('node:module').enableCompileCache = (folder) =>
+          require('node:fs').writeFileSync(${JSON.stringify(told)}, folder);`,
+      );
+      expect(await run(['--version'], { cwd: home, env, nodeOptions: ['--require', watch] })).toMatchObject({
+        code: 0,
+      });
+      return readFile(told, 'utf8').catch(() => undefined);
     }
 
-    test.each([
-      ['none at all', () => Buffer.alloc(0)],
-      ['cut short', (code: Buffer) => code.subarray(0, code.length >> 1)],
-      // The head of it says, among others, for which V8 and which flags it was made.
-      [
-        'of another V8',
-        (code: Buffer) => Buffer.concat([Buffer.alloc(Math.min(32, code.length), 1), code.subarray(32)]),
-      ],
-    ])('%s: it is compiled anew', async (_what, change) => {
-      const program = await copyWith(change);
-      const database = path.join(temporaryDirectory(), 'audit.db');
-      const given = (...words: string[]): Promise<string> =>
-        new Promise((resolve, reject) => {
-          execFile(process.execPath, [program, '--db', database, ...words], (error, stdout, stderr) =>
-            error === null ? resolve(stdout) : reject(new Error(stderr, { cause: error })),
-          );
-        });
-      await given('init');
-      await given('note', 'machine:7', 'emptied by hand');
-      expect(await given('history')).toMatch(/note machine:7 emptied by hand\n$/);
+    test("in a folder of the user's own", async () => {
+      const home = temporaryDirectory();
+      const folder = path.join(home, '.cache/daybook');
+      expect(await cacheFolder(home)).toBe(folder);
+      expect((await stat(folder)).mode & 0o777).toBe(0o700);
+      const cache = path.join(home, 'cache');
+      expect(await cacheFolder(home, { XDG_CACHE_HOME: cache })).toBe(path.join(cache, 'daybook'));
+    });
+
+    test('in none that others can write, or that is a link', async () => {
+      for (const mode of [0o770, 0o702]) {
+        const home = temporaryDirectory();
+        await mkdir(path.join(home, '.cache/daybook'), { recursive: true });
+        await chmod(path.join(home, '.cache/daybook'), mode);
+        expect(await cacheFolder(home)).toBeUndefined();
+      }
+      const home = temporaryDirectory();
+      await mkdir(path.join(home, '.cache'));
+      await symlink(temporaryDirectory(), path.join(home, '.cache/daybook'));
+      expect(await cacheFolder(home)).toBeUndefined();
+    });
+
+    test.skipIf(process.getuid?.() !== 0)('in none of another user', async () => {
+      const home = temporaryDirectory();
+      await mkdir(path.join(home, '.cache/daybook'), { recursive: true });
+      await chown(path.join(home, '.cache/daybook'), 65534, 65534);
+      expect(await cacheFolder(home)).toBeUndefined();
+    });
+
+    test('nowhere without a home that can be written', async () => {
+      const home = temporaryDirectory();
+      expect(await cacheFolder(home, { HOME: '/dev/null' })).toBeUndefined();
+      expect(await cacheFolder(home, { HOME: '', XDG_CACHE_HOME: 'relative' })).toBeUndefined();
     });
   });
 });

@@ -8,12 +8,9 @@ import type { EndingSignal } from './exit-codes.js';
 import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
-/**
- * Runs the program, with the world as it is, and resolves to its exit code. By then, everything is written: nothing is
- * left for Node to wait for.
- */
-export async function main(words: readonly string[]): Promise<number> {
-  return run(words, systemContext());
+/** Runs the program, with the world as it is, and sets the exit code of this process. */
+export async function main(words: readonly string[]): Promise<void> {
+  process.exitCode = await run(words, systemContext());
 }
 
 /** The commands as they are declared, for the generated documentation. */

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -147,7 +147,7 @@ describe('the packed tarball', () => {
     for (const name of [
       'dist/index.js',
       'dist/types/index.d.ts',
-      'dist/program/cli.bundle',
+      'dist/program/cli.js',
       'dist/THIRD-PARTY-LICENSES.txt',
     ]) {
       expect(packed).toContain(name);
@@ -162,6 +162,16 @@ describe('the packed tarball', () => {
       ).toBe(true);
     }
     expect(packed.filter((name) => /\.(?:tmp|map|ts|db|log)$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
+  });
+
+  test('holds no path of the machine that built it', () => {
+    const folder = path.join(shared, 'unpacked');
+    mkdirSync(folder);
+    execFileSync('tar', ['-xzf', tarball, '-C', folder]);
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    expect(files.length).toBe(packed.length);
+    const telling = files.filter((file) => readFileSync(path.join(file.parentPath, file.name)).includes(ROOT));
+    expect(telling.map(({ name }) => name)).toEqual([]);
   });
 
   test.skipIf(!process.version.startsWith('v20.'))(

@@ -22,12 +22,11 @@ export default async function buildOnce(project: TestProject): Promise<void> {
 }
 
 function isFresh(): boolean {
-  const built = changedAt('dist/program/cli.bundle');
+  const built = changedAt('dist/program/cli.js');
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' });
   const inputs = [
     'package.json',
     'scripts/build.mjs',
-    'scripts/compile.cjs',
     'src',
     ...sources.map((name) => path.join('src', name)),
   ];
