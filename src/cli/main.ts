@@ -1,4 +1,6 @@
+import { fstatSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import { thisProcess } from '../presence.js';
 import { systemStreams } from '../terminal/streams.js';
@@ -8,9 +10,27 @@ import type { EndingSignal } from './exit-codes.js';
 import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
-/** Runs the program, with the world as it is, and sets the exit code of this process. */
+/**
+ * Runs the program, with the world as it is, and sets the exit code of this process. By then, everything is written:
+ * nothing is left for Node to wait for.
+ */
 export async function main(words: readonly string[]): Promise<void> {
+  const terminals = [0, 1, 2].filter(isTerminal);
   process.exitCode = await run(words, systemContext());
+  if (!terminals.every(isTerminal)) {
+    // One is gone. Node would set it back, and crash; by the signal of that, the program ends just as well.
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  }
+}
+
+function isTerminal(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice() && isatty(descriptor);
+  } catch {
+    // A descriptor that is closed.
+    return false;
+  }
 }
 
 /** The commands as they are declared, for the generated documentation. */

@@ -667,9 +667,12 @@ describe('shapes', () => {
     await ok(['retention', 'set', 'auth', '--category', 'auth', '--max-age', '2y', '--max-entries', '10']);
     const found = await json<{ policies: object[] }>(['retention', 'list', '--format', 'json']);
     expect(found).toEqual({
-      policies: [{ name: 'auth', max_age: '2y', max_entries: 10, filter: { category: ['auth'] } }],
+      policies: [
+        { name: 'auth', max_age: '2y', max_entries: 10, filter: { category: ['auth'] }, entry: 1, problem: null },
+      ],
     });
-    expect(Object.keys(found.policies[0] ?? {})).toEqual(['name', 'max_age', 'max_entries', 'filter']);
+    const keys = ['name', 'max_age', 'max_entries', 'filter', 'entry', 'problem'];
+    expect(Object.keys(found.policies[0] ?? {})).toEqual(keys);
   });
 
   test.each(['out.csv', 'out.json', 'out.ndjson', 'out.ndjson.gz'])('a manifest, of %s', async (name) => {

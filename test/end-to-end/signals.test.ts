@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { run, start, temporaryDirectory } from '../support/program.js';
+import { PROGRAM, run, start, temporaryDirectory } from '../support/program.js';
 import { runOther } from './other-programs.js';
 import { copyTrail, countEntries, makeTrail, otherFiles, sharedDirectory, until, value } from './trail.js';
 
@@ -79,6 +79,26 @@ describe.each(SIGNALS)('%s ends with %i', (signal, code) => {
     expect(countEntries(file)).toBe(ENTRIES + 1);
     expect(readdirSync(directory).filter(isTemporary)).toEqual([]);
   });
+});
+
+/** Runs the program on a terminal, closes that once the trail has shrunk, and prints how the program ended. */
+const ON_TERMINAL = `
+import os, pty, sqlite3, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+file = sys.argv[4]
+while sqlite3.connect(file).execute('SELECT count(*) FROM daybook_entries').fetchone()[0] >= ${ENTRIES}:
+    time.sleep(0.01)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+
+test('a terminal that is closed ends a prune in good order', async () => {
+  const file = await copyTrail(template, temporaryDirectory());
+  const words = [process.execPath, PROGRAM, '--db', file, 'prune', '--before', 'now', '--yes'];
+  expect(await runOther('python3', ['-c', ON_TERMINAL, ...words])).toEqual({ code: 0, stdout: '-1\n', stderr: '' });
+  const deleted = value(file, "SELECT deleted FROM daybook_prunes WHERE state = 'cut_off'");
+  expect(countEntries(file)).toBe(ENTRIES - deleted + 1);
 });
 
 test('a second signal, whichever it is, ends the program at once', async () => {

@@ -2,7 +2,9 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { DaybookError } from '../../src/core/errors.js';
+import { backupTo } from '../../src/store/sqlite/backup.js';
 import { attempt } from '../../src/store/sqlite/connection.js';
+import type { Connection } from '../../src/store/sqlite/connection.js';
 import { temporaryDirectory } from '../support/program.js';
 import { recordAll, sqliteTrail } from './trail.js';
 
@@ -65,6 +67,23 @@ test('a database that is there and cannot be opened lacks what belongs beside it
   const error = new SqliteError('unable to open', 'SQLITE_CANTOPEN');
   const file = path.join(temporaryDirectory());
   expect(caught(error, file)).toMatchObject({ kind: 'missing', message: expect.stringContaining('WAL mode') });
+});
+
+test('a copy that has no room is named, and not the database', async () => {
+  const failing = (error: Error): Connection => {
+    const backup = async (): Promise<never> => {
+      throw error;
+    };
+    return { backup } as unknown as Connection;
+  };
+  const full = new SqliteError('database or disk is full', 'SQLITE_FULL');
+  await expect(backupTo(failing(full), '/nowhere/copy.db')).rejects.toMatchObject({
+    kind: 'failed',
+    message: 'the copy could not be written (database or disk is full)',
+  });
+  for (const other of [new SqliteError('malformed', 'SQLITE_CORRUPT'), new Error('other')]) {
+    await expect(backupTo(failing(other), '/nowhere/copy.db')).rejects.toBe(other);
+  }
 });
 
 test('a folder that is not there is said by the driver', () => {

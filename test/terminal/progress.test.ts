@@ -8,8 +8,10 @@ interface Setup {
   pass(ms: number): void;
 }
 
-function setup(options: { terminal?: boolean; quiet?: boolean; total?: number; columns?: number } = {}): Setup {
-  const { stderr } = testStreams({ terminal: options.terminal ?? true, columns: options.columns ?? 80 });
+function setup(
+  options: { terminal?: boolean; quiet?: boolean; total?: number; columns?: number; closesAfter?: number } = {},
+): Setup {
+  const { stderr } = testStreams({ columns: 80, ...options, terminal: options.terminal ?? true });
   let time = 5000;
   const progress = startProgress(stderr, {
     quiet: options.quiet ?? false,
@@ -72,6 +74,16 @@ describe('startProgress', () => {
     pass(100);
     await progress.update(1);
     expect(stderr.text()).toBe('\rexported 1 of 100 e\x1b[K');
+  });
+
+  test('goes on without a terminal that is gone', async () => {
+    const { progress, stderr, pass } = setup({ closesAfter: 1 });
+    for (let done = 1; done <= 3; done++) {
+      pass(100);
+      await progress.update(done);
+    }
+    await progress.end();
+    expect(stderr.text()).toMatch(/^\rexported 1 entries, [^\r]*$/);
   });
 
   test.each([{ terminal: false }, { quiet: true }])('is silent with %j', async (options) => {
