@@ -77,12 +77,12 @@ test('a copy that has no room is named, and not the database', async () => {
     return { backup } as unknown as Connection;
   };
   const full = new SqliteError('database or disk is full', 'SQLITE_FULL');
-  await expect(backupTo(failing(full), '/nowhere/copy.db')).rejects.toMatchObject({
+  await expect(backupTo(failing(full), 'audit.db', '/nowhere/copy.db')).rejects.toMatchObject({
     kind: 'failed',
     message: 'the copy could not be written (database or disk is full)',
   });
   for (const other of [new SqliteError('malformed', 'SQLITE_CORRUPT'), new Error('other')]) {
-    await expect(backupTo(failing(other), '/nowhere/copy.db')).rejects.toBe(other);
+    await expect(backupTo(failing(other), 'audit.db', '/nowhere/copy.db')).rejects.toBe(other);
   }
 });
 
