@@ -8,8 +8,8 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Opens a trail to read it. */
 export async function openStore(database) {
-  const { openSqliteStore } = await storeModule();
-  return openSqliteStore({
+  const { openSqlite } = await storeModule();
+  return openSqlite({
     path: database,
     readonly: true,
     busyTimeout: 5000,
@@ -29,7 +29,7 @@ function storeModule() {
     try {
       const { outputFiles } = await build({
         absWorkingDir: root,
-        entryPoints: ['src/store/sqlite/sqlite-store.ts'],
+        entryPoints: ['src/store/sqlite/index.ts'],
         bundle: true,
         platform: 'node',
         target: 'node20',

@@ -32,14 +32,19 @@ const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lo
 /** Parts of ours that must be there only once: an error is recognised by its class. */
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
 
-/** Parts of the store that are loaded only where they are needed. */
-const PARTS = {
-  capturing: 'src/store/sqlite/capturing.ts',
-  checking: 'src/store/sqlite/deep-check.ts',
-  mirroring: 'src/store/sqlite/mirroring.ts',
-  naming: 'src/store/sqlite/naming.ts',
-  pruning: 'src/store/sqlite/pruning.ts',
-  reporting: 'src/store/sqlite/reporting.ts',
+/** The rooms of an engine that every command needs: one file, with the engine's own door. */
+const STORE = ['', 'context', 'engine', 'trail'];
+
+/** The rooms that are loaded only where they are needed. */
+const ROOMS = ['capture', 'exec', 'mirrors', 'names', 'prune', 'reports', 'sources', 'tables', 'undo', 'upkeep'];
+
+const doorOf = (room) => path.posix.join('src/store/sqlite', room, 'index.ts');
+
+/** The parts of ours that have a file of their own, by the door that others import. */
+const BESIDE = {
+  ...Object.fromEntries(Object.entries(SHARED).map(([name, file]) => [file, name])),
+  ...Object.fromEntries(STORE.map((room) => [doorOf(room), 'store'])),
+  ...Object.fromEntries(ROOMS.map((room) => [doorOf(room), `store-${room}`])),
 };
 
 /**
@@ -63,10 +68,17 @@ async function buildProgram() {
       entryPoints: {
         cli: 'src/cli/main.ts',
         ...SHARED,
-        ...PARTS,
+        ...Object.fromEntries(ROOMS.map((room) => [`store-${room}`, doorOf(room)])),
         ...Object.fromEntries(commands.map((name) => [`command-${name}`, `src/cli/commands/${name}.ts`])),
       },
-      plugins: [filesBeside, lazyModules],
+      plugins: [filesBeside([]), lazyModules],
+    }),
+    build({
+      ...program,
+      stdin: { contents: STORE.map((room) => `export * from './${doorOf(room)}';`).join('\n'), resolveDir: root },
+      outdir: undefined,
+      outfile: 'dist/program/store.js',
+      plugins: [filesBeside(STORE.map(doorOf)), lazyModules],
     }),
     build({
       ...program,
@@ -92,8 +104,8 @@ function libraryFile(name) {
   return name.replace('/', '-');
 }
 
-/** Points what has a file of its own at that file. */
-const filesBeside = {
+/** Points what has a file of its own at that file; what is `inside` this one is built into it. */
+const filesBeside = (inside) => ({
   name: 'files-beside',
   setup({ onResolve }) {
     const beside = (name) => ({ path: `./${name}.js`, external: true });
@@ -103,13 +115,12 @@ const filesBeside = {
     onResolve({ filter: /^\.{1,2}\// }, ({ path: name, resolveDir, kind }) => {
       if (kind === 'entry-point') return undefined;
       const source = path.relative(root, path.resolve(resolveDir, name.replace(/\.js$/, '.ts')));
-      const own = Object.entries({ ...SHARED, ...PARTS }).find(([, file]) => file === source);
-      if (own !== undefined) return beside(own[0]);
+      if (source in BESIDE && !inside.includes(source)) return beside(BESIDE[source]);
       const command = /^src\/cli\/commands\/(.+)\.ts$/.exec(source)?.[1];
       return command === undefined ? undefined : beside(`command-${command}`);
     });
   },
-};
+});
 
 /**
  * Modules that most runs do not need, with what is used of them: each is loaded at its first use. Loading them would be

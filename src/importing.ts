@@ -2,9 +2,10 @@ import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
 import { quoted } from './core/json.js';
-import { bytesOf, isDescriptor } from './import/file-bytes.js';
+import { bytesOf, isDescriptor } from './importers/file-bytes.js';
 import { thisProcess } from './presence.js';
-import type { EntrySorter, ImportOptions, RehearsedEntries } from './operations/import.js';
+import { loadSorter, openRehearsed, openSourceTable } from './store/open.js';
+import type { ImportOptions } from './operations/import.js';
 
 /** How to read a source: what the options of `daybook import` say. */
 export interface ImportRequest {
@@ -83,7 +84,7 @@ export async function openImport(
     const paths = request.redact ?? [];
     const hidden = new Set<string>();
     const reader =
-      paths.length === 0 ? plainReader : (await import('./import/redacting.js')).redacting(plainReader, paths, hidden);
+      paths.length === 0 ? plainReader : (await import('./importers/redacting.js')).redacting(plainReader, paths, hidden);
     const options: ImportOptions = {
       source: name,
       reader,
@@ -91,7 +92,7 @@ export async function openImport(
       clock: request.clock ?? Date.now,
       ...(request.scopeFrom !== undefined && { scopeOf: scopeLookup(request.scopeFrom, source) }),
       ...(!found.inOrder && { sorter: await loadSorter() }),
-      rehearsed: loadRehearsed,
+      rehearsed: openRehearsed,
       ...(request.reject && { reject: request.reject }),
       ...(request.signal && { signal: request.signal }),
     };
@@ -104,7 +105,7 @@ export async function openImport(
 
 /** Throws kind `usage` for a name that no format has. */
 export async function formatNamed(name: string): Promise<ImportFormat> {
-  const { IMPORT_FORMATS } = await import('./import/index.js');
+  const { IMPORT_FORMATS } = await import('./importers/index.js');
   const format = IMPORT_FORMATS.get(name);
   if (format !== undefined) return format;
   throw new DaybookError(
@@ -116,16 +117,6 @@ export async function formatNamed(name: string): Promise<ImportFormat> {
   );
 }
 
-async function loadSorter(): Promise<() => EntrySorter> {
-  const { openSorter } = await import('./store/sqlite/sorter.js');
-  return openSorter;
-}
-
-async function loadRehearsed(): Promise<RehearsedEntries> {
-  const { openRehearsed } = await import('./store/sqlite/rehearsed.js');
-  return openRehearsed();
-}
-
 /** The name of a file without its folder and its ending. */
 function sourceName(path: string): string {
   const base = path.replace(/^.*\//s, '').replace(/(?!^)\.[^.]*$/, '');
@@ -134,8 +125,8 @@ function sourceName(path: string): string {
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
   const [{ kindOfFile, openTextSource, peeked }, { pipeOf, untilAborted }] = await Promise.all([
-    import('./import/text-source.js'),
-    import('./import/pipe.js'),
+    import('./importers/text-source.js'),
+    import('./importers/pipe.js'),
   ]);
   const { signal } = request;
   const bytes = request.stream ?? pipeOf(path, signal);
@@ -155,18 +146,11 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
   const table = request.table ?? format.table;
   if (table === undefined)
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
-  const [{ openSourceDatabase }, { openReadable }] = await Promise.all([
-    import('./store/sqlite/source.js'),
-    import('./store/sqlite/readable.js'),
-  ]);
   const reader = {
     presence: thisProcess(),
     interruptible: <T>(work: (heard: AbortSignal) => Promise<T>) => work(signal ?? new AbortController().signal),
   };
-  const { opened } = await openReadable(path, reader, (copy) =>
-    openSourceDatabase({ path, copy, table, busyTimeout: request.busyTimeout ?? 5000 }),
-  );
-  return opened;
+  return openSourceTable(path, table, { busyTimeout: request.busyTimeout ?? 5000, reader });
 }
 
 /** `dca_settlements(id, machine_id)`: the machine of a settlement is its scope, `machine:<its id>`. */

@@ -2,7 +2,7 @@
  * daybook for TypeScript applications: the same store and the same operations as the program.
  *
  * @example
- * const store = openTrail('audit.db');
+ * const store = await openTrail('audit.db');
  * await record(store, entryOf({ action: 'login', actor: 'u-42', actor_type: 'user' }));
  * for await (const page of history(store, request, { as: 'entries' })) console.log(page);
  * await store.close();

@@ -1,15 +1,13 @@
+import { addressOf } from './core/address.js';
 import type { CaptureRequest } from './core/capture.js';
 import type { Actor, Entry, NewEntry } from './core/entry.js';
 import { validateEntry } from './core/validate.js';
 import { thisProcess } from './presence.js';
 import type { AuditStore, RecordRequest } from './store/audit-store.js';
-import { expectTrail } from './store/sqlite/connection.js';
-import type { Connection } from './store/sqlite/connection.js';
-import { withContext } from './store/sqlite/context-transaction.js';
-import { initialize } from './store/sqlite/initialize.js';
-import type { Initialized } from './store/sqlite/initialize.js';
-import { inserter } from './store/sqlite/recording.js';
-import { openSqliteStore } from './store/sqlite/sqlite-store.js';
+import { expectTrail, inserter, withContext } from './store/attached.js';
+import type { Connection } from './store/attached.js';
+import { initializeStore, openStore } from './store/open.js';
+import type { Initialized } from './store/open.js';
 
 export interface TrailOptions {
   /** Whether only reading is meant: the database is then opened read-only. */
@@ -31,11 +29,10 @@ export type EntryFields = { readonly [Field in keyof NewEntry]?: unknown } & { r
 /**
  * Opens the trail in a database. Throws kind `missing` where there is none.
  *
- * @example const store = openTrail('audit.db');
+ * @example const store = await openTrail('audit.db');
  */
-export function openTrail(path: string, options: TrailOptions = {}): AuditStore {
-  return openSqliteStore({
-    path,
+export async function openTrail(path: string, options: TrailOptions = {}): Promise<AuditStore> {
+  return openStore(addressOf(path), {
     readonly: options.readonly ?? false,
     busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT,
     clock: Date.now,
@@ -47,15 +44,14 @@ export function openTrail(path: string, options: TrailOptions = {}): AuditStore 
  * Creates the trail in a database, or upgrades it; a second call changes nothing. Throws kind `refused` for a database
  * with other tables unless `alongside`.
  *
- * @example initializeTrail('app.db', { actor: 'deploy', alongside: true });
+ * @example await initializeTrail('app.db', { actor: 'deploy', alongside: true });
  */
-export function initializeTrail(
+export async function initializeTrail(
   path: string,
   options: { readonly actor: string; readonly alongside?: boolean; readonly busyTimeout?: number },
-): Initialized {
+): Promise<Initialized> {
   const actor: Actor = { actor: options.actor, actor_type: 'system', recorded_by: null };
-  return initialize({
-    path,
+  return initializeStore(addressOf(path), {
     alongside: options.alongside ?? false,
     busyTimeout: options.busyTimeout ?? BUSY_TIMEOUT,
     clock: Date.now,

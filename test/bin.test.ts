@@ -46,19 +46,19 @@ describe('the door', () => {
     [['--version'], []],
     [
       ['history', '-n', '50'],
-      ['command-history.js', 'better_sqlite3.node'],
+      ['command-history.js', 'store.js', 'better_sqlite3.node'],
     ],
     [
       ['note', 'machine:7', 'jammed'],
-      ['command-note.js', 'better_sqlite3.node'],
+      ['command-note.js', 'store.js', 'better_sqlite3.node'],
     ],
     [
       ['record', '--action', 'x'],
-      ['command-record.js', 'better_sqlite3.node'],
+      ['command-record.js', 'store.js', 'better_sqlite3.node'],
     ],
     [
       ['count', '--action', 'note'],
-      ['command-count.js', 'better_sqlite3.node'],
+      ['command-count.js', 'store.js', 'better_sqlite3.node'],
     ],
   ])('loads for %j only what it needs', async (words, parts) => {
     const cwd = temporaryDirectory();

@@ -23,7 +23,7 @@ import { temporaryDirectory } from './support/program.js';
 const WHOLE = { filter: {}, order: 'oldest', limit: 50, question: '' } as const;
 
 async function entriesOf(file: string, filter: Filter = {}): Promise<HistoryEntry[]> {
-  const store = openTrail(file, { readonly: true });
+  const store = await openTrail(file, { readonly: true });
   const found: HistoryEntry[] = [];
   for await (const page of history(store, { ...WHOLE, filter }, { as: 'entries' })) {
     if (page.as === 'entries') found.push(...page.entries);
@@ -36,11 +36,11 @@ async function messages(file: string): Promise<string[]> {
   return (await entriesOf(file)).map((entry) => entry.message);
 }
 
-function application(): { readonly file: string; readonly database: Database.Database } {
+async function application(): Promise<{ readonly file: string; readonly database: Database.Database }> {
   const file = path.join(temporaryDirectory(), 'app.db');
   const database = new Database(file);
   database.exec('CREATE TABLE settings (id INTEGER PRIMARY KEY, level INTEGER); INSERT INTO settings VALUES (1, 5)');
-  initializeTrail(file, { actor: 'deploy', alongside: true });
+  await initializeTrail(file, { actor: 'deploy', alongside: true });
   return { file, database };
 }
 
@@ -49,9 +49,9 @@ const level = (database: Database.Database): unknown => database.prepare('SELECT
 describe('the library', () => {
   it('creates, records and reads a trail', async () => {
     const file = path.join(temporaryDirectory(), 'audit.db');
-    expect(initializeTrail(file, { actor: 'deploy' }).outcome).toBe('created');
-    expect(initializeTrail(file, { actor: 'deploy' }).outcome).toBe('unchanged');
-    const store = openTrail(file);
+    expect((await initializeTrail(file, { actor: 'deploy' })).outcome).toBe('created');
+    expect((await initializeTrail(file, { actor: 'deploy' })).outcome).toBe('unchanged');
+    const store = await openTrail(file);
     const entry = entryOf({ action: 'login', message: 'in', metadata: { big: 12345678901234567890n } });
     const { seq } = await record(store, entry);
     expect((await store.find({ seq }))?.metadata).toBe('{"big":12345678901234567890}');
@@ -61,8 +61,8 @@ describe('the library', () => {
 
   it('refuses a filter with a condition that nobody knows, and a prune with it deletes nothing', async () => {
     const file = path.join(temporaryDirectory(), 'audit.db');
-    initializeTrail(file, { actor: 'deploy' });
-    const store = openTrail(file);
+    await initializeTrail(file, { actor: 'deploy' });
+    const store = await openTrail(file);
     await record(store, entryOf({ action: 'login', actor: 'u-42' }));
     const filter = { actors: ['nobody'] } as unknown as Filter;
     const refused = { kind: 'usage', message: expect.stringContaining('"actors"') };
@@ -91,7 +91,7 @@ describe('the library', () => {
   });
 
   it('records in the transaction of the application, with its change or not at all', async () => {
-    const { file, database } = application();
+    const { file, database } = await application();
     const setLevel = database.transaction((to: number, after: () => void) => {
       database.prepare('UPDATE settings SET level = ?').run(to);
       recordIn(database, { action: 'update', message: `level ${to}`, actor: 'u-42' });
@@ -108,7 +108,7 @@ describe('the library', () => {
   });
 
   it('takes the change back where the entry is refused, and tells the caller', async () => {
-    const { file, database } = application();
+    const { file, database } = await application();
     const setLevel = database.transaction((actor: string) => {
       database.prepare('UPDATE settings SET level = 9').run();
       recordIn(database, { action: 'update', actor });
@@ -142,8 +142,8 @@ async function guilds(): Promise<Guilds> {
   const database = new Database(file);
   database.exec(`CREATE TABLE guild_configurations (
     guildid TEXT PRIMARY KEY, data TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1) STRICT`);
-  initializeTrail(file, { actor: 'deploy', alongside: true });
-  const store = openTrail(file);
+  await initializeTrail(file, { actor: 'deploy', alongside: true });
+  const store = await openTrail(file);
   const request = captureRequest({
     entityType: 'guild_configuration',
     scope: { kind: 'guild', column: 'guildid' },
@@ -276,8 +276,8 @@ describe('a transaction with a context', () => {
     (await entriesOf(file, { category: ['entity'] })).map(({ actor }) => actor);
 
   async function captured(): Promise<{ file: string; database: Database.Database }> {
-    const { file, database } = application();
-    const store = openTrail(file);
+    const { file, database } = await application();
+    const store = await openTrail(file);
     const deploy = { actor: 'deploy', actor_type: 'system', recorded_by: null };
     await store.addCaptures(['settings'], captureRequest(), deploy);
     await store.close();

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import type { Address } from '../core/address.js';
 import { DaybookError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import { belongsTo } from '../operations/file-identity.js';
 import type { AuditStore, Origin } from '../store/audit-store.js';
-import type { Reader } from '../store/sqlite/readable.js';
+import type { Reader } from '../store/open.js';
 import { visible, visibleJson } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Context } from './context.js';
@@ -69,7 +70,7 @@ export async function withStore<T>(
   opening: Opening = {},
 ): Promise<T> {
   expectStreamsApart(globals.db);
-  const store = await openStore(context, globals, opening);
+  const store = await openTrail(context, globals, opening);
   try {
     return await work(store);
   } finally {
@@ -81,38 +82,42 @@ export async function withStore<T>(
  * A shell can send what we print into the database itself (`>> audit.db`). Throws kind `refused`, without a word where
  * that would stand there as well.
  */
-function expectStreamsApart(database: string): void {
+function expectStreamsApart({ engine, connects: database }: Address): void {
+  if (engine !== 'sqlite') return;
   if (belongsTo(2, database)) throw new DaybookError('refused', '');
   if (belongsTo(1, database)) throw new DaybookError('refused', `standard output is the database ${database}`);
 }
 
 /** What the outputs of a command are kept apart from. */
 export function originOf(globals: Globals, { presence }: Context): Origin {
-  return { file: globals.db, presence };
+  return { file: globals.db.engine === 'sqlite' ? globals.db.connects : undefined, presence };
 }
 
-async function openStore(
+async function openTrail(
   context: Context,
   globals: Globals,
   { sequential = false, live = false, onlyReads = false }: Opening,
 ): Promise<AuditStore> {
-  const { openSqliteStore } = await import('../store/sqlite/sqlite-store.js');
-  const { db: path, busyTimeout } = globals;
+  const { openStore } = await import('../store/open.js');
+  const { db, busyTimeout } = globals;
   const { now: clock, presence } = context;
-  const readonly = onlyReads || globals.opens === 'read';
-  const open = (copy?: string): AuditStore =>
-    openSqliteStore({ path, copy, readonly, busyTimeout, sequential, clock, presence });
-  if (!readonly) return open();
-  const { openLive, openReadable } = await import('../store/sqlite/readable.js');
-  if (live) return openLive(path, open);
-  const { opened, from } = await openReadable(path, readerOf(context), open);
-  if (from === 'unfinished copy') {
-    const taken = 'this is read from a private copy, in which that is taken back';
-    await note(context, globals, `the program that wrote to ${path} last ended within a transaction: ${taken}`);
-  } else if (from === 'copy' && context.streams.stderr.isTerminal) {
-    await note(context, globals, `${path} may only be read here: this is read from a private copy`);
-  }
-  return opened;
+  return openStore(db, {
+    readonly: onlyReads || globals.opens === 'read',
+    busyTimeout,
+    sequential,
+    live,
+    clock,
+    presence,
+    interruptible: readerOf(context).interruptible,
+    onCopy: async (from) => {
+      if (from === 'unfinished copy') {
+        const taken = 'this is read from a private copy, in which that is taken back';
+        await note(context, globals, `the program that wrote to ${db.shown} last ended within a transaction: ${taken}`);
+      } else if (context.streams.stderr.isTerminal) {
+        await note(context, globals, `${db.shown} may only be read here: this is read from a private copy`);
+      }
+    },
+  });
 }
 
 /** Who reads a database. */

@@ -1,3 +1,5 @@
+import { addressOf } from '../core/address.js';
+import type { Address } from '../core/address.js';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Actor } from '../core/entry.js';
@@ -90,7 +92,7 @@ export function commandWord(words: readonly string[]): string | undefined {
 
 /** The global options as they hold for one run: a flag, else the environment, else the default. */
 export interface Globals {
-  readonly db: string;
+  readonly db: Address;
   /** How the command opens the trail, by what it declares. */
   readonly opens: 'read' | 'write';
   readonly quiet: boolean;
@@ -118,7 +120,7 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   const asType = value('asType');
   const flag = (value('color') ?? 'auto') as 'auto' | 'always' | 'never';
   return {
-    db: value('db') ?? 'audit.db',
+    db: addressOf(value('db') ?? 'audit.db'),
     opens: kindOf(command)?.opens ?? 'read',
     quiet: flagValue(command, 'quiet') === true,
     busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
@@ -134,7 +136,7 @@ export async function resolveGlobals(command: Command, context: Context): Promis
 /** The database that flags name; undefined where none does. */
 export function databaseFlag(command: Command): string | undefined {
   const flag = flagValue(command, 'db');
-  return typeof flag === 'string' ? flag : undefined;
+  return typeof flag === 'string' ? addressOf(flag).shown : undefined;
 }
 
 /** What a flag was given as, by the command itself or any that it stands under. */

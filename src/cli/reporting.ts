@@ -114,7 +114,7 @@ export async function madeWords({ db }: Globals, context: Context): Promise<stri
     import('../core/version.js'),
     import('../core/timestamp.js'),
   ]);
-  return `daybook ${VERSION}, ${db}, ${formatTimestamp(context.now())}`;
+  return `daybook ${VERSION}, ${db.shown}, ${formatTimestamp(context.now())}`;
 }
 
 /** Writes a page to a file that appears whole or not at all, or to stdout for `-`. */

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import type { EntryField } from '../../src/core/entry.js';
-import { ENTRIES_TABLE, MIGRATIONS, MIGRATIONS_TABLE, TABLES } from '../../src/store/sqlite/schema.js';
+import { ENTRIES_TABLE, MIGRATIONS, MIGRATIONS_TABLE, TABLES } from '../../src/store/sqlite/engine/schema.js';
 import { cli, given, inTestDirectory, json, ok, trail } from '../support/cli.js';
 
 test('the definition that is compared is the one that the migrations make', () => {

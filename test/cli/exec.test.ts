@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { initialize } from '../../src/store/sqlite/initialize.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
 import { cli, inTestDirectory, json, NOW, ok, trail } from '../support/cli.js';
 
 /** A trail beside a table of users, which is captured; the connection is an application's. */

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor, questionHash, type Cursor } from '../../src/core/cursor.js';
 import { keptMark } from '../../src/core/mark.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const whole = fc.maxSafeInteger();
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { ImportFormat } from '../../src/core/import.js';
-import type { ImportedFields } from '../import/imported.js';
+import type { ImportedFields } from '../importers/imported.js';
 import { factsOf, fixture } from '../support/sources.js';
 import { blocksOf, newDesk, withoutTimes } from './pages.js';
 import type { Block, Desk } from './pages.js';

@@ -5,7 +5,7 @@ import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import { caseOf } from '../../src/operations/case.js';
 import { carryOut, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const SETTLEMENT = { type: 'settlement', id: '42' } as const;
 const ABOUT = { entity_type: 'settlement', entity_id: '42' } as const;

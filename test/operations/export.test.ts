@@ -7,7 +7,7 @@ import type { Exported, ExportPage, ExportRequest } from '../../src/operations/e
 import { beginCheckpoint, beginExport, exportPages } from '../../src/operations/export.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { carryOut, NOW, numbered, planOf, readAll, recordAll, rule, sqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const LINES: ExportRequest = { filter: {}, columns: HISTORY_FIELDS, shape: 'lines' };
 

@@ -6,8 +6,8 @@ import { importSource, recordImport, rehearseImport, verifyImport } from '../../
 import type { EntrySorter, ImportOptions, ImportTotals, Reject } from '../../src/operations/import.js';
 import { LARGE_LOG } from '../../src/operations/log-size.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { openRehearsed } from '../../src/store/sqlite/rehearsed.js';
-import { openSorter } from '../../src/store/sqlite/sorter.js';
+import { openRehearsed } from '../../src/store/sqlite/sources/rehearsed.js';
+import { openSorter } from '../../src/store/sqlite/sources/sorter.js';
 import { ACTOR, NOW, readAll, sqliteTrail } from '../store/trail.js';
 
 type Line = Readonly<Record<string, string | null>>;

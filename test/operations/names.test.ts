@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { setActor, withNames } from '../../src/operations/names.js';
 import { ACTOR, readAll, recordAll, sqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 describe('names for people', () => {
   test('are looked up once a page, each actor once, and only where an entry has none', async () => {

@@ -12,11 +12,11 @@ import type { ProblemCode } from '../../src/operations/problems.js';
 import { status } from '../../src/operations/status.js';
 import type { Status } from '../../src/operations/status.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
 import type { SqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const DAY = 24 * 3_600_000;
 
@@ -35,7 +35,7 @@ const codesOf = ({ problems }: Status): ProblemCode[] => problems.map(({ code })
 
 /** Opens the trail anew, as the next command would: a connection keeps the definitions that it has read. */
 function reopened(trail: SqliteTrail): AuditStore {
-  return openSqliteStore({
+  return openSqlite({
     path: trail.path,
     readonly: true,
     busyTimeout: 1000,

@@ -6,7 +6,7 @@ import type { InputLine, RecordedLines, RecordLinesOptions } from '../../src/ope
 import { recordLines } from '../../src/operations/record-lines.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { NOW, readAll, recordAll, sqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const parse = (line: string): ReturnType<typeof parseLine> => parseLine(line, { now: NOW });
 

@@ -6,7 +6,7 @@ import { stateOf, statesOf } from '../../src/operations/state.js';
 import type { EntityState } from '../../src/core/state.js';
 import type { Moment } from '../../src/operations/state.js';
 import { statesThrough } from '../../src/operations/states.js';
-import { reinstallCaptures } from '../../src/store/sqlite/captures.js';
+import { reinstallCaptures } from '../../src/store/sqlite/capture/installed.js';
 import { capturedTrail } from '../store/captured.js';
 import type { Captured } from '../store/captured.js';
 import { ACTOR, carryOut, intentOf, planOf, recordAll, rule } from '../store/trail.js';

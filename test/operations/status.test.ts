@@ -5,7 +5,7 @@ import type { Status, StatusRequest } from '../../src/operations/status.js';
 import { status } from '../../src/operations/status.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from '../store/trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;

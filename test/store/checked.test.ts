@@ -3,7 +3,7 @@ import { newEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import type { AuditStore, PageQuery, PrunePlan } from '../../src/store/audit-store.js';
 import { ACTOR, NOW, sqliteTrail, recordAll } from './trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const audit = newEntry({ action: 'retention_set' });
 

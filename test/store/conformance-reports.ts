@@ -6,7 +6,7 @@ import type { GroupField } from '../../src/core/report.js';
 import { GROUP_FIELDS } from '../../src/core/report.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, Burst, Group } from '../../src/store/audit-store.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 import { entries, filter as anyFilter } from './arbitraries.js';
 import { inOrder, matching, takenBackBy } from './model.js';
 import { NOW, numbered, readAll, recordAll, type Trail } from './trail.js';

@@ -34,7 +34,7 @@ import {
   lastSeq,
 } from './trail.js';
 import type { Mark } from '../../src/core/mark.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const DAY = 86_400_000;
 const ORDERS: readonly Order[] = ['newest', 'oldest', 'recorded'];

@@ -2,9 +2,9 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { DaybookError } from '../../src/core/errors.js';
-import { backupTo } from '../../src/store/sqlite/backup.js';
-import { attempt } from '../../src/store/sqlite/connection.js';
-import type { Connection } from '../../src/store/sqlite/connection.js';
+import { backupTo } from '../../src/store/sqlite/upkeep/backup.js';
+import { attempt } from '../../src/store/sqlite/engine/connection.js';
+import type { Connection } from '../../src/store/sqlite/engine/connection.js';
 import { temporaryDirectory } from '../support/program.js';
 import { recordAll, sqliteTrail } from './trail.js';
 

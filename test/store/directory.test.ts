@@ -3,9 +3,9 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ListedActor } from '../../src/core/directory.js';
 import { newEntry } from '../../src/core/entry.js';
-import type { Reader } from '../../src/store/sqlite/readable.js';
-import type { NamesTable } from '../../src/store/sqlite/directory-source.js';
-import { namesInTable } from '../../src/store/sqlite/naming.js';
+import type { Reader } from '../../src/store/sqlite/engine/readable.js';
+import type { NamesTable } from '../../src/store/sqlite/names/names-in-table.js';
+import { namesInTable } from '../../src/store/sqlite/names/index.js';
 import { ACTOR, sqliteTrail } from './trail.js';
 
 const ACCOUNTS: NamesTable = { table: 'accounts', id: 'id', name: 'username', email: 'email' };

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { changedFields } from '../../src/core/diff.js';
-import { changedPathsSql } from '../../src/store/sqlite/document-changes.js';
+import { changedPathsSql } from '../../src/store/sqlite/capture/document-changes.js';
 import { runOther } from '../end-to-end/other-programs.js';
 
 type Value = string | number | null | Buffer;

@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { namesInTable } from '../../src/store/sqlite/naming.js';
-import { openSourceDatabase } from '../../src/store/sqlite/source.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { namesInTable } from '../../src/store/sqlite/names/index.js';
+import { openSourceDatabase } from '../../src/store/sqlite/sources/source.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { run, temporaryDirectory } from '../support/program.js';
 import { ACTOR, NOW } from './trail.js';
 
@@ -15,8 +15,8 @@ const reader = { presence, interruptible: <T>(work: (signal: AbortSignal) => Pro
 /** Every way in which a name reaches the driver. */
 const DOORS: Readonly<Record<string, (name: string) => unknown>> = {
   initialize: (name) => initialize({ path: name, alongside: true, busyTimeout: 0, clock: () => NOW, actor: ACTOR }),
-  write: (name) => openSqliteStore({ path: name, readonly: false, busyTimeout: 0, clock: () => NOW, presence }),
-  read: (name) => openSqliteStore({ path: name, readonly: true, busyTimeout: 0, clock: () => NOW, presence }),
+  write: (name) => openSqlite({ path: name, readonly: false, busyTimeout: 0, clock: () => NOW, presence }),
+  read: (name) => openSqlite({ path: name, readonly: true, busyTimeout: 0, clock: () => NOW, presence }),
   source: (name) => openSourceDatabase({ path: name, table: 't', busyTimeout: 0 }),
   names: (name) =>
     namesInTable({ path: name, busyTimeout: 0 }, { table: 't', id: 'a', name: 'a', email: null }, reader).next(),

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { EARLIEST, formatTimestamp, LATEST } from '../../src/core/timestamp.js';
-import { MIGRATIONS, MIGRATIONS_TABLE } from '../../src/store/sqlite/schema.js';
+import { MIGRATIONS, MIGRATIONS_TABLE } from '../../src/store/sqlite/engine/schema.js';
 import { intentOf, NOW, numbered, planOf, readAll, recordAll, rule, sqliteTrail } from './trail.js';
 
 // Named apart: it is no package that is missing.

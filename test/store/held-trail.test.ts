@@ -3,11 +3,11 @@ import { DaybookError } from '../../src/core/errors.js';
 import { capturedTrail } from './captured.js';
 
 // Statements are not judged here: what stands behind that must hold by itself.
-vi.mock('../../src/store/sqlite/statement-effects.js', async (original) => ({
+vi.mock('../../src/store/sqlite/exec/statement-effects.js', async (original) => ({
   ...(await original<object>()),
   statementJudge: () => ({ effects: () => ({ savepoint: null, counters: false }), settled: () => undefined }),
 }));
-vi.mock('../../src/store/sqlite/pragmas.js', () => ({ refusePragma: () => undefined }));
+vi.mock('../../src/store/sqlite/exec/pragmas.js', () => ({ refusePragma: () => undefined }));
 
 const TABLES = `
   CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);

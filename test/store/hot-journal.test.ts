@@ -16,9 +16,9 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { openReadable } from '../../src/store/sqlite/readable.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { openReadable } from '../../src/store/sqlite/engine/readable.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { ACTOR, NOW, recordAll, sqliteTrail } from './trail.js';
 
 const presence = { host: 'here', pid: process.pid, lives: () => true };
@@ -53,7 +53,7 @@ function contents(file: string): string {
 }
 
 function open(file: string, readonly: boolean, copy?: string): AuditStore {
-  const store = openSqliteStore({ path: file, copy, readonly, busyTimeout: 100, clock: () => NOW, presence });
+  const store = openSqlite({ path: file, copy, readonly, busyTimeout: 100, clock: () => NOW, presence });
   onTestFinished(() => store.close());
   return store;
 }
@@ -199,7 +199,7 @@ test.skipIf(process.getuid?.() !== 0)('the journal of another user who is at wor
   onTestFinished(() => void writer.kill());
   await once(writer, 'message');
   chownSync(`${trail.path}-journal`, 4321, 4321);
-  const waiting = openSqliteStore({
+  const waiting = openSqlite({
     path: trail.path,
     readonly: false,
     busyTimeout: 20_000,

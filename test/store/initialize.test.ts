@@ -13,10 +13,10 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { build } from 'esbuild';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { InitializeOptions, Initialized } from '../../src/store/sqlite/initialize.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { SCHEMA_VERSION } from '../../src/store/sqlite/schema.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import type { InitializeOptions, Initialized } from '../../src/store/sqlite/upkeep/initialize.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { SCHEMA_VERSION } from '../../src/store/sqlite/engine/schema.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { temporaryDirectory } from '../support/program.js';
 import { ACTOR, intentOf, NOW, numbered, planOf, readAll, recordAll, rule } from './trail.js';
@@ -31,7 +31,7 @@ function init(options: Partial<InitializeOptions> = {}): Initialized {
 }
 
 function open(readonly = false): AuditStore {
-  const store = openSqliteStore({
+  const store = openSqlite({
     path: file,
     readonly,
     busyTimeout: 50,
@@ -430,7 +430,7 @@ describe('failure', () => {
     await build({
       stdin: {
         contents: `
-          import { initialize } from './src/store/sqlite/initialize.ts';
+          import { initialize } from './src/store/sqlite/upkeep/initialize.ts';
           const [path, alongside] = process.argv.slice(2);
           const kill = () => process.kill(process.pid, 'SIGKILL');
           const actor = { actor: 'anna', actor_type: 'user', recorded_by: null };

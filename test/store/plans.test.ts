@@ -3,7 +3,7 @@ import type { Filter } from '../../src/core/filter.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, Key, Order } from '../../src/store/audit-store.js';
 import { makeSqliteTrail, NOW, planOf, recordAll, rule, type SqliteTrail } from './trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const COUNT = 20_000;
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { openPrivateCopy } from '../../src/store/sqlite/private-copy.js';
+import { openPrivateCopy } from '../../src/store/sqlite/engine/private-copy.js';
 
 const BASE = tmpdir();
 const usual = process.env['TMPDIR'];

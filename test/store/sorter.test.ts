@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { openSorter } from '../../src/store/sqlite/sorter.js';
+import { openSorter } from '../../src/store/sqlite/sources/sorter.js';
 
 test('puts things into the order of time, and those of one time into the order in which they came', () => {
   const time = fc.option(

@@ -4,7 +4,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Source, SourceRecord } from '../../src/core/import.js';
-import { openSourceDatabase } from '../../src/store/sqlite/source.js';
+import { openSourceDatabase } from '../../src/store/sqlite/sources/source.js';
 import { temporaryDirectory } from '../support/program.js';
 import { damagedLedgrab, ledgrab, truncatedLedgrab } from '../support/sources.js';
 

@@ -2,8 +2,8 @@ import Database from 'better-sqlite3';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { statementHead } from '../../src/core/statement-head.js';
-import { sqlScript, statementName } from '../../src/store/sqlite/sql-script.js';
-import type { SqlStatement, WholeStatement } from '../../src/store/sqlite/sql-script.js';
+import { sqlScript, statementName } from '../../src/store/sqlite/exec/sql-script.js';
+import type { SqlStatement, WholeStatement } from '../../src/store/sqlite/exec/sql-script.js';
 
 interface Scene {
   readonly connection: Database.Database;

@@ -4,8 +4,8 @@ import Database from 'better-sqlite3';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS, newEntry } from '../../src/core/entry.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { describeStore } from './conformance.js';
 import {
   ACTOR,
@@ -20,7 +20,7 @@ import {
   rule,
   sqliteTrail,
 } from './trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 describeStore('the SQLite store', makeSqliteTrail);
 
@@ -92,7 +92,7 @@ describe('what other programs stored', () => {
       connection.close();
       initialize({ path: file, alongside: true, busyTimeout: 50, clock: () => NOW, actor: ACTOR });
       const presence = { host: 'here', pid: 1, lives: () => true };
-      const wide = openSqliteStore({ path: file, readonly: false, busyTimeout: 50, clock: () => NOW, presence });
+      const wide = openSqlite({ path: file, readonly: false, busyTimeout: 50, clock: () => NOW, presence });
       onTestFinished(() => wide.close());
       const query = { filter: {}, order: 'oldest', limit: 10, upTo: markOf(10) } as const;
       const linesOf = async (): Promise<string> =>

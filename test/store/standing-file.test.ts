@@ -5,10 +5,10 @@ import { FileGone } from '../../src/core/errors.js';
 import { newEntry } from '../../src/core/entry.js';
 import { captureRequest } from '../../src/library.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { ACTOR, NOW, recordAll, sqliteTrail } from './trail.js';
 import type { SqliteTrail } from './trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const entry = newEntry({ action: 'a', actor: 'anna' });
 const requests = [{ entry, given: [] }];
@@ -234,7 +234,7 @@ test('another name of the same file, and a link to it, are the file', async () =
   const link = path.join(trail.directory, 'link.db');
   symlinkSync(trail.path, link);
   const presence = { host: 'here', pid: 1, lives: () => true };
-  const linked = openSqliteStore({ path: link, readonly: false, busyTimeout: 0, clock: () => NOW, presence });
+  const linked = openSqlite({ path: link, readonly: false, busyTimeout: 0, clock: () => NOW, presence });
   onTestFinished(() => linked.close());
   expect(await recordAll(linked, [{}])).toMatchObject([{ seq: 2 }]);
   // What writers do among themselves is no change of the file.

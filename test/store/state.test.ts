@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Filter } from '../../src/core/filter.js';
 import type { CapturedMoment, RowEvidence, TablePlace } from '../../src/store/audit-store.js';
-import { changeSql } from '../../src/store/sqlite/state.js';
+import { changeSql } from '../../src/store/sqlite/capture/evidence.js';
 import { capturedTrail } from './captured.js';
 import type { Captured } from './captured.js';
 import { ACTOR, carryOut, intentOf, planOf, recordAll, rule } from './trail.js';

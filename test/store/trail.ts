@@ -18,8 +18,8 @@ import type {
   PruneRule,
   RecordOutcome,
 } from '../../src/store/audit-store.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 
 /** The moment at which the clock of a new trail stands. */
 export const NOW = parseTimestamp('2026-03-05T12:00:00.000Z');
@@ -76,7 +76,7 @@ export async function makeSqliteTrail(): Promise<SqliteTrail> {
     directory,
     path: file,
     open: async (circumstances) => {
-      const store = openSqliteStore({
+      const store = openSqlite({
         path: file,
         readonly: false,
         busyTimeout: 1000,

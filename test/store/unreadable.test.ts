@@ -7,9 +7,9 @@ import { setPolicy } from '../../src/operations/retention.js';
 import { status } from '../../src/operations/status.js';
 import { captureRequest } from '../../src/library.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { initialize } from '../../src/store/sqlite/initialize.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
 import { ACTOR, carryOut, intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from './trail.js';
-import { markOf } from '../../src/store/sqlite/marks.js';
+import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const MIRROR = {
   table: 'settlements',

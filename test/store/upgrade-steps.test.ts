@@ -1,10 +1,10 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import type { InitializeOptions } from '../../src/store/sqlite/initialize.js';
-import { MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from '../../src/store/sqlite/schema.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import type { InitializeOptions } from '../../src/store/sqlite/upkeep/initialize.js';
+import { MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from '../../src/store/sqlite/engine/schema.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { temporaryDirectory } from '../support/program.js';
 import { ACTOR, NOW } from './trail.js';
 
@@ -74,7 +74,7 @@ describe.each(MIGRATIONS.slice(0, -1).map(({ version }) => version))('a trail of
   test('has for each policy that it held the entry of the upgrade, which says what it is', async () => {
     const { file, outside } = older(version);
     initialize(optionsFor(file));
-    const store = openSqliteStore({
+    const store = openSqlite({
       path: file,
       readonly: true,
       busyTimeout: 50,

@@ -1,14 +1,14 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { initialize } from '../../src/store/sqlite/initialize.js';
-import type * as schema from '../../src/store/sqlite/schema.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
+import type * as schema from '../../src/store/sqlite/engine/schema.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 import { temporaryDirectory } from '../support/program.js';
 import { ACTOR, NOW } from './trail.js';
 
 /** A later version of the program: with one migration more. */
-vi.mock('../../src/store/sqlite/schema.js', async (original) => {
+vi.mock('../../src/store/sqlite/engine/schema.js', async (original) => {
   const known = await original<typeof schema>();
   const next: schema.Migration = {
     version: known.SCHEMA_VERSION + 1,
@@ -33,8 +33,8 @@ beforeEach(async () => {
   connection.close();
 });
 
-const open = (): ReturnType<typeof openSqliteStore> =>
-  openSqliteStore({
+const open = (): ReturnType<typeof openSqlite> =>
+  openSqlite({
     path: file,
     readonly: false,
     busyTimeout: 50,

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { PrunePlan } from '../../src/store/audit-store.js';
-import { openTrail } from '../../src/store/sqlite/connection.js';
-import type { Connection } from '../../src/store/sqlite/connection.js';
-import { closePrune, openPrune } from '../../src/store/sqlite/prune-accounts.js';
-import { deleteBatch } from '../../src/store/sqlite/prune-batches.js';
-import { checkpointLog } from '../../src/store/sqlite/write-ahead-log.js';
+import { openTrail } from '../../src/store/sqlite/engine/connection.js';
+import type { Connection } from '../../src/store/sqlite/engine/connection.js';
+import { closePrune, openPrune } from '../../src/store/sqlite/trail/accounts.js';
+import { deleteBatch } from '../../src/store/sqlite/prune/batches.js';
+import { checkpointLog } from '../../src/store/sqlite/engine/write-ahead-log.js';
 import { intentOf, NOW, numbered, planOf, recordAll, rule, sqliteTrail } from './trail.js';
 import type { SqliteTrail } from './trail.js';
 

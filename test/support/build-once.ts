@@ -24,12 +24,7 @@ export default async function buildOnce(project: TestProject): Promise<void> {
 function isFresh(): boolean {
   const built = changedAt('dist/program/cli.js');
   const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  const inputs = [
-    'package.json',
-    'scripts/build.mjs',
-    'src',
-    ...sources.map((name) => path.join('src', name)),
-  ];
+  const inputs = ['package.json', 'scripts/build.mjs', 'src', ...sources.map((name) => path.join('src', name))];
   return inputs.every((input) => changedAt(input) <= built);
 }
 

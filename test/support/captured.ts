@@ -1,10 +1,10 @@
 import Database from 'better-sqlite3';
 import { captureRequest } from '../../src/library.js';
-import { openSqliteStore } from '../../src/store/sqlite/sqlite-store.js';
+import { openSqlite } from '../../src/store/sqlite/index.js';
 
 /** Captures a table of a database, with nothing asked. */
 export async function captureTable(file: string, table: string): Promise<void> {
-  const store = openSqliteStore({
+  const store = openSqlite({
     path: file,
     readonly: false,
     busyTimeout: 1000,

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { DIRECTORY_KEYS } from '../../core/directory.js';
 import type { ListedActor, NamedActor } from '../../core/directory.js';
 import { DaybookError } from '../../core/errors.js';
-import type { NameColumns } from '../../import/names-csv.js';
+import type { NameColumns } from '../../importers/names-csv.js';
 import type { AuditStore, NamesImported } from '../../store/audit-store.js';
 import { declare, declareGroup, note, printJson, printOutcome, readerOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -275,8 +275,8 @@ interface Names {
 
 async function fromFile(source: Source & { kind: 'file' }, context: Context): Promise<Names> {
   const [{ namesInCsv }, { bytesOf, isDescriptor }] = await Promise.all([
-    import('../../import/names-csv.js'),
-    import('../../import/file-bytes.js'),
+    import('../../importers/names-csv.js'),
+    import('../../importers/file-bytes.js'),
   ]);
   const { file, columns, exact } = source;
   const isStdin = file === '-';
@@ -287,11 +287,11 @@ async function fromFile(source: Source & { kind: 'file' }, context: Context): Pr
 }
 
 async function fromTable(source: Source & { kind: 'table' }, globals: Globals, context: Context): Promise<Names> {
-  const { namesInTable } = await import('../../store/sqlite/naming.js');
+  const { namesInTable } = await import('../../store/open.js');
   const { database, table, columns, text } = source;
   const [id = '', name = '', email = null] = columns;
-  const list = namesInTable(
-    { path: database ?? globals.db, busyTimeout: globals.busyTimeout },
+  const list = await namesInTable(
+    { path: database ?? globals.db.connects, busyTimeout: globals.busyTimeout },
     { table, id, name, email },
     readerOf(context),
   );

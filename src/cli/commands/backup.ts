@@ -16,6 +16,6 @@ export function addBackup(program: Command, context: Context): void {
       await interruptible(context, (signal) =>
         withStore(context, globals, (store) => backup(store, file, options.force === true, signal)),
       );
-      await note(context, globals, `copied ${globals.db} to ${file}`);
+      await note(context, globals, `copied ${globals.db.shown} to ${file}`);
     });
 }

@@ -77,7 +77,7 @@ export function addImport(program: Command, context: Context): void {
     .action(async (name: string | undefined, path: string | undefined, options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
       if (options.list === true) {
-        const { IMPORT_FORMATS } = await import('../../import/index.js');
+        const { IMPORT_FORMATS } = await import('../../importers/index.js');
         const { formatList, formatListJson } = await import('../import-text.js');
         const { stdout } = context.streams;
         const formats = [...IMPORT_FORMATS.values()];

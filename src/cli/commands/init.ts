@@ -17,20 +17,19 @@ export function addInit(program: Command, context: Context): void {
     .option('--alongside', "add the trail to another application's database, and touch nothing else in it")
     .action(async (options: Options, command: Command) => {
       const globals = await resolveGlobals(command, context);
-      const { initialize } = await import('../../store/sqlite/initialize.js');
-      const { outcome, schemaVersion, repaired } = initialize({
-        path: globals.db,
+      const { initializeStore } = await import('../../store/open.js');
+      const { outcome, schemaVersion, repaired } = await initializeStore(globals.db, {
         alongside: options.alongside === true,
         busyTimeout: globals.busyTimeout,
         clock: context.now,
         actor: globals.actor,
       });
       const words = {
-        created: `created ${globals.db}`,
-        added: `added the trail to ${globals.db}`,
-        upgraded: `upgraded ${globals.db} to schema ${schemaVersion}`,
-        repaired: `put back in ${globals.db}: ${repaired.join(', ')}`,
-        unchanged: `${globals.db} is up to date`,
+        created: `created ${globals.db.shown}`,
+        added: `added the trail to ${globals.db.shown}`,
+        upgraded: `upgraded ${globals.db.shown} to schema ${schemaVersion}`,
+        repaired: `put back in ${globals.db.shown}: ${repaired.join(', ')}`,
+        unchanged: `${globals.db.shown} is up to date`,
       };
       await note(context, globals, words[outcome]);
     });

@@ -63,7 +63,7 @@ async function askedWords({ filter, globals }: Asked): Promise<{ readonly filter
 
 /** What a command that is shown has to name, wherever it is typed: all but what it reads where nothing is said. */
 function databaseToName({ globals, context }: Pick<Asked, 'globals' | 'context'>): string | undefined {
-  return globals.db === 'audit.db' && context.env['DAYBOOK_DB'] === undefined ? undefined : globals.db;
+  return globals.db.shown === 'audit.db' && context.env['DAYBOOK_DB'] === undefined ? undefined : globals.db.shown;
 }
 
 const GROUP_TEXTS: Readonly<

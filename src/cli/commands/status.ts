@@ -48,12 +48,12 @@ export function addStatus(program: Command, context: Context): void {
       try {
         found = await examine(options, globals, context);
       } catch (error) {
-        if (options.format === 'prometheus') await print(prometheusText(globals.db, undefined), true, context);
+        if (options.format === 'prometheus') await print(prometheusText(globals.db.shown, undefined), true, context);
         throw error;
       }
       const text =
         options.format === 'prometheus'
-          ? prometheusText(globals.db, found)
+          ? prometheusText(globals.db.shown, found)
           : options.format === 'json'
             ? json(found, context)
             : statusText(found);
@@ -69,7 +69,7 @@ async function examine(options: Options, globals: Globals, context: Context): Pr
   const grace = underOption('--grace', () => parseDuration(options.grace));
   return withStore(context, globals, (store) =>
     status(store, {
-      database: globals.db,
+      database: globals.db.shown,
       now: context.now(),
       zone: globals.zone,
       grace,

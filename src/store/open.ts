@@ -1,0 +1,116 @@
+import type { Address } from '../core/address.js';
+import type { Actor } from '../core/entry.js';
+import { DaybookError } from '../core/errors.js';
+import type { Source } from '../core/import.js';
+import type { Presence } from '../core/presence.js';
+import type { AuditStore } from './audit-store.js';
+import type * as Sqlite from './sqlite/index.js';
+import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
+import type { RehearsedEntries, Sorter } from './sqlite/sources/index.js';
+import type { Initialized } from './sqlite/upkeep/index.js';
+
+// The one way to an engine: it is chosen by the address, and loaded only then.
+
+export type { Initialized } from './sqlite/upkeep/index.js';
+
+export interface OpenOptions {
+  /** Whether only reading is meant: nothing can be written by mistake then. */
+  readonly readonly: boolean;
+  /** Milliseconds to wait for a lock before an operation is `busy`. */
+  readonly busyTimeout: number;
+  /** Whether the trail is read once, from end to end. */
+  readonly sequential?: boolean;
+  /** Whether what is recorded meanwhile is waited for, which a copy would never show. */
+  readonly live?: boolean;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  readonly presence: Presence;
+  /** Runs what takes long with a signal that an interrupt sets. */
+  readonly interruptible?: Interruptible;
+  /** Is told where a private copy is read, because the database itself cannot be; `unfinished` after a crash. */
+  readonly onCopy?: (from: 'copy' | 'unfinished copy') => Promise<void>;
+}
+
+type Interruptible = <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** Who reads a source: what another one left that is no more may go. */
+export interface Reader {
+  readonly presence: Pick<Presence, 'pid' | 'lives'>;
+  readonly interruptible: Interruptible;
+}
+
+const uninterrupted: Interruptible = (work) => work(new AbortController().signal);
+
+/**
+ * Opens the trail at an address. Throws kind `missing` where there is none, or one that this program does not know, and
+ * kind `busy`.
+ */
+export async function openStore(address: Address, options: OpenOptions): Promise<AuditStore> {
+  const { openSqlite, openLive, openReadable } = await sqlite(address);
+  const { readonly, busyTimeout, sequential = false, clock, presence } = options;
+  const path = address.connects;
+  const open = (copy?: string): AuditStore =>
+    openSqlite({ path, copy, readonly, busyTimeout, sequential, clock, presence });
+  if (!readonly) return open();
+  if (options.live === true) return openLive(path, open);
+  const reader = { presence, interruptible: options.interruptible ?? uninterrupted };
+  const { opened, from } = await openReadable(path, reader, open);
+  if (from !== 'itself') await options.onCopy?.(from);
+  return opened;
+}
+
+/**
+ * Creates the trail at an address, adds it to a database, or upgrades it; a second call changes nothing. Throws kind
+ * `refused` for another application's database unless `alongside`.
+ */
+export async function initializeStore(
+  address: Address,
+  options: {
+    readonly alongside: boolean;
+    readonly busyTimeout: number;
+    readonly clock: () => number;
+    readonly actor: Actor;
+  },
+): Promise<Initialized> {
+  await sqlite(address);
+  const { initialize } = await import('./sqlite/upkeep/index.js');
+  return initialize({ path: address.connects, ...options });
+}
+
+/** Opens a table of another system's database, to read its records. */
+export async function openSourceTable(
+  path: string,
+  table: string,
+  options: { readonly busyTimeout: number; readonly reader: Reader },
+): Promise<Source> {
+  const [{ openSourceDatabase }, { openReadable }] = await Promise.all([
+    import('./sqlite/sources/index.js'),
+    import('./sqlite/index.js'),
+  ]);
+  const { opened } = await openReadable(path, options.reader, (copy) =>
+    openSourceDatabase({ path, copy, table, busyTimeout: options.busyTimeout }),
+  );
+  return opened;
+}
+
+/** Sorts more than memory holds, in a temporary file. */
+export async function loadSorter(): Promise<<T>() => Sorter<T>> {
+  return (await import('./sqlite/sources/index.js')).openSorter;
+}
+
+/** Remembers, in a temporary file, what a rehearsed import would record. */
+export async function openRehearsed(): Promise<RehearsedEntries> {
+  return (await import('./sqlite/sources/index.js')).openRehearsed();
+}
+
+/** The names that a table of a database has, as a list for the directory. */
+export async function namesInTable(
+  ...asked: Parameters<typeof namesInSqlite>
+): Promise<ReturnType<typeof namesInSqlite>> {
+  return (await import('./sqlite/names/index.js')).namesInTable(...asked);
+}
+
+async function sqlite({ engine, shown }: Address): Promise<typeof Sqlite> {
+  if (engine === 'sqlite') return import('./sqlite/index.js');
+  throw new DaybookError('usage', `this daybook opens SQLite files, and ${shown} is an address of PostgreSQL`);
+}

@@ -1,0 +1,75 @@
+import type { Filter } from '../core/filter.js';
+import type { Mark } from '../core/mark.js';
+import type { GroupField } from '../core/report.js';
+
+/** Entries by what they have in common. */
+export interface GroupQuery {
+  readonly filter: Filter;
+  /** One or more; entries that have no value for the first are in no group. */
+  readonly by: readonly GroupField[];
+  readonly limit: number;
+}
+
+export interface Group {
+  /** One for each field of the query; an entity as `type:id`. */
+  readonly keys: readonly (string | null)[];
+  /**
+   * One for each key; of actors and entities, the last name that an entry gives by the end of the window, else that of the
+   * directory. The actor `unknown` is nobody and has none.
+   */
+  readonly names: readonly (string | null)[];
+  readonly count: number;
+  /** How many of them are taken back. */
+  readonly reverted: number;
+  /** Milliseconds since 1970. */
+  readonly first: number;
+  readonly last: number;
+  /** The greatest seq among them. */
+  readonly lastSeq: number;
+}
+
+export interface Groups {
+  /** Most frequent first. */
+  readonly groups: readonly Group[];
+  /** Whether there are more than the limit. */
+  readonly more: boolean;
+  /** All entries that match, those in no group among them. */
+  readonly total: number;
+}
+
+export interface BurstQuery {
+  readonly filter: Filter;
+  /** How long the window is that slides over the entries of each actor, in milliseconds. */
+  readonly window: number;
+  /** Only what is more than this in one window. */
+  readonly moreThan: number;
+  readonly limit: number;
+}
+
+/** The fullest window of an actor; the earliest of them where several are. */
+export interface Burst {
+  readonly actor: string;
+  /** As for a group. */
+  readonly name: string | null;
+  readonly count: number;
+  /** Of the first and the last entry in it, milliseconds since 1970. */
+  readonly first: number;
+  readonly last: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
+export interface Bursts {
+  /** The fullest first. */
+  readonly bursts: readonly Burst[];
+  /** Whether there are more than the limit. */
+  readonly more: boolean;
+}
+
+/** What counts entries by what they have in common. */
+export interface Reports {
+  groups(query: GroupQuery): Promise<Groups>;
+  /** How many match from each edge (milliseconds since 1970, ascending) up to the next one, which does not count. */
+  countBetween(filter: Filter, edges: readonly number[], upTo: Mark): Promise<readonly number[]>;
+  bursts(query: BurstQuery): Promise<Bursts>;
+}

@@ -1,0 +1,39 @@
+import type { Captures, Evidence } from '../../audit-store.js';
+import { leakedContext } from '../context/index.js';
+import type { Session } from '../engine/index.js';
+import { pruneReach } from '../trail/index.js';
+import { checkCaptures } from './check.js';
+import { rowEvidence, tableEvidence } from './evidence.js';
+import {
+  addCaptures,
+  namedOrAll,
+  readCaptureHistory,
+  readCaptures,
+  refreshCapture,
+  removeCapture,
+} from './installed.js';
+
+/** What records the changes of an application's rows. */
+export function capturesOf({ connection, clock, read, readAtOnce, write, slowly }: Session): Captures {
+  return {
+    captures: () => readAtOnce(() => readCaptures(connection)),
+    addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
+    refreshCaptures: (tables, actor) =>
+      write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
+    removeCaptures: (tables, actor) =>
+      write(() => tables.map((table) => removeCapture(connection, table, { actor, clock }))),
+    checkCaptures: (tables) => slowly(() => checkCaptures(connection, tables)),
+    leakedContext: () => read(() => leakedContext(connection)),
+  };
+}
+
+/** What captured entries say of rows at a moment. */
+export function evidenceOf({ connection, read, readAtOnce }: Session): Evidence {
+  return {
+    captureHistory: (type) => readAtOnce(() => readCaptureHistory(connection, type)),
+    rowEvidence: (moment, id, live) => readAtOnce(() => rowEvidence(connection, moment, id, live)),
+    tableEvidence: (moment, live, place, size) =>
+      readAtOnce(() => tableEvidence(connection, moment, { live, place, size })),
+    pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
+  };
+}

@@ -1,0 +1,22 @@
+import { DaybookError } from '../../../core/errors.js';
+
+/**
+ * Makes sure that the driver and SQLite open the file of this name and no other. Throws kind `usage` for a name that they
+ * would read as something else.
+ */
+export function expectFileName(path: string): void {
+  const problem = problemOf(path);
+  if (problem !== undefined)
+    throw new DaybookError('usage', `${JSON.stringify(path)} is no name for a database: ${problem}`);
+}
+
+function problemOf(path: string): string | undefined {
+  if (path !== path.trim()) return 'the blanks around it would be left out, which names another file';
+  if (path === '') return 'it is empty';
+  if (path === ':memory:') return 'SQLite would keep it in memory and in no file (./:memory: is the file)';
+  if (path.startsWith('file:')) return `SQLite reads what follows as a URI (./${path} is the file)`;
+  if (path.includes('\0')) return 'it would end at the NUL';
+  // Of bytes that are no UTF-8 only this is left, whichever they were: other files would have the same name.
+  if (path.includes('\ufffd') || !path.isWellFormed()) return 'it holds bytes that are no UTF-8';
+  return undefined;
+}

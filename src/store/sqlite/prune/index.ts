@@ -1,0 +1,2 @@
+export { prunesOf, retainsOf } from './room.js';
+export { giveEntries } from './policies.js';

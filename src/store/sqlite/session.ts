@@ -1,0 +1,77 @@
+import { leakedContext, settleContext } from './context/index.js';
+import { attempt, openTrail, reading, standingFile, writing } from './engine/index.js';
+import type { Connection, Session, SqliteOptions } from './engine/index.js';
+import { cutOffAccounts, settleCutOff, unfitDocument } from './trail/index.js';
+
+/** Opens the trail. Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`. */
+export function openSession(options: SqliteOptions): Session {
+  const { path, clock, readonly } = options;
+  const { connection, expectStanding } = openStanding(options);
+  const readNow = <T>(work: (connection: Connection) => T): T =>
+    attempt(
+      path,
+      () => {
+        try {
+          return work(connection);
+        } catch (error) {
+          throw unfitDocument(connection, error) ?? error;
+        }
+      },
+      readonly,
+    );
+  const settle = (on: Connection = connection): void => {
+    settleCutOff(on, options);
+    settleContext(on, clock);
+  };
+  // What was written is said to be only where the file that has it is still the one that was named.
+  const changeNow = <T>(work: () => T): T => {
+    const result = attempt(path, work);
+    expectStanding();
+    return result;
+  };
+  const writeNow = <T>(work: (connection: Connection) => T): T =>
+    changeNow(() =>
+      writing(connection, () => {
+        settle();
+        return work(connection);
+      }),
+    );
+  return {
+    options,
+    connection,
+    clock,
+    settle,
+    expectStanding,
+    changeNow,
+    writeNow,
+    read: async (work) => readNow(work),
+    readAtOnce: async (work) => readNow((on) => reading(on, () => work(on))),
+    write: async (work) => writeNow(work),
+    change: async (work) => changeNow(work),
+    slowly: async (work) => {
+      try {
+        return await work();
+      } catch (error) {
+        return attempt(
+          path,
+          () => {
+            throw error;
+          },
+          readonly,
+        );
+      }
+    },
+    needsSettling: () => leakedContext(connection) !== null || cutOffAccounts(connection, options).length > 0,
+  };
+}
+
+/** Opens the trail, with what tells that its name still stands for it. */
+function openStanding(options: SqliteOptions): { connection: Connection; expectStanding: () => void } {
+  // Nobody but us knows the copy, and it has no name for long.
+  if (options.copy !== undefined) return { connection: openTrail(options), expectStanding: () => undefined };
+  const opened = standingFile(options.path);
+  const connection = openTrail(options);
+  const expect = opened(connection.pragma('journal_mode', { simple: true }) === 'wal');
+  const lost = options.readonly ? 'what is recorded under this name now is not seen' : undefined;
+  return { connection, expectStanding: () => expect(lost) };
+}

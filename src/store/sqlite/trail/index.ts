@@ -1,0 +1,34 @@
+export {
+  accountOf,
+  closeAccount,
+  closePrune,
+  cutOffAccounts,
+  lastAccount,
+  mendAccounts,
+  openPrune,
+  pruneReach,
+  prunedSoFar,
+  renewPrune,
+  settleCutOff,
+  spoiledAccounts,
+} from './accounts.js';
+export { checkpointReaches } from './checkpoints.js';
+export {
+  conditionsOf,
+  doomed,
+  fallsByAge,
+  filterCondition,
+  horizon,
+  jsonPaths,
+  revertedBy,
+  ruleMatches,
+  windowOf,
+} from './compile.js';
+export { chooseDrive, indexedBy } from './drive.js';
+export { columnOf, isAsMade, unfitDocument, unfitFields } from './fitness.js';
+export type { ColumnOf } from './fitness.js';
+export { findEntry, keyAt, lastSeq, readDoomed, readPage } from './pages.js';
+export type { DoomedRow } from './pages.js';
+export { differing, inserter, refuseTakenBack } from './recording.js';
+export { lastWithFewer, readTally, tallyOf } from './tally.js';
+export { checkpointsOf, readsOf, recordsOf } from './room.js';

@@ -1,0 +1,568 @@
+import { isUtf8 } from 'node:buffer';
+import Database from 'better-sqlite3';
+import type { Statement } from 'better-sqlite3';
+import { looksSecret } from '../../../core/capture.js';
+import type { Capture } from '../../../core/capture.js';
+import { namesOfChanged } from '../../../core/diff.js';
+import { putBack } from '../../../core/document-undo.js';
+import type { HistoryEntry } from '../../../core/entry.js';
+import { DaybookError } from '../../../core/errors.js';
+import { REDACTED } from '../../../core/redact.js';
+import type { UndoConflict, UndoneChange, UndoObstacle, UndoOutcome, UndoRequest } from '../../../core/undo.js';
+import { findCapture, readRecorded, sameSqlValue, valueLiteral } from '../capture/index.js';
+import type { SqlValue } from '../capture/index.js';
+import { filterCondition, findEntry, lastSeq, refuseTakenBack } from '../trail/index.js';
+import { writing, HELD } from '../engine/index.js';
+import type { Connection } from '../engine/index.js';
+import { contextValues, SET_CONTEXT } from '../context/index.js';
+import { foreignKeyFaults, newFaults, describeTable, quoted } from '../tables/index.js';
+import type { TableColumn, TableDescription } from '../tables/index.js';
+
+/**
+ * Undoes captured changes in one transaction, the last one first: each is judged by what the ones before it left.
+ * `settle` runs first within it. Nothing is kept of a dry run, nor where there are conflicts and no force.
+ *
+ * Throws kind `refused` for an entry that cannot be undone at all, and where the database forbids what it was before.
+ */
+export function undoChanges(connection: Connection, request: UndoRequest, settle: () => void): UndoOutcome {
+  let last: number | null = null;
+  try {
+    return writing(connection, () => {
+      settle();
+      const run = beginRun(connection, request);
+      try {
+        for (const seq of seqsOf(run)) {
+          last = seq;
+          undoEntry(run, seq);
+        }
+      } catch (error) {
+        // What is broken by going on in spite of a conflict is no news.
+        if (request.force || run.conflicts.length === 0) throw error;
+        throw new TakenBack(outcomeOf(run, false));
+      }
+      endRun(run);
+      last = null;
+      if (run.conflicts.length > 0 && !request.force) throw new TakenBack(outcomeOf(run, false));
+      if (request.dryRun) {
+        refuseBrokenReferences(run);
+        throw new TakenBack(outcomeOf(run, false));
+      }
+      return outcomeOf(run, true);
+    });
+  } catch (error) {
+    if (error instanceof TakenBack) return error.outcome;
+    throw forbidden(error, last);
+  }
+}
+
+/** Rolls the transaction back, and brings out what it came to. */
+class TakenBack extends Error {
+  readonly outcome: UndoOutcome;
+
+  constructor(outcome: UndoOutcome) {
+    super('taken back');
+    this.outcome = outcome;
+  }
+}
+
+/** What the rules of the database forbid is refused: a constraint, a trigger, a foreign key at the end. */
+function forbidden(error: unknown, seq: number | null): unknown {
+  if (!(error instanceof Database.SqliteError) || !/^SQLITE_(?:CONSTRAINT|MISMATCH)/.test(error.code)) return error;
+  const what = seq === null ? 'this' : `entry ${seq}`;
+  return new DaybookError('refused', `the database forbids undoing ${what} (${error.message}): nothing was undone`, {
+    cause: error,
+  });
+}
+
+interface Run {
+  readonly connection: Connection;
+  readonly request: UndoRequest;
+  /** The last entry before the undo. */
+  readonly upTo: number;
+  readonly encoding: string;
+  readonly tables: Map<string, CapturedTable>;
+  readonly statements: Map<string, Statement<unknown[]>>;
+  /** Entries that were undone with their other half. */
+  readonly halves: Set<number>;
+  readonly undone: UndoneChange[];
+  readonly conflicts: UndoConflict[];
+  readonly script: string[];
+  leftOut: number;
+}
+
+function beginRun(connection: Connection, request: UndoRequest): Run {
+  const run: Run = {
+    connection,
+    request,
+    upTo: lastSeq(connection),
+    encoding: connection.pragma('encoding', { simple: true }) as string,
+    tables: new Map(),
+    statements: new Map(),
+    halves: new Set(),
+    undone: [],
+    conflicts: [],
+    script: [],
+    leftOut: 0,
+  };
+  if (request.dryRun) {
+    run.script.push('.bail on', 'PRAGMA foreign_keys = ON;', 'BEGIN IMMEDIATE;');
+    connection.exec(`SAVEPOINT ${REHEARSAL}`);
+  }
+  return run;
+}
+
+function endRun(run: Run): void {
+  execute(run, ['DELETE FROM daybook_context']);
+  if (run.request.dryRun) run.script.push('COMMIT;');
+}
+
+const REHEARSAL = 'daybook_rehearsal';
+
+/** Throws kind `refused` where the COMMIT that a rehearsal never comes to would fail, by a deferred foreign key. */
+function refuseBrokenReferences({ connection }: Run): void {
+  const afterwards = foreignKeyFaults(connection);
+  connection.exec(`ROLLBACK TO ${REHEARSAL}`);
+  const wrong = newFaults(foreignKeyFaults(connection), afterwards);
+  if (wrong === undefined) return;
+  throw new DaybookError(
+    'refused',
+    `the database forbids undoing this (FOREIGN KEY: ${wrong}): nothing would be undone`,
+  );
+}
+
+function outcomeOf(run: Run, applied: boolean): UndoOutcome {
+  const { undone, conflicts, leftOut, script } = run;
+  const changes = undone.some((change) => change.done !== 'nothing');
+  return { applied, undone, conflicts, leftOut, script: changes ? script : [] };
+}
+
+/** The entries that are to be undone, the last one first. */
+function seqsOf({ connection, request, upTo }: Run): readonly number[] {
+  if ('seq' in request.entries) return [request.entries.seq];
+  const condition = filterCondition(request.entries.filter, 'e', upTo);
+  return connection
+    .prepare<unknown[], number>(
+      `SELECT e.seq FROM daybook_entries AS e WHERE (${condition.sql}) AND e.seq <= ? ORDER BY e.seq DESC`,
+    )
+    .pluck()
+    .all(...condition.parameters, upTo);
+}
+
+type Row = ReadonlyMap<string, SqlValue>;
+
+interface CapturedTable {
+  readonly description: TableDescription;
+  readonly capture: Capture;
+  /** The columns that a statement can set. */
+  readonly settable: readonly TableColumn[];
+}
+
+/** The row before and after a change: one of them at least. */
+type Rows =
+  | { readonly before: Row; readonly after: Row }
+  | { readonly before: null; readonly after: Row }
+  | { readonly before: Row; readonly after: null };
+
+/** A captured change, with both halves where it was one of the key. */
+type Change = Rows & {
+  readonly seq: number;
+  /** The entry whose id the undo carries; of a change of the key, the delete of the new key takes back its creation, */
+  readonly id: string;
+  /** and the creation of the old key its delete. */
+  readonly createdId: string | null;
+  readonly entity: string;
+  readonly entry: HistoryEntry;
+  readonly table: CapturedTable;
+  /** Whether the key changed: then nothing says which redacted values did. */
+  readonly rekeyed: boolean;
+};
+
+interface CaptureMark {
+  readonly table: string;
+  readonly becameKey: string | null;
+  readonly wasKey: string | null;
+}
+
+/** What capture says of an entry that it made here; undefined for another, and for one that was copied in from elsewhere. */
+function markOf(entry: HistoryEntry): CaptureMark | undefined {
+  if (entry.recorded_at !== null || entry.source !== null) return undefined;
+  if (entry.category !== 'entity' || !['create', 'update', 'delete'].includes(entry.action)) return undefined;
+  const { table, key_changed_to, key_changed_from } = JSON.parse(entry.metadata) as Record<string, unknown>;
+  if (typeof table !== 'string' || entry.entity_type === null || entry.entity_id === null) return undefined;
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+  return { table, becameKey: text(key_changed_to), wasKey: text(key_changed_from) };
+}
+
+function undoEntry(run: Run, seq: number): void {
+  if (run.halves.has(seq)) return;
+  const entry = entryAt(run, seq);
+  const mark = markOf(entry);
+  if (mark === undefined) {
+    if ('filter' in run.request.entries) {
+      run.leftOut += 1;
+      return;
+    }
+    throw new DaybookError(
+      'refused',
+      `entry ${seq} is no change that capture recorded here, and --apply undoes only these`,
+    );
+  }
+  refuseTakenBack(run.connection, entry);
+  const change = changeOf(run, entry, mark);
+  const before = lastSeq(run.connection);
+  const step = stepOf(run, change);
+  if (step !== null) {
+    const { actor, reason, correlationId } = run.request;
+    const context = contextValues({
+      actor: actor.actor,
+      actorType: actor.actor_type,
+      correlationId,
+      reason,
+      reverts: change.id,
+      revertsCreated: change.createdId,
+      recordedBy: actor.recorded_by,
+    });
+    // It holds until it is cleared, which happens in the same transaction.
+    execute(run, [`${SET_CONTEXT} (`, ...separated(context.map((value) => ({ value }))), `, ${HELD})`]);
+    if (execute(run, step.statement) !== 1) {
+      throw new DaybookError('refused', `the database passed over undoing entry ${seq}: nothing was undone`);
+    }
+  }
+  const entries = entriesSince(run.connection, before);
+  if (step !== null && entries.length === 0) {
+    throw new DaybookError('refused', `no entry came of undoing entry ${seq}: nothing was undone`);
+  }
+  run.undone.push({
+    seq: change.seq,
+    entity: change.entity,
+    done: step?.done ?? 'nothing',
+    fields: step?.fields ?? [],
+    entries,
+  });
+}
+
+function entryAt(run: Run, seq: number): HistoryEntry {
+  const entry = findEntry(run.connection, { seq });
+  if (entry === undefined) throw new DaybookError('missing', `no entry ${seq}`);
+  return entry;
+}
+
+function entriesSince(connection: Connection, seq: number): number[] {
+  return connection
+    .prepare<[number], number>('SELECT seq FROM daybook_entries WHERE seq > ? ORDER BY seq')
+    .pluck()
+    .all(seq);
+}
+
+/** Reads what an entry says of its row. Throws kind `refused` where nothing can be undone by it. */
+function changeOf(run: Run, entry: HistoryEntry, mark: CaptureMark): Change {
+  const table = tableOf(run, entry.seq, mark.table);
+  const entity = `${entry.entity_type}:${entry.entity_id}`;
+  if (mark.becameKey === null && mark.wasKey === null) {
+    const change = { seq: entry.seq, id: entry.id, createdId: null, entity, entry, table, rekeyed: false };
+    const row = (field: 'old_values' | 'new_values'): Row => recorded(run, entry, field, table);
+    if (entry.action === 'create') return { ...change, before: null, after: row('new_values') };
+    if (entry.action === 'delete') return { ...change, before: row('old_values'), after: null };
+    return { ...change, before: row('old_values'), after: row('new_values') };
+  }
+  const other = findEntry(run.connection, { seq: entry.seq + (mark.becameKey === null ? -1 : 1) });
+  if (other === undefined || !(areHalves(entry, other) || areHalves(other, entry))) {
+    throw new DaybookError('refused', `entry ${entry.seq} changed a key, and its other half is no longer in the trail`);
+  }
+  refuseTakenBack(run.connection, other);
+  run.halves.add(other.seq);
+  const [gone, come] = mark.becameKey === null ? [other, entry] : [entry, other];
+  return {
+    seq: come.seq,
+    id: come.id,
+    createdId: gone.id,
+    entity: `${come.entity_type}:${come.entity_id}`,
+    entry: come,
+    table,
+    before: recorded(run, gone, 'old_values', table),
+    after: recorded(run, come, 'new_values', table),
+    rekeyed: true,
+  };
+}
+
+function areHalves(gone: HistoryEntry, come: HistoryEntry): boolean {
+  return (
+    gone.entity_type === come.entity_type &&
+    markOf(gone)?.becameKey === come.entity_id &&
+    markOf(come)?.wasKey === gone.entity_id
+  );
+}
+
+function tableOf(run: Run, seq: number, name: string): CapturedTable {
+  const known = run.tables.get(name);
+  if (known !== undefined) return known;
+  const capture = findCapture(run.connection, name);
+  if (capture === undefined) {
+    throw new DaybookError(
+      'refused',
+      `table ${name} of entry ${seq} is no longer captured: an undo would leave no trace`,
+      { hint: 'daybook capture list' },
+    );
+  }
+  if (capture.problem !== null) {
+    throw new DaybookError('refused', `table ${name} of entry ${seq} ${capture.problem}: an undo may leave no trace`, {
+      hint: 'daybook capture refresh',
+    });
+  }
+  const description = describeTable(run.connection, capture.table);
+  const table = { description, capture, settable: description.columns.filter((column) => !column.generated) };
+  run.tables.set(name, table);
+  return table;
+}
+
+function recorded(
+  run: Run,
+  entry: HistoryEntry,
+  field: 'old_values' | 'new_values',
+  { description }: CapturedTable,
+): Row {
+  const text = entry[field];
+  const row = text === null ? undefined : readRecorded(text);
+  if (row === undefined || !description.primaryKey.every((column) => row.has(column))) {
+    throw new DaybookError(
+      'refused',
+      `the ${field} of entry ${entry.seq} are not those of a row of ${description.name}`,
+    );
+  }
+  // What is no UTF-8 was replaced when it was read.
+  if (text?.includes('\ufffd') === true && run.encoding === 'UTF-8') {
+    const bytes = run.connection
+      .prepare<[number], Buffer>(`SELECT CAST(${field} AS BLOB) FROM daybook_entries WHERE seq = ?`)
+      .pluck()
+      .get(entry.seq);
+    if (bytes !== undefined && !isUtf8(bytes)) {
+      throw new DaybookError('refused', `the ${field} of entry ${entry.seq} hold text that is not UTF-8`);
+    }
+  }
+  return row;
+}
+
+/** A piece of SQL, or a value in it. */
+type Piece = string | { readonly value: SqlValue };
+
+interface Step {
+  readonly done: 'update' | 'insert' | 'delete';
+  readonly fields: readonly string[];
+  readonly statement: readonly Piece[];
+}
+
+/** What undoes a change as the row is now, conflicts overruled and noted; null where nothing is left to do. */
+function stepOf(run: Run, change: Change): Step | null {
+  const { before, after } = change;
+  if (after === null) return insertAgain(run, change, before);
+  return before === null ? deleteAgain(run, change, after) : changeBack(run, change, before, after);
+}
+
+function conflict(run: Run, change: Change, field: string | null, obstacle: UndoObstacle): void {
+  const by = obstacle === 'changed' && field !== null ? laterChange(run, change, field) : null;
+  run.conflicts.push({ seq: change.seq, entity: change.entity, field, obstacle, by });
+}
+
+/** The last captured entry that named the field as changed, behind this one. */
+function laterChange(run: Run, change: Change, field: string): number | null {
+  const { entity_type, entity_id } = change.entry;
+  return (
+    run.connection
+      .prepare<unknown[], number>(
+        `SELECT seq FROM daybook_entries AS e INDEXED BY daybook_entries_by_entity
+         WHERE entity_id = ? AND entity_type = ? AND seq > ? AND seq <= ?
+           AND e.recorded_at IS NULL AND e.source IS NULL AND e.metadata ->> '$.table' = ? AND EXISTS (
+           SELECT 1 FROM json_each(e.changed_fields) WHERE value = ? OR substr(value, 1, ?) = ?)
+         ORDER BY seq DESC LIMIT 1`,
+      )
+      .pluck()
+      .get(
+        entity_id,
+        entity_type,
+        change.seq,
+        run.upTo,
+        change.table.description.name,
+        field,
+        field.length + 1,
+        `${field}.`,
+      ) ?? null
+  );
+}
+
+function changeBack(run: Run, change: Change, before: Row, after: Row): Step | null {
+  const { description, capture, settable } = change.table;
+  const now = rowAt(run, change.table, after, 'exactly');
+  if (now === null) {
+    if (!change.rekeyed || !isThere(run, change.table, before)) conflict(run, change, null, 'row gone');
+    return null;
+  }
+  for (const [name, old] of before) {
+    if (description.columns.some((column) => column.name === name)) continue;
+    if (!sameSqlValue(old, after.get(name) ?? null)) conflict(run, change, name, 'column gone');
+  }
+  const named = new Set(namesOfChanged(change.entry.changed_fields));
+  const sets: [string, SqlValue][] = [];
+  for (const { name } of settable) {
+    if (capture.settings.ignore.includes(name) && !description.primaryKey.includes(name)) continue;
+    const [old, made, current] = [before.get(name), after.get(name), now.get(name)];
+    if (old === undefined || made === undefined || current === undefined) continue;
+    if (old === REDACTED) {
+      if (made !== old || named.has(name)) conflict(run, change, name, 'redacted');
+      continue;
+    }
+    if (sameSqlValue(old, made) || sameSqlValue(current, old)) continue;
+    if (made === REDACTED ? laterChange(run, change, name) === null : sameSqlValue(current, made)) {
+      sets.push([name, old]);
+      continue;
+    }
+    const document =
+      capture.settings.json.includes(name) &&
+      typeof old === 'string' &&
+      typeof made === 'string' &&
+      typeof current === 'string'
+        ? putBack(old, made, current, name)
+        : null;
+    for (const field of document?.conflicts ?? [name]) conflict(run, change, field, 'changed');
+    const value = document === null ? old : document.text;
+    if (!sameSqlValue(value, current)) sets.push([name, value]);
+  }
+  if (sets.length === 0) return null;
+  return update(change.table, now, sets);
+}
+
+function deleteAgain(run: Run, change: Change, after: Row): Step | null {
+  const { description, capture, settable } = change.table;
+  const now = rowAt(run, change.table, after, 'exactly');
+  if (now === null) return null;
+  for (const { name } of settable) {
+    if (capture.settings.ignore.includes(name)) continue;
+    const [made, current] = [after.get(name), now.get(name) ?? null];
+    const changed =
+      made === undefined
+        ? laterChange(run, change, name) !== null
+        : made === REDACTED
+          ? current === null || laterChange(run, change, name) !== null
+          : !sameSqlValue(current, made);
+    if (changed) conflict(run, change, name, 'changed');
+  }
+  return {
+    done: 'delete',
+    fields: [],
+    statement: [`DELETE FROM ${quoted(description.name)} WHERE `, ...sameKey(change.table, now)],
+  };
+}
+
+function insertAgain(run: Run, change: Change, before: Row): Step | null {
+  const { description, capture, settable } = change.table;
+  const there = rowAt(run, change.table, before, 'as the key is compared');
+  const values: [string, SqlValue][] = [];
+  const obstacles: [string, UndoObstacle][] = [];
+  for (const [name, old] of before) {
+    if (old !== null && !description.columns.some((column) => column.name === name))
+      obstacles.push([name, 'column gone']);
+  }
+  for (const { name } of settable) {
+    const old = before.get(name);
+    if (old === undefined) {
+      if (capture.settings.ignore.includes(name) && looksSecret(name)) obstacles.push([name, 'not kept']);
+    } else if (old === REDACTED) obstacles.push([name, 'redacted']);
+    else values.push([name, old]);
+  }
+  if (there === null) {
+    for (const [name, obstacle] of obstacles) conflict(run, change, name, obstacle);
+    return {
+      done: 'insert',
+      fields: [],
+      statement: [
+        `INSERT INTO ${quoted(description.name)} (${values.map(([name]) => quoted(name)).join(', ')}) VALUES (`,
+        ...separated(values.map(([, value]) => ({ value }))),
+        ')',
+      ],
+    };
+  }
+  const sets = values.filter(([name, old]) => !sameSqlValue(there.get(name) ?? null, old));
+  if (sets.length === 0 && obstacles.length === 0) return null;
+  conflict(run, change, null, 'row there');
+  return sets.length === 0 ? null : update(change.table, there, sets);
+}
+
+/** Whether a row is as it was, as far as the trail knows: a foreign key may have brought it back. */
+function isThere(run: Run, table: CapturedTable, row: Row): boolean {
+  const now = rowAt(run, table, row, 'exactly');
+  return (
+    now !== null &&
+    table.settable.every(({ name }) => {
+      const old = row.get(name);
+      if (old === undefined || old === REDACTED || table.capture.settings.ignore.includes(name)) return true;
+      return sameSqlValue(now.get(name) ?? null, old);
+    })
+  );
+}
+
+function update(table: CapturedTable, now: Row, sets: readonly (readonly [string, SqlValue])[]): Step {
+  return {
+    done: 'update',
+    fields: sets.map(([name]) => name),
+    statement: [
+      `UPDATE ${quoted(table.description.name)} SET `,
+      ...sets.flatMap(([name, value], index): Piece[] => [`${index === 0 ? '' : ', '}${quoted(name)} = `, { value }]),
+      ' WHERE ',
+      ...sameKey(table, now),
+    ],
+  };
+}
+
+function sameKey({ description }: CapturedTable, row: Row): Piece[] {
+  return description.primaryKey.flatMap((name, index): Piece[] => [
+    `${index === 0 ? '' : ' AND '}${quoted(name)} IS `,
+    { value: row.get(name) ?? null },
+  ]);
+}
+
+function separated(pieces: readonly Piece[]): Piece[] {
+  return pieces.flatMap((piece, index) => (index === 0 ? [piece] : [', ', piece]));
+}
+
+/** The row with the key of another as it is now, or null; `exactly`, 1.0 is not the key 1, nor 'A' the key 'a'. */
+function rowAt(run: Run, table: CapturedTable, row: Row, compared: 'exactly' | 'as the key is compared'): Row | null {
+  const { description, settable } = table;
+  const columns = settable.map((column) => quoted(column.name)).join(', ');
+  const { sql, values } = bound([`SELECT ${columns} FROM ${quoted(description.name)} WHERE `, ...sameKey(table, row)]);
+  const found = (
+    prepared(run, sql)
+      .raw()
+      .all(...values) as SqlValue[][]
+  ).map((cells) => new Map(settable.map(({ name }, index) => [name, cells[index] ?? null])));
+  if (found.length > 1) {
+    throw new DaybookError('refused', `${found.length} rows of ${description.name} have the same key, with NULL in it`);
+  }
+  const [one] = found;
+  if (one === undefined) return null;
+  const same = description.primaryKey.every((name) => sameSqlValue(one.get(name) ?? null, row.get(name) ?? null));
+  return same || compared !== 'exactly' ? one : null;
+}
+
+function bound(pieces: readonly Piece[]): { readonly sql: string; readonly values: readonly SqlValue[] } {
+  return {
+    sql: pieces.map((piece) => (typeof piece === 'string' ? piece : '?')).join(''),
+    values: pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.value])),
+  };
+}
+
+function prepared(run: Run, sql: string): Statement<unknown[]> {
+  const known = run.statements.get(sql);
+  if (known !== undefined) return known;
+  const statement = run.connection.prepare<unknown[]>(sql).safeIntegers();
+  run.statements.set(sql, statement);
+  return statement;
+}
+
+/** Runs a statement, keeps it for the script, and says how many rows it changed itself. */
+function execute(run: Run, pieces: readonly Piece[]): number {
+  if (run.request.dryRun) {
+    const text = pieces.map((piece) => (typeof piece === 'string' ? piece : valueLiteral(piece.value, run.encoding)));
+    run.script.push(`${text.join('')};`);
+  }
+  const { sql, values } = bound(pieces);
+  return prepared(run, sql).run(...values).changes;
+}

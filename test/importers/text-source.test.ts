@@ -1,0 +1,171 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { BrokenRecord, Source, SourceRecord } from '../../src/core/import.js';
+import { kindOfFile, openTextSource, peeked } from '../../src/importers/text-source.js';
+import { temporaryDirectory } from '../support/program.js';
+import { fixture } from '../support/sources.js';
+
+function file(content: string | Uint8Array, name = 'source'): string {
+  const place = path.join(temporaryDirectory(), name);
+  writeFileSync(place, content);
+  return place;
+}
+
+async function all(source: Source): Promise<(SourceRecord | BrokenRecord)[]> {
+  const records: (SourceRecord | BrokenRecord)[] = [];
+  for await (const page of source.records()) records.push(...page);
+  return records;
+}
+
+const csv = async (content: string | Uint8Array) => all(openTextSource(file(content), 'csv'));
+const ndjson = async (content: string | Uint8Array) => all(openTextSource(file(content), 'ndjson'));
+
+describe('what a file is', () => {
+  test.each([
+    ['SQLite format 3\0 and more', 'source', 'sqlite'],
+    ['{"a":1}\n', 'source', 'ndjson'],
+    ['\ufeff {"a":1}\n', 'source', 'ndjson'],
+    ['a,b\n', 'source', 'csv'],
+    ['', 'source', 'csv'],
+    ['a,b\n', 'source.ndjson', 'ndjson'],
+    ['{"a":1}\n', 'source.CSV', 'csv'],
+  ])('%j in %s is %s', (content, name, kind) => {
+    expect(kindOfFile(file(content, name))).toBe(kind);
+  });
+
+  test('a folder, and what is not there, cannot be read', () => {
+    expect(() => kindOfFile(temporaryDirectory())).toThrow(expect.objectContaining({ kind: 'data' }));
+    expect(() => kindOfFile('/nowhere/at/all')).toThrow(
+      '/nowhere/at/all: the file cannot be read (there is no such file)',
+    );
+  });
+
+  test('a stream is told by its first bytes, and none of them is lost', async () => {
+    const chunks = ['{"a"', ':1}\n'].map((text) => Buffer.from(text));
+    async function* stream(): AsyncGenerator<Uint8Array> {
+      yield* chunks;
+    }
+    const { kind, bytes } = await peeked(stream());
+    expect(kind).toBe('ndjson');
+    expect(await all(openTextSource('-', kind, bytes))).toMatchObject([{ position: 'line 1' }]);
+  });
+});
+
+describe('CSV', () => {
+  test('null is an empty cell, empty text is quoted; rows know the line on which they begin', async () => {
+    expect(await csv('a,b\r\n1,\r\n"","x\ny"\r\n2,3')).toEqual([
+      { position: 'line 2', values: { a: '1', b: null } },
+      { position: 'line 3', values: { a: '', b: 'x\ny' } },
+      { position: 'line 5', values: { a: '2', b: '3' } },
+    ]);
+  });
+
+  test('a byte order mark is no part of the first name', async () => {
+    expect(await csv('\ufeffa\n1\n')).toEqual([{ position: 'line 2', values: { a: '1' } }]);
+  });
+
+  test('a header alone has no rows; without one there is nothing to read', async () => {
+    expect(await csv('a,b\n')).toEqual([]);
+    await expect(csv('')).rejects.toThrow('there is no header');
+  });
+
+  test('a name that stands twice is refused', async () => {
+    await expect(csv('a,b,a\n1,2,3\n')).rejects.toThrow('the header names "a" twice');
+  });
+
+  test('rows with too few and too many cells are broken, one by one, and keep their text', async () => {
+    expect(await csv('a,b\n1\n1,2\n1,2,3\n')).toEqual([
+      { position: 'line 2', problem: '1 fields where the header has 2', text: '1' },
+      { position: 'line 3', values: { a: '1', b: '2' } },
+      { position: 'line 4', problem: '3 fields where the header has 2', text: '1,2,3' },
+    ]);
+  });
+
+  test('a column may be called as nothing should', async () => {
+    const [record] = await csv('__proto__,constructor\nx,y\n');
+    expect(Object.entries((record as SourceRecord).values)).toEqual([
+      ['__proto__', 'x'],
+      ['constructor', 'y'],
+    ]);
+  });
+
+  test('a row torn within a quoted cell is broken, and told by the line on which it begins', async () => {
+    const records = await all(openTextSource(fixture('broken/torn.csv'), 'csv'));
+    expect(records.map((record) => ('problem' in record ? record : record.position))).toEqual([
+      'line 2',
+      'line 3',
+      {
+        position: 'line 4',
+        problem: 'a quote is opened and never closed',
+        text: '3,users,1,INSERT,,"{""id"":3,""email"":""torn@',
+      },
+    ]);
+  });
+
+  test.each([
+    ['"a,b\n1,2\n', 'line 1, the header: a quote is opened and never closed'],
+    ['\n"a"b,c\n1,2\n', 'line 2, the header: text behind the quote that closes a field'],
+    [Buffer.from('\u00e4,b\n1,2\n', 'latin1'), 'line 1, the header: not valid UTF-8'],
+  ])('without its header nothing of it can be read: %j', async (content, message) => {
+    await expect(csv(content)).rejects.toMatchObject({ kind: 'data', message });
+  });
+
+  test('a quote within a bare cell is a character of it', async () => {
+    const records = await all(openTextSource(fixture('broken/crooked.csv'), 'csv'));
+    expect(records.map((record) => ('problem' in record ? record.problem : record.values['changed_fields']))).toEqual([
+      null,
+      '11 fields where the header has 12',
+      '13 fields where the header has 12',
+      null,
+      '{a"b}',
+      null,
+    ]);
+  });
+
+  test('a row that is not UTF-8 is broken, and the others are read', async () => {
+    expect(await csv(Buffer.from('a\nn\u00e4her\nb\n', 'latin1'))).toEqual([
+      { position: 'line 2', problem: 'not valid UTF-8', text: 'n\u00e4her' },
+      { position: 'line 3', values: { a: 'b' } },
+    ]);
+  });
+
+  test('many rows come in pages, each row once', async () => {
+    const count = 2345;
+    const records = await csv(`n\n${Array.from({ length: count }, (_, n) => `${n}\n`).join('')}`);
+    expect(records.map((record) => Number((record as SourceRecord).values['n']))).toEqual(
+      Array.from({ length: count }, (_, n) => n),
+    );
+  });
+
+  test('a cell may be very large', async () => {
+    const large = 'x'.repeat(3_000_000);
+    const [record] = await csv(`a\n"${large}"\n`);
+    expect((record as SourceRecord).values['a']).toHaveLength(large.length);
+  });
+});
+
+describe('JSON lines', () => {
+  test('are objects; empty lines are passed over, and numbers keep their digits', async () => {
+    const [first, second] = (await ndjson('{"a":9007199254740993}\n\n{"b":null}')) as SourceRecord[];
+    expect(String(first?.values['a'])).toBe('9007199254740993');
+    expect(second).toEqual({ position: 'line 3', values: { b: null } });
+  });
+
+  test('what is no object is broken, with its reason and its text', async () => {
+    expect(await ndjson('[1]\n{"torn\n{"a":1,"a":2}\n')).toEqual([
+      { position: 'line 1', problem: 'an array is not a JSON object', text: '[1]' },
+      { position: 'line 2', problem: expect.stringContaining('not valid JSON') as string, text: '{"torn' },
+      { position: 'line 3', problem: expect.stringContaining('twice') as string, text: '{"a":1,"a":2}' },
+    ]);
+  });
+
+  test('a line in Latin-1 is broken, and the others are read', async () => {
+    const records = await all(openTextSource(fixture('broken/latin1.ndjson'), 'ndjson'));
+    expect(records.map((record) => ('problem' in record ? record.problem : 'good'))).toEqual([
+      'good',
+      'not valid UTF-8',
+      'good',
+    ]);
+  });
+});
