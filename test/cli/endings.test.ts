@@ -280,4 +280,4 @@ test('a header that was damaged in any of its bytes: exit code 4, if it is notic
       stderr: expect.stringMatching(/is damaged \(.*format.*\); nothing was recorded\ntry: /) as string,
     });
   }
-});
+}, 120_000);
