@@ -17,7 +17,7 @@ export function expectOwnJournal(path: string, busyTimeout: number): void {
   for (;;) {
     const problem = problemOf(path, journal);
     if (problem === undefined) return;
-    if (performance.now() >= deadline) throw strange(path, problem);
+    if (performance.now() >= deadline) throw strange(journal, problem);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
   }
 }
@@ -36,10 +36,10 @@ function problemOf(path: string, journal: string): string | undefined {
   return named === undefined ? undefined : `names a file that would be deleted (${JSON.stringify(named)})`;
 }
 
-function strange(path: string, problem: string): DaybookError {
+function strange(journal: string, problem: string): DaybookError {
   return new DaybookError(
     'refused',
-    `${path}-journal, the rest of a transaction, ${problem}: nothing was opened. Where a program of yours left it, let that ` +
+    `${journal}, the rest of a transaction, ${problem}: nothing was opened. Where a program of yours left it, let that ` +
       'program open the database first; else somebody put it there, and it should be moved away',
   );
 }
