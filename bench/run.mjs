@@ -16,7 +16,7 @@ import { imports } from './rows/import.mjs';
 import { csvMemory, importMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
 import { mirror } from './rows/mirror.mjs';
 import { pages } from './rows/pages.mjs';
-import { pruneTime, pruneWait } from './rows/prune.mjs';
+import { pruneTime, pruneWait, pruneWaitBusy } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
 import { reportMemory, reports } from './rows/report.mjs';
@@ -38,6 +38,7 @@ const ROWS = [
   importMemory,
   pruneTime,
   pruneWait,
+  pruneWaitBusy,
   filledSize,
   vacuumedSize,
   ...captureInBulk,

@@ -28,3 +28,33 @@ export function batchSizes(batchMs: () => number = () => BATCH_MS): BatchSizes {
     },
   };
 }
+
+/** So many batches say how large the next one may be. */
+const REMEMBERED = 5;
+
+/** How much to do while others wait, from how long it took before. */
+export interface ShortSizes {
+  next(): number;
+  /** Tells how long so many took. */
+  took(count: number, ms: number): void;
+}
+
+/**
+ * Sizes for batches that are to take no longer than `batchMs` on a busy machine, too: there one takes several times as long
+ * as the one before it, so the slowest of the last ones counts. A size is at most twice the one before it.
+ */
+export function shortSizes(
+  batchMs: number,
+  { first, smallest, largest }: { readonly first: number; readonly smallest: number; readonly largest: number },
+): ShortSizes {
+  let size = first;
+  let paces: readonly number[] = [];
+  return {
+    next: () => size,
+    took: (count, ms) => {
+      paces = [...paces, Math.max(ms, 1) / Math.max(count, 1)].slice(-REMEMBERED);
+      const fitting = Math.floor(batchMs / Math.max(...paces));
+      size = Math.max(smallest, Math.min(largest, fitting, size * 2));
+    },
+  };
+}

@@ -11,6 +11,7 @@ import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { AuditStore, Key, Policy, PruneForecast, PrunePlan, PruneRule } from '../store/audit-store.js';
 import { writeArchive } from './archive.js';
 import type { Archive } from './archive.js';
+import { shortSizes } from './batches.js';
 import { LARGE_LOG } from './log-size.js';
 
 export interface PruneRequest {
@@ -61,9 +62,11 @@ const PAUSE_MS = 25;
  * this length their own commits see to the rest.
  */
 const LONG_PAUSE_MS = 75;
-const LARGEST_BATCH = 5000;
 const RENEW_MS = 5000;
-const SPACE_PAGES = 64;
+
+/** How many entries to delete at once, and how many pages to give back. */
+const DELETING = { first: 100, smallest: 10, largest: 5000 };
+const GIVING_BACK = { first: 64, smallest: 16, largest: 4096 };
 
 /** The rules of the retention policies, with their ages resolved. */
 export function policyRules(policies: readonly Policy[], now: number, zone: string): PruneRule[] {
@@ -205,12 +208,12 @@ async function deleteDoomed(
   prepared: PreparedPrune,
   run: PruneRun,
 ): Promise<{ account: PruneAccount; longest: number }> {
-  let size = 100;
+  const sizes = shortSizes(BATCH_MS, DELETING);
   let longest = 0;
   let after: Key | undefined;
   for (;;) {
     const position = after;
-    const batchSize = size;
+    const batchSize = sizes.next();
     const batch = await whenFree(run.busyTimeout, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
     longest = Math.max(longest, batch.lockMs);
     run.onProgress?.('deleting', batch.account.deleted, prepared.forecast.count);
@@ -222,7 +225,7 @@ async function deleteDoomed(
         `interrupted: ${batch.account.deleted} of ${prepared.forecast.count} entries were deleted, and are accounted for`,
       );
     }
-    size = Math.max(10, Math.min(LARGEST_BATCH, Math.round((size * BATCH_MS) / Math.max(batch.lockMs, 1)), size * 2));
+    sizes.took(batch.deleted, batch.lockMs);
     await pause(store, batch.lockMs, batch.readMs);
   }
 }
@@ -241,15 +244,16 @@ async function pause(store: AuditStore, lockMs: number, readMs: number): Promise
 async function giveBackSpace(store: AuditStore, run: PruneRun): Promise<{ freed: number; longest: number }> {
   let freed = 0;
   let longest = 0;
-  let pages = SPACE_PAGES;
+  const sizes = shortSizes(BATCH_MS, GIVING_BACK);
   while (run.signal?.aborted !== true) {
     const began = performance.now();
+    const pages = sizes.next();
     const slice = await store.giveBackSpace(pages).catch(whenBusy);
     const elapsed = performance.now() - began;
     if (slice <= 0) break;
     freed += slice;
     longest = Math.max(longest, elapsed);
-    pages = Math.max(16, Math.min(4096, Math.round((pages * BATCH_MS) / Math.max(elapsed, 1)), pages * 2));
+    sizes.took(pages, elapsed);
     await pause(store, elapsed, 0);
   }
   return { freed, longest };
