@@ -23,6 +23,6 @@ export { and, concat, join, list, or, sql, wrap } from './sql.js';
 export type { Sql } from './sql.js';
 export { standingFile } from './standing-file.js';
 export { attemptTemporary, openTemporary } from './temporary.js';
-export { checkpointLog, hurrying } from './write-ahead-log.js';
+export { checkpointLog, followed, hurrying } from './write-ahead-log.js';
 export type { Session, SqliteOptions } from './session.js';
 export { openLive, openReadable } from './readable.js';

@@ -22,6 +22,22 @@ export function hurrying<T>(connection: Connection, durable: boolean, work: () =
   }
 }
 
+/**
+ * So many pages of the log flow back at once while batches are recorded: many of them change the same pages of the
+ * indexes, and each page flows back once.
+ */
+const PAGES_WHILE_RECORDING = 8000;
+
+/** Runs a write that is one of many, each of which waits for the disk. */
+export function followed<T>(connection: Connection, work: () => T): T {
+  connection.pragma(`wal_autocheckpoint = ${PAGES_WHILE_RECORDING}`);
+  try {
+    return work();
+  } finally {
+    connection.pragma('wal_autocheckpoint = 1000');
+  }
+}
+
 /** Lets the log flow back into the database without waiting for anybody, and says to how many bytes it had grown. */
 export function checkpointLog(connection: Connection): number {
   // Without a log it says -1.

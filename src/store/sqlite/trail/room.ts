@@ -1,5 +1,5 @@
 import type { BatchOutcome, Checkpoints, Reads, Records } from '../../audit-store.js';
-import { hurrying, markOf } from '../engine/index.js';
+import { followed, hurrying, markOf } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
 import {
@@ -32,7 +32,7 @@ export function recordsOf({
       const recordThem = (): readonly BatchOutcome[] =>
         changeNow(() => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??
         writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
-      return durable ? recordThem() : hurrying(connection, false, recordThem);
+      return durable ? followed(connection, recordThem) : hurrying(connection, false, recordThem);
     },
     compare: (requests) => readAtOnce(() => compareEntries(connection, requests)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
