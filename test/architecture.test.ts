@@ -263,6 +263,10 @@ describe('the house', () => {
     expect(linesWith(/\b(?:SELECT|INSERT INTO|DELETE FROM)\b/, mayHold)).toEqual([]);
   });
 
+  test('proposes nothing that destroys: a hint is pasted', () => {
+    expect(linesWith(/\bhint\b.*--(?:yes|force)\b(?!.*--dry-run)/, () => false)).toEqual([]);
+  });
+
   test('never ends the process by force, which would cut off what is still in a pipe', () => {
     expect(linesWith(/\bprocess\.exit\(/, () => false)).toEqual([]);
   });

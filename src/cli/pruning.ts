@@ -143,10 +143,9 @@ async function ask(command: string, count: number, context: Context): Promise<vo
   if (!canAsk(context.streams)) {
     throw new DaybookError(
       'refused',
-      `${command} deletes ${entries(count)}, and nobody is there to be asked: nothing was deleted`,
-      {
-        hint: '… --yes',
-      },
+      `${command} deletes ${entries(count)}, and nobody is there to be asked: nothing was deleted (--yes deletes them)`,
+      // A hint is pasted: this one shows what would go.
+      { hint: '… --dry-run' },
     );
   }
   if (await confirm(context.streams, `Delete ${entries(count)}?`)) return;

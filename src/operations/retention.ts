@@ -71,9 +71,10 @@ function checkPolicy(policy: Policy, confirmed: boolean): void {
   checkAge(duration.amount, policy.maxAge, '--max-age');
   const calendar = duration.unit === 'mo' || duration.unit === 'y';
   if (!calendar && fixedMilliseconds(duration) < FLOOR_MS && !confirmed) {
-    throw new DaybookError('refused', `--max-age ${policy.maxAge} keeps less than an hour of history`, {
-      hint: '… --yes',
-    });
+    throw new DaybookError(
+      'refused',
+      `--max-age ${policy.maxAge} keeps less than an hour of history (--yes sets it all the same)`,
+    );
   }
 }
 

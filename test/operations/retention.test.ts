@@ -66,7 +66,7 @@ test('less than an hour is refused unless it is meant', async () => {
     const setting = setPolicy(store, { ...LOGINS, maxAge }, ACTOR, false);
     await expect(setting).rejects.toMatchObject({
       kind: 'refused',
-      message: `--max-age ${maxAge} keeps less than an hour of history`,
+      message: `--max-age ${maxAge} keeps less than an hour of history (--yes sets it all the same)`,
     });
   }
   expect(await store.policies()).toEqual([]);
