@@ -1,6 +1,5 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
-import { isatty } from 'node:tty';
 import type { Command } from 'commander';
 import { thisProcess } from '../presence.js';
 import { systemStreams } from '../terminal/streams.js';
@@ -15,18 +14,22 @@ import { run } from './run.js';
  * nothing is left for Node to wait for.
  */
 export async function main(words: readonly string[]): Promise<void> {
-  const terminals = [0, 1, 2].filter(isTerminal);
+  const terminals = [0, 1, 2].filter(isDevice);
+  const isTerminal = terminals.length === 0 ? undefined : (await import('node:tty')).isatty;
+  const open = terminals.filter((descriptor) => isTerminal?.(descriptor));
   process.exitCode = await run(words, systemContext());
-  if (!terminals.every(isTerminal)) {
+  if (!open.every((descriptor) => isTerminal?.(descriptor))) {
     // One is gone. Node would set it back, and crash; by the signal of that, the program ends just as well.
     process.removeAllListeners('SIGHUP');
     process.kill(process.pid, 'SIGHUP');
   }
 }
 
-function isTerminal(descriptor: number): boolean {
+/** Whether a descriptor may be a terminal: cron's is none, and asking Node would load a tenth of start-up. */
+function isDevice(descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice() && isatty(descriptor);
+    const found = fstatSync(descriptor);
+    return found.isCharacterDevice() && found.rdev !== statSync('/dev/null', { throwIfNoEntry: false })?.rdev;
   } catch {
     // A descriptor that is closed.
     return false;
