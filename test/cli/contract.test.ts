@@ -85,6 +85,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--no-header',
     '--exact',
     '--checkpoint',
+    '--mark',
     '--manifest',
     ...FILTERS,
   ],

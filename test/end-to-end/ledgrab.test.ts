@@ -44,7 +44,7 @@ test('the presets of docs/ledgrab.md are commands that work', { timeout: 60_000 
 test('the format that docs/import.md shows is one', async () => {
   const [code] = blocksOf('import.md', 'Adding a format');
   const { outputFiles } = await build({
-    stdin: { contents: code?.text ?? '', resolveDir: path.resolve('src/import'), loader: 'ts' },
+    stdin: { contents: code?.text ?? '', resolveDir: path.resolve('src/importers'), loader: 'ts' },
     bundle: true,
     platform: 'node',
     format: 'esm',

@@ -328,7 +328,7 @@ describe('docs/import-formats.md', () => {
     const block = blockWith(blocksOf('import-formats.md'), 'doorLog');
     expect(block.language).toBe('ts');
     const { build } = await import('esbuild');
-    const resolveDir = path.resolve(fixture('.'), '../src/import');
+    const resolveDir = path.resolve(fixture('.'), '../src/importers');
     const { outputFiles } = await build({
       stdin: { contents: block.text, resolveDir, loader: 'ts' },
       bundle: true,
