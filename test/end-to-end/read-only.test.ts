@@ -142,12 +142,14 @@ function readEverything(
   file: string,
   { temporary, ...user }: { readonly temporary: string; readonly uid?: number; readonly gid?: number },
 ): { readonly codes: readonly (number | string)[]; readonly stdout: string; readonly stderr: string } {
-  const script = `const { load } = require(${JSON.stringify(PROGRAM)});
+  const program = path.resolve(PROGRAM, '../../dist/program/cli.js');
+  const script = `const { main } = require(${JSON.stringify(program)});
     (async () => {
       for (const words of ${JSON.stringify(READING)}) {
-        const code = await load('cli').main(['--db', ${JSON.stringify(file)}, ...words]);
-        process.stdout.write('\\n' + words.join(' ') + ': ' + code + '\\n');
+        await main(['--db', ${JSON.stringify(file)}, ...words]);
+        process.stdout.write('\\n' + words.join(' ') + ': ' + process.exitCode + '\\n');
       }
+      process.exitCode = 0;
     })();`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', script], {
     ...user,
@@ -299,7 +301,7 @@ test('what is recorded into a file that is deleted is not acknowledged', async (
     code: 1,
     stdout: '{"recorded": 1, "line": 1}\n',
     stderr:
-      'daybook: audit.db was deleted or moved by another program while it was open: what this program recorded went into a file that has this name no more (recorded before that: 1, up to line 1)\n',
+      'daybook: audit.db was deleted or moved by another program while it was open: what this program recorded went into a file that has this name no more; recorded 1 entry, up to line 1\n',
   });
 });
 

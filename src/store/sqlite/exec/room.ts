@@ -4,10 +4,11 @@ import type { Connection, Session } from '../engine/index.js';
 import { executeSql } from './execute.js';
 
 /** What runs SQL with a context. */
-export function executesOf({ options, clock, change, settle }: Session): Executes {
+export function executesOf({ options, clock, change, settle, expectStanding }: Session): Executes {
   return {
     execute: (request) =>
       change(() => {
+        expectStanding();
         // A connection of its own, whose settings, temporary tables and triggers end with it.
         const own = openTrail(options);
         try {
