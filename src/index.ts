@@ -51,11 +51,22 @@ export type { BurstReport } from './operations/bursts.js';
 export { caseOf } from './operations/case.js';
 export { changesOf } from './operations/changes.js';
 export { exportPages, beginExport } from './operations/export.js';
+export { exportInto } from './operations/export-into.js';
+export type {
+  ExportedInto,
+  ExportFormatter,
+  ExportOutput,
+  ExportTarget,
+  ExportWish,
+  ManifestWish,
+} from './operations/export-into.js';
 export { follow } from './operations/follow.js';
 export { importSource, recordImport, rehearseImport, verifyImport } from './operations/import.js';
 export type { Difference, ImportOptions, ImportTotals, Rehearsal, Reject } from './operations/import.js';
 export { history } from './operations/history.js';
 export type { HistoryRequest } from './operations/history.js';
+export { addPreparedMirror, prepareMirror } from './operations/mirror.js';
+export type { MirrorPlan, PreparedMirror } from './operations/mirror.js';
 export { actorIds, importNames, removeActor, setActor, withNames } from './operations/names.js';
 export type { ActorChange, ActorNaming } from './operations/names.js';
 export { executePrune, policyRules, preparePrune, rehearsePrune } from './operations/prune.js';

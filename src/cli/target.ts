@@ -1,17 +1,13 @@
 import { createHash } from 'node:crypto';
 import { DaybookError } from '../core/errors.js';
 import { release } from '../core/release.js';
+import type { ExportTarget } from '../operations/export-into.js';
 import type { OutputPlace } from '../operations/output-place.js';
 import type { Context } from './context.js';
 
 /** Where an export goes: a file that appears whole, or stdout. */
-export interface Target {
+export interface Target extends ExportTarget {
   readonly isTerminal: boolean;
-  /** Takes the chunk over: it may be empty afterwards. */
-  write(chunk: string | Uint8Array): Promise<void>;
-  /** The size and the checksum of what was written, as it stands there; without a manifest, no checksum. */
-  finish(): Promise<{ readonly bytes: number; readonly sha256: string }>;
-  abandon(): Promise<void>;
 }
 
 export interface TargetOptions {

@@ -36,6 +36,9 @@ export type Formatter = { begin(): string; end(nextCursor: string | null): strin
   | { readonly reads: 'lines'; readonly columns: readonly HistoryField[]; page(lines: Uint8Array): string | Uint8Array }
 );
 
+type LineFormatter = Extract<Formatter, { readonly reads: 'lines' }>;
+type RowFormatter = Extract<Formatter, { readonly reads: 'rows' }>;
+
 const nothing = (): string => '';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
@@ -51,7 +54,7 @@ export const FORMATS = {
     const page = await lineFormatter(options.zone);
     return { reads: 'rows', columns: LINE_FIELDS, begin: nothing, page, end: nothing };
   },
-  async json(options: FormatOptions): Promise<Formatter> {
+  async json(options: FormatOptions): Promise<LineFormatter> {
     const { jsonWriter } = await import('./json.js');
     const { begin, page, end } = jsonWriter(options.shape);
     const { columns } = options;
@@ -63,11 +66,11 @@ export const FORMATS = {
       end,
     };
   },
-  async ndjson(options: FormatOptions): Promise<Formatter> {
+  async ndjson(options: FormatOptions): Promise<LineFormatter> {
     const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
     return { reads: 'lines', columns: options.columns, begin: nothing, page, end: nothing };
   },
-  async csv(options: FormatOptions): Promise<Formatter> {
+  async csv(options: FormatOptions): Promise<RowFormatter> {
     const { csvEncoder } = await import('./csv.js');
     const { columns } = options;
     const { header, rows, fields } = await csvEncoder(columns, options);

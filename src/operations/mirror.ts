@@ -1,6 +1,7 @@
+import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { mayBePruned, mirrorName, readMirrorName } from '../core/mirror.js';
-import type { Mirror, MirrorCounts, MirroredRow, MirrorRequest } from '../core/mirror.js';
+import type { AddedMirror, Mirror, MirrorCounts, MirroredRow, MirrorRequest } from '../core/mirror.js';
 import type { AuditStore, KeyValue } from '../store/audit-store.js';
 
 /** So many rows are compared in one transaction. */
@@ -12,11 +13,19 @@ export interface MirrorPlan {
   readonly row: MirroredRow;
 }
 
-/** Tells of each row that a mirror would change, or would leave alone although it holds a text; returns the counts. */
-export async function* rehearseMirror(
+/** A mirror that was rehearsed: as it was asked for, with its names as the database has them, and what adding it would do. */
+export interface PreparedMirror {
+  readonly request: MirrorRequest;
+  readonly mirror: MirrorRequest;
+  readonly counts: MirrorCounts;
+}
+
+/** Tells of each row that a mirror would change, or would leave alone although it holds a text; changes nothing. */
+export async function* prepareMirror(
   store: AuditStore,
-  mirror: MirrorRequest,
-): AsyncGenerator<MirrorPlan, MirrorCounts> {
+  request: MirrorRequest,
+): AsyncGenerator<MirrorPlan, PreparedMirror> {
+  const mirror = await store.resolveMirror(request);
   const counts = { same: 0, filled: 0, replaced: 0, kept: 0 };
   let after: KeyValue = null;
   do {
@@ -29,7 +38,24 @@ export async function* rehearseMirror(
     }
     after = page.next;
   } while (after !== null);
-  return counts;
+  return { request, mirror, counts };
+}
+
+/**
+ * Adds a mirror as it was rehearsed. Where texts would be replaced, `agree` is asked first with their number, and no more
+ * are replaced than it has agreed to. Throws kind `refused` where it does not agree.
+ */
+export async function addPreparedMirror(
+  store: AuditStore,
+  { request, counts: { replaced } }: PreparedMirror,
+  actor: Actor,
+  agree: 'to any' | ((replaced: number) => Promise<boolean>),
+): Promise<AddedMirror> {
+  if (agree === 'to any') return store.addMirror(request, Number.MAX_SAFE_INTEGER, actor);
+  if (replaced > 0 && !(await agree(replaced))) {
+    throw new DaybookError('refused', 'not confirmed: nothing was changed');
+  }
+  return store.addMirror(request, replaced, actor);
 }
 
 /** What `mirror check` finds, in the shape of the contract. */

@@ -2,14 +2,11 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
-import { DaybookError, ResourceError } from '../../core/errors.js';
+import { DaybookError } from '../../core/errors.js';
 import { keptMark } from '../../core/mark.js';
-import type { Mark } from '../../core/mark.js';
-import { formatTimestamp } from '../../core/timestamp.js';
-import type { Formatter } from '../../format/index.js';
-import type { Exported } from '../../operations/export.js';
+import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
-import type { AuditStore, Extent } from '../../store/audit-store.js';
+import type { AuditStore } from '../../store/audit-store.js';
 import { readColumns } from '../columns.js';
 import { declare, entries, interruptible, note, originOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -17,7 +14,9 @@ import { addFilterOptions, readFilter } from '../filters.js';
 import type { AskedFilter, FilterOptions } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import type { Progress } from '../../terminal/progress.js';
 import { openTarget } from '../target.js';
+import type { Target } from '../target.js';
 
 type ExportFormat = 'csv' | 'json' | 'ndjson';
 
@@ -124,95 +123,61 @@ function formatOf(options: Options): ExportFormat {
 }
 
 async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortSignal): Promise<void> {
-  const { beginCheckpoint, beginExport } = await import('../../operations/export.js');
-  const { options, asked, context, globals, output, manifest } = plan;
-  const { filter, question } = asked;
+  const { options, context, globals, output, manifest } = plan;
   if (manifest !== undefined) {
     const { refuseExisting } = await import('../../operations/output-file.js');
     await refuseExisting(manifest, options.force === true);
   }
   const target = await openTarget(output, options, context, signal);
-  try {
-    const begun =
-      options.checkpoint === undefined ? undefined : await beginCheckpoint(store, options.checkpoint, question, filter);
-    const since = begun?.checkpoint.mark;
-    const extent =
-      begun?.extent ??
-      (await beginExport(store, { filter, ...(options.mark !== undefined && { upTo: keptMark(options.mark) }) }));
-    const exported = await writeEntries(store, plan, { since, extent, target, signal });
-    const file = await target.finish();
-    if (manifest !== undefined) await writeManifest(manifest, plan, { exported, file, signal });
-    if (options.checkpoint !== undefined && since !== undefined) {
-      await store.moveCheckpoint(options.checkpoint, since, exported.upTo).catch((error: unknown) => {
-        throw unmoved(error, exported.count);
-      });
-    }
-    if (options.output !== undefined)
-      await note(context, globals, `exported ${entries(exported.count)} to ${options.output}`);
-    const missed = begun?.checkpoint.missed ?? 0;
-    if (missed > 0) {
-      throw new DaybookError(
-        'findings',
-        `${missed} entries were pruned before checkpoint ${options.checkpoint ?? ''} had exported them; the ${exported.count} that were left are exported`,
-      );
-    }
-  } finally {
-    await target.abandon();
+  const { count, missed } = await writeExport(store, plan, target, signal);
+  if (options.output !== undefined) await note(context, globals, `exported ${entries(count)} to ${options.output}`);
+  if (missed > 0) {
+    throw new DaybookError(
+      'findings',
+      `${missed} entries were pruned before checkpoint ${options.checkpoint ?? ''} had exported them; the ${count} that were left are exported`,
+    );
   }
 }
 
-/** Entries that are handed over while their checkpoint stays come once more: whoever takes them has to know. */
-function unmoved(error: unknown, count: number): unknown {
-  if (!(error instanceof ResourceError)) return error;
-  const { kind, message } = error;
-  return new DaybookError(
-    kind,
-    `${message}; ${entries(count)} are exported, and the checkpoint is where it was: the next export brings them again`,
-    { cause: error },
-  );
-}
-
-interface Writing {
-  readonly since: Mark | undefined;
-  readonly extent: Extent;
-  readonly target: Awaited<ReturnType<typeof openTarget>>;
-  readonly signal: AbortSignal;
-}
-
-async function writeEntries(store: AuditStore, plan: Plan, writing: Writing): Promise<Exported> {
-  const { exportPages } = await import('../../operations/export.js');
+/** Exports, and shows on standard error how far it is. */
+async function writeExport(
+  store: AuditStore,
+  plan: Plan & Outputs,
+  target: Target,
+  signal: AbortSignal,
+): Promise<ExportedInto> {
+  const { exportInto } = await import('../../operations/export-into.js');
   const { startProgress } = await import('../../terminal/progress.js');
-  const { columns, asked, context, globals } = plan;
-  const { extent, target, since } = writing;
-  const formatter = await exportFormatter(plan, target.isTerminal);
-  const progress = startProgress(context.streams.stderr, {
-    quiet: globals.quiet || target.isTerminal,
-    verb: 'exported',
-    total: extent.count,
-  });
-  const shape = formatter.reads !== 'rows' ? 'lines' : formatter.fields === undefined ? 'rows' : 'fields';
-  const request = { filter: asked.filter, columns, shape, ...(since === undefined ? {} : { since }) } as const;
+  const { columns, context, globals } = plan;
+  const { filter, question } = plan.asked;
+  const { checkpoint: name, mark } = plan.options;
+  const wish = {
+    filter,
+    columns,
+    ...(name !== undefined && { checkpoint: { name, question } }),
+    ...(mark !== undefined && { upTo: keptMark(mark) }),
+  };
+  const formatter = await formatterOf(plan, target.isTerminal);
+  const steps = exportInto(store, wish, { target, formatter, manifest: manifestOf(plan, signal) }, signal);
+  let progress: Progress | undefined;
   try {
-    await target.write(formatter.begin());
-    const pages = exportPages(store, request, extent, writing.signal);
     for (;;) {
-      const step = await pages.next();
-      if (step.done === true) {
-        await target.write(formatter.end(null));
-        return step.value;
-      }
-      const { rows, lines, fields, done } = step.value;
-      if (formatter.reads === 'rows' && fields !== undefined) await target.write(formatter.fields?.(fields) ?? '');
-      if (formatter.reads === 'rows' && rows !== undefined) await target.write(formatter.page(rows));
-      if (formatter.reads === 'lines' && lines !== undefined) await target.write(formatter.page(lines));
+      const step = await steps.next();
+      if (step.done === true) return step.value;
+      const { done, total } = step.value;
+      progress ??= startProgress(context.streams.stderr, {
+        quiet: globals.quiet || target.isTerminal,
+        verb: 'exported',
+        total,
+      });
       await progress.update(done);
     }
   } finally {
-    await progress.end();
+    await progress?.end();
   }
 }
 
-async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter> {
+async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatter> {
   const { FORMATS } = await import('../../format/index.js');
   const { PLAIN_PALETTE } = await import('../../terminal/colour.js');
   return FORMATS[plan.format]({
@@ -228,40 +193,12 @@ async function exportFormatter(plan: Plan, terminal: boolean): Promise<Formatter
   });
 }
 
-async function writeManifest(
-  place: OutputPlace,
-  plan: Plan,
-  {
-    exported,
-    file,
-    signal,
-  }: {
-    readonly exported: Exported;
-    readonly file: { readonly bytes: number; readonly sha256: string };
-    readonly signal: AbortSignal;
-  },
-): Promise<void> {
-  const { openOutput } = await import('../../operations/output-file.js');
-  const { datedFilter } = await import('../../core/filter-text.js');
-  const { VERSION } = await import('../../core/version.js');
-  const output = await openOutput(place, { force: plan.options.force === true, gzip: false, signal });
-  const facts = {
-    format: plan.format,
-    columns: plan.columns,
-    count: exported.count,
-    first_seq: exported.firstSeq,
-    last_seq: exported.lastSeq,
-    filter: datedFilter(plan.asked.filter),
-    sha256: file.sha256,
-    bytes: file.bytes,
-    created_at: formatTimestamp(plan.context.now()),
-    complete: true,
-    tool: `daybook ${VERSION}`,
+function manifestOf(plan: Plan & Outputs, signal: AbortSignal): ManifestWish | undefined {
+  const { manifest, format, context, options } = plan;
+  if (manifest === undefined) return undefined;
+  const open = async (): Promise<ExportTarget> => {
+    const { openOutput } = await import('../../operations/output-file.js');
+    return openOutput(manifest, { force: options.force === true, gzip: false, signal });
   };
-  try {
-    await output.write(`${JSON.stringify(facts, null, 2)}\n`);
-    await output.finish();
-  } finally {
-    await output.abandon();
-  }
+  return { format, clock: context.now, open };
 }

@@ -14,7 +14,7 @@ import {
 } from '../../core/mirror.js';
 import type { AddedMirror, Mirror, MirrorCounts, MirrorRequest, MirrorSettings } from '../../core/mirror.js';
 import { shellWord } from '../../core/shell.js';
-import type { CheckedMirror, MirrorDifference } from '../../operations/mirror.js';
+import type { CheckedMirror, MirrorDifference, PreparedMirror } from '../../operations/mirror.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visibleJson } from '../../terminal/sanitize.js';
 import { declare, declareGroup, note, printJson, printLines, printOutcome, withStore } from '../command.js';
@@ -89,16 +89,16 @@ function addAdd(group: Command, context: Context): void {
       }
       const request = readRequest(asked, options);
       await withStore(context, globals, async (store) => {
-        const mirror = await store.resolveMirror(request);
-        const counts = await rehearse(store, mirror, options, context);
+        const { addPreparedMirror } = await import('../../operations/mirror.js');
+        const prepared = await rehearse(store, request, options, context);
+        const { mirror, counts } = prepared;
         await sayPlan(mirror, counts, dryRun, globals, context);
         if (dryRun) {
           const nothing = { table: mirror.table, column: mirror.column, changed: false, entry: null, lockMs: 0 };
           return printAdded({ ...nothing, ...counts }, options, context);
         }
-        if (counts.replaced > 0 && options.yes !== true) await ask(mirror, counts.replaced, context);
-        const mayReplace = options.yes === true ? Number.MAX_SAFE_INTEGER : counts.replaced;
-        const added = await store.addMirror(request, mayReplace, globals.actor);
+        const agree = options.yes === true ? 'to any' : (replaced: number) => ask(mirror, replaced, context);
+        const added = await addPreparedMirror(store, prepared, globals.actor, agree);
         const told = added.changed ? done(mirror, added) : `${mirrorName(mirror)} is like that already`;
         await printOutcome(context, globals, told, async () => {
           await note(context, globals, told);
@@ -130,18 +130,18 @@ function readRequest(asked: string, options: AddOptions): MirrorRequest {
 /** Goes through the rows, and prints those that would change where that was asked for. */
 async function rehearse(
   store: AuditStore,
-  mirror: MirrorRequest,
+  request: MirrorRequest,
   options: AddOptions,
   context: Context,
-): Promise<MirrorCounts> {
-  const { rehearseMirror } = await import('../../operations/mirror.js');
-  const plans = rehearseMirror(store, mirror);
+): Promise<PreparedMirror> {
+  const { prepareMirror } = await import('../../operations/mirror.js');
+  const plans = prepareMirror(store, request);
   for (;;) {
     const step = await plans.next();
     if (step.done === true) return step.value;
     if (options.format !== 'ndjson') continue;
     const { change, row } = step.value;
-    const entity = `${mirror.settings.entityType}:${row.id}`;
+    const entity = `${request.settings.entityType}:${row.id}`;
     await printJson({ entity, change, held: row.held, expected: row.expected }, context);
   }
 }
@@ -174,7 +174,7 @@ function rows(count: number): string {
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
-async function ask(mirror: MirrorRequest, count: number, context: Context): Promise<void> {
+async function ask(mirror: MirrorRequest, count: number, context: Context): Promise<boolean> {
   const { canAsk, confirm } = await import('../../terminal/prompt.js');
   if (!canAsk(context.streams)) {
     throw new DaybookError(
@@ -183,8 +183,7 @@ async function ask(mirror: MirrorRequest, count: number, context: Context): Prom
       { hint: '… --dry-run --format ndjson' },
     );
   }
-  if (await confirm(context.streams, `Replace the text of ${rows(count)}?`)) return;
-  throw new DaybookError('refused', 'not confirmed: nothing was changed');
+  return confirm(context.streams, `Replace the text of ${rows(count)}?`);
 }
 
 function done(mirror: MirrorRequest, { filled, replaced, lockMs }: AddedMirror): string {
