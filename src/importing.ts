@@ -1,7 +1,7 @@
 import { DaybookError } from './core/errors.js';
 import { KIND_NAMES } from './core/import.js';
 import type { ImportFormat, ImportSettings, Source } from './core/import.js';
-import { quoted } from './core/json.js';
+import { shown } from './core/json.js';
 import { bytesOf, isDescriptor } from './importers/file-bytes.js';
 import { thisProcess } from './presence.js';
 import { loadSorter, openRehearsed, openSourceTable } from './store/open.js';
@@ -84,7 +84,9 @@ export async function openImport(
     const paths = request.redact ?? [];
     const hidden = new Set<string>();
     const reader =
-      paths.length === 0 ? plainReader : (await import('./importers/redacting.js')).redacting(plainReader, paths, hidden);
+      paths.length === 0
+        ? plainReader
+        : (await import('./importers/redacting.js')).redacting(plainReader, paths, hidden);
     const options: ImportOptions = {
       source: name,
       reader,
@@ -110,7 +112,7 @@ export async function formatNamed(name: string): Promise<ImportFormat> {
   if (format !== undefined) return format;
   throw new DaybookError(
     'usage',
-    `${quoted(name)} is no format: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
+    `${shown(name)} is no format: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
     {
       hint: 'daybook import --list',
     },
@@ -162,7 +164,7 @@ function scopeLookup(text: string, source: Source): (entityId: string) => string
   if (parts === undefined) {
     throw new DaybookError(
       'usage',
-      `--scope-from ${quoted(text)} is not table(key, column), such as settlements(id, machine_id)`,
+      `--scope-from ${shown(text)} is not table(key, column), such as settlements(id, machine_id)`,
     );
   }
   const { kind, table = '', key = '', column = '' } = parts;

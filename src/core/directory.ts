@@ -1,4 +1,4 @@
-import { quoted, textProblem } from './json.js';
+import { shown, textProblem } from './json.js';
 import type { JsonText } from './entry.js';
 
 /** What the directory knows of an actor. A name may belong to several. */
@@ -37,7 +37,7 @@ export function namedActorProblem({ actor, name, email }: NamedActor): string | 
   for (const key of DIRECTORY_KEYS) {
     const text = texts[key];
     const problem = text === null ? undefined : textProblem(text);
-    if (problem !== undefined) return `${key} ${quoted(text)} ${problem}`;
+    if (problem !== undefined) return `${key} ${shown(text)} ${problem}`;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon';
 import { DaybookError } from './errors.js';
-import { quoted } from './json.js';
+import { shown } from './json.js';
 import { isInRange } from './timestamp.js';
 
 const FIXED = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
@@ -25,8 +25,8 @@ const UNITS = 's, min, h, d, w, mo or y';
 export function parseDuration(text: string): Duration {
   const parts = /^(\d+)(s|min|h|d|w|mo|y)$/.exec(text);
   const amount = Number(parts?.[1]);
-  if (parts === null) throw new DaybookError('usage', `duration ${quoted(text)} ${durationProblem(text)}`);
-  if (!Number.isSafeInteger(amount)) throw new DaybookError('usage', `duration ${quoted(text)} is too long`);
+  if (parts === null) throw new DaybookError('usage', `duration ${shown(text)} ${durationProblem(text)}`);
+  if (!Number.isSafeInteger(amount)) throw new DaybookError('usage', `duration ${shown(text)} is too long`);
   return { amount, unit: parts[2] as DurationUnit, text };
 }
 
@@ -56,7 +56,7 @@ export function before(now: number, duration: Duration, zone: string): number {
           .toMillis()
       : now - duration.amount * FIXED[duration.unit as keyof typeof FIXED];
   if (!isInRange(ms)) {
-    throw new DaybookError('usage', `duration ${quoted(duration.text)} goes back beyond the year 0001`);
+    throw new DaybookError('usage', `duration ${shown(duration.text)} goes back beyond the year 0001`);
   }
   return ms;
 }
@@ -70,10 +70,10 @@ export function fixedMilliseconds(duration: Duration): number {
   if (duration.unit === 'mo' || duration.unit === 'y') {
     throw new DaybookError(
       'usage',
-      `duration ${quoted(duration.text)} has no fixed length: write it in s, min, h, d or w`,
+      `duration ${shown(duration.text)} has no fixed length: write it in s, min, h, d or w`,
     );
   }
   const ms = duration.amount * FIXED[duration.unit];
-  if (!Number.isSafeInteger(ms)) throw new DaybookError('usage', `duration ${quoted(duration.text)} is too long`);
+  if (!Number.isSafeInteger(ms)) throw new DaybookError('usage', `duration ${shown(duration.text)} is too long`);
   return ms;
 }

@@ -8,7 +8,7 @@ import {
   type Filter,
   type MetadataMatch,
 } from './filter.js';
-import { quoted } from './json.js';
+import { shown } from './json.js';
 
 /** What a condition takes, in words, and whether a value is such a thing. */
 interface Shape {
@@ -74,7 +74,7 @@ function flawIn(
   for (const [name, given] of Object.entries(value)) {
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
     if (shape === undefined) {
-      return `a filter has no condition ${quoted(under + name)}: it has ${Object.keys(shapes).join(', ')}`;
+      return `a filter has no condition ${shown(under + name)}: it has ${Object.keys(shapes).join(', ')}`;
     }
     if (!shape.isIt(given)) return `condition ${under}${name} must be ${shape.takes}, and is ${kindOf(given)}`;
   }

@@ -5,7 +5,7 @@ import { checkFilter, filterFlaw } from './filter-shape.js';
 import { CONDITION_OPTIONS } from './filter-words.js';
 import { eachGiven, forLists } from './filter.js';
 import type { Beside, Conditions, EntityPattern, Filter, ListField, Table } from './filter.js';
-import { quoted } from './json.js';
+import { shown } from './json.js';
 import type { Clock } from './period.js';
 import { formatTimestamp } from './timestamp.js';
 
@@ -87,7 +87,7 @@ const CONDITIONS = {
     add: (draft, value, label) => {
       const [path, expected] = splitOnce(value, '=');
       if (path === '' || expected === undefined) {
-        throw usage(`${label} ${quoted(value)} is not <path>=<value>, such as ${label} request.method=POST`);
+        throw usage(`${label} ${shown(value)} is not <path>=<value>, such as ${label} request.method=POST`);
       }
       (draft.meta ??= []).push({ path, value: expected });
     },
@@ -131,7 +131,7 @@ function checkInput(input: FilterInput): void {
   for (const [name, value] of Object.entries(input)) {
     const takes = Object.hasOwn(INPUT, name) ? INPUT[name as keyof FilterInput] : undefined;
     if (takes === undefined) {
-      throw usage(`a filter has no option ${quoted(name)}: it has ${Object.keys(INPUT).join(', ')}`);
+      throw usage(`a filter has no option ${shown(name)}: it has ${Object.keys(INPUT).join(', ')}`);
     }
     if (value === undefined) continue;
     const isIt =
@@ -147,11 +147,11 @@ function addExclusion(not: Draft, text: string): void {
   const name = NAMES.find((candidate) => CONDITION_OPTIONS[candidate] === option);
   if (name === undefined) {
     const options = NAMES.map((candidate) => CONDITION_OPTIONS[candidate]).join(', ');
-    throw usage(`--not ${quoted(text)} names no filter: write <filter>=<value> with one of ${options}`);
+    throw usage(`--not ${shown(text)} names no filter: write <filter>=<value> with one of ${options}`);
   }
-  if (value === undefined) throw usage(`--not ${quoted(text)} has no value: write ${option}=<value>`);
+  if (value === undefined) throw usage(`--not ${shown(text)} has no value: write ${option}=<value>`);
   if (name === 'search' && not.search !== undefined) {
-    throw usage(`--not search=${quoted(value)} is one too many: only one text can be excluded`);
+    throw usage(`--not search=${shown(value)} is one too many: only one text can be excluded`);
   }
   const label = `--not ${option}`;
   CONDITIONS[name].add(not, notEmpty(value, label), label);
@@ -171,21 +171,20 @@ function addTexts(
 
 function itemsOf(value: string, label: string): string[] {
   const items = value.split(',');
-  if (items.includes(''))
-    throw usage(`${label} ${quoted(value)} holds an empty item: separate values by single commas`);
+  if (items.includes('')) throw usage(`${label} ${shown(value)} holds an empty item: separate values by single commas`);
   return items;
 }
 
 function severitiesOf(value: string, label: string): string[] {
   const items = itemsOf(value, label);
   const wrong = items.find((item) => !SEVERITIES.some((severity) => severity === item));
-  if (wrong !== undefined) throw usage(`${label} ${quoted(wrong)} is not one of ${SEVERITIES.join(', ')}`);
+  if (wrong !== undefined) throw usage(`${label} ${shown(wrong)} is not one of ${SEVERITIES.join(', ')}`);
   return items;
 }
 
 function scopeOf(value: string, label: string): string[] {
   if (/^[^:]+:[^]+$/.test(value)) return [value];
-  throw usage(`${label} ${quoted(value)} is not <kind>:<id>, such as tenant:42`);
+  throw usage(`${label} ${shown(value)} is not <kind>:<id>, such as tenant:42`);
 }
 
 function splitList(property: keyof FilterInput, value: string): string[] {
@@ -194,7 +193,7 @@ function splitList(property: keyof FilterInput, value: string): string[] {
 
 function parseEntity(text: string, label: string): EntityPattern {
   const [type, id] = splitOnce(text, ':');
-  if (id === '') throw usage(`${label} ${quoted(text)} has no id: write <type>, <type>:<id> or :<id>`);
+  if (id === '') throw usage(`${label} ${shown(text)} has no id: write <type>, <type>:<id> or :<id>`);
   if (id === undefined) return { type };
   return type === '' ? { id } : { type, id };
 }
@@ -220,7 +219,7 @@ async function parseBounds(input: FilterInput, clock: () => Clock): Promise<Pick
   const bounds: Pick<Filter, 'since' | 'until'> = { ...since, ...until };
   if (bounds.since !== undefined && bounds.until !== undefined && bounds.since > bounds.until) {
     throw usage(
-      `--since ${quoted(input.since)} (${formatTimestamp(bounds.since)}) is after --until ${quoted(input.until)} (${formatTimestamp(bounds.until)})`,
+      `--since ${shown(input.since)} (${formatTimestamp(bounds.since)}) is after --until ${shown(input.until)} (${formatTimestamp(bounds.until)})`,
     );
   }
   return bounds;
@@ -313,7 +312,7 @@ export function filterFromJson(text: JsonText): Filter {
     filter = undefined;
   }
   if (filterFlaw(filter) !== undefined) {
-    throw new DaybookError('failed', `filter ${quoted(text)} is not one that this daybook understands`);
+    throw new DaybookError('failed', `filter ${shown(text)} is not one that this daybook understands`);
   }
   return filter as Filter;
 }
@@ -334,9 +333,9 @@ const CONDITION_WORDS: Table<Conditions, [], string[]> = {
   entity: (patterns) => [
     `entity ${patterns.map(({ type, id }: EntityPattern) => entityText(type ?? '', id ?? null)).join(' or ')}`,
   ],
-  search: (text) => [`message with ${quoted(text)}`],
+  search: (text) => [`message with ${shown(text)}`],
   changed: (names) => [`changed ${names.join(' or ')}`],
-  meta: (pairs) => pairs.map(({ path, value }) => `metadata ${path} is ${quoted(value)}`),
+  meta: (pairs) => pairs.map(({ path, value }) => `metadata ${path} is ${shown(value)}`),
 };
 
 const BESIDE_WORDS: Table<Beside, [], string[]> = {

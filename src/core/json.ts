@@ -106,7 +106,7 @@ function scanDocument(text: JsonText, depth: number): void {
         if (escapes) refuseBrokenText(content, start);
         if (keyIsNext && keys !== null) {
           if (keys.has(content))
-            throw new DaybookError('data', `key ${quoted(content)} stands twice in its object ${at(start)}`);
+            throw new DaybookError('data', `key ${shown(content)} stands twice in its object ${at(start)}`);
           keys.add(content);
           keyIsNext = false;
         }
@@ -163,7 +163,7 @@ function stringContent(text: string, start: number, end: number): string | undef
 
 function refuseBrokenText(content: string, position: number): void {
   const problem = textProblem(content);
-  if (problem !== undefined) throw new DaybookError('data', `text ${quoted(content)} ${problem} ${at(position)}`);
+  if (problem !== undefined) throw new DaybookError('data', `text ${shown(content)} ${problem} ${at(position)}`);
 }
 
 /** What keeps a text out of an entry, as the end of a sentence; undefined for a good one. */
@@ -292,7 +292,7 @@ function valueText(value: unknown, path: string, depth: number): JsonText {
 
 function goodText(text: string, path: string): JsonText {
   const problem = textProblem(text);
-  if (problem !== undefined) throw new DaybookError('data', `text ${quoted(text)} ${problem}${where(path)}`);
+  if (problem !== undefined) throw new DaybookError('data', `text ${shown(text)} ${problem}${where(path)}`);
   return JSON.stringify(text);
 }
 
@@ -301,14 +301,14 @@ function below(path: string, key: string): string {
 }
 
 function where(path: string): string {
-  return path === '' ? '' : `, at ${quoted(path)}`;
+  return path === '' ? '' : `, at ${shown(path)}`;
 }
 
 const MOST_NAMED = 20;
 
 /** Names for a message, and how many more there are. */
 export function listed(names: readonly string[]): string {
-  const first = names.slice(0, MOST_NAMED).map((name) => (name.length > QUOTED_LENGTH ? quoted(name) : name));
+  const first = names.slice(0, MOST_NAMED).map((name) => (name.length > QUOTED_LENGTH ? shown(name) : name));
   const more = names.length - first.length;
   return more === 0 ? first.join(', ') : `${first.join(', ')} and ${more} more`;
 }
@@ -316,7 +316,7 @@ export function listed(names: readonly string[]): string {
 const QUOTED_LENGTH = 60;
 
 /** A value for a message: a text as JSON, cut at about 60 characters, without anything that a reader could not see. */
-export function quoted(value: unknown): string {
+export function shown(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null && !isLosslessNumber(value)) return 'an object';
   const text = String(value);

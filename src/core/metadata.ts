@@ -1,6 +1,6 @@
 import { DaybookError } from './errors.js';
 import type { JsonText } from './entry.js';
-import { documentText, isJsonObject, parseDocument, quoted } from './json.js';
+import { documentText, isJsonObject, parseDocument, shown } from './json.js';
 import type { JsonDocument, JsonObject } from './json.js';
 
 /**
@@ -10,7 +10,7 @@ import type { JsonDocument, JsonObject } from './json.js';
 export function metadataWith(base: JsonText, pairs: readonly string[]): JsonText {
   if (pairs.length === 0) return base;
   const document = parseDocument(base);
-  if (!isJsonObject(document)) throw new DaybookError('data', `--metadata ${quoted(document)} is not a JSON object`);
+  if (!isJsonObject(document)) throw new DaybookError('data', `--metadata ${shown(document)} is not a JSON object`);
   for (const pair of pairs) {
     const { path, value } = readPair(pair);
     put(document, path, value, pair);
@@ -23,7 +23,7 @@ function readPair(pair: string): { path: string[]; value: JsonDocument } {
   const json = pair[equals - 1] === ':';
   const path = pair.slice(0, json ? equals - 1 : equals).split('.');
   if (equals === -1 || path.some((segment) => segment === '')) {
-    throw new DaybookError('usage', `--meta ${quoted(pair)} is not key=text, nor key:=JSON`);
+    throw new DaybookError('usage', `--meta ${shown(pair)} is not key=text, nor key:=JSON`);
   }
   const text = pair.slice(equals + 1);
   if (!json) return { path, value: text };
@@ -54,5 +54,5 @@ function define(object: JsonObject, key: string, value: JsonDocument): void {
 }
 
 function taken(pair: string, key: string): DaybookError {
-  return new DaybookError('data', `--meta ${quoted(pair)}: ${quoted(key)} has a value already`);
+  return new DaybookError('data', `--meta ${shown(pair)}: ${shown(key)} has a value already`);
 }

@@ -1,7 +1,7 @@
 import { DateTime, IANAZone } from 'luxon';
 import { before, parseDuration } from './duration.js';
 import { DaybookError } from './errors.js';
-import { quoted } from './json.js';
+import { shown } from './json.js';
 import { EARLIEST, isInRange, LATEST, readTimestamp } from './timestamp.js';
 
 /** What times are read against: milliseconds since 1970, and an IANA zone. */
@@ -53,7 +53,7 @@ function forms(): string {
 }
 
 function refuse(text: string, problem: string): never {
-  throw new DaybookError('usage', `time ${quoted(text)} ${problem}`);
+  throw new DaybookError('usage', `time ${shown(text)} ${problem}`);
 }
 
 function readInstant(text: string, clock: Clock): TimeValue | undefined {
@@ -213,7 +213,7 @@ export function resolveZone(text: string): string {
   if (!/^[a-z]/i.test(zone) || !IANAZone.isValidZone(zone)) {
     throw new DaybookError(
       'usage',
-      `time zone ${quoted(text)} is not known: write local, UTC or a name such as Europe/Berlin`,
+      `time zone ${shown(text)} is not known: write local, UTC or a name such as Europe/Berlin`,
     );
   }
   return zone;

@@ -1,5 +1,5 @@
 import { DaybookError } from './errors.js';
-import { quoted } from './json.js';
+import { shown } from './json.js';
 
 /** 0001-01-01T00:00:00.000Z in milliseconds since 1970. */
 export const EARLIEST = -62_135_596_800_000;
@@ -38,8 +38,8 @@ export function parseTimestamp(text: string): number {
   throw new DaybookError(
     'data',
     FORM.test(text)
-      ? `${quoted(text)} does not exist in the calendar of the years 0001 to 9999`
-      : `${quoted(text)} is not a full time with Z or an offset, such as 2026-03-05T14:07:09.123Z`,
+      ? `${shown(text)} does not exist in the calendar of the years 0001 to 9999`
+      : `${shown(text)} is not a full time with Z or an offset, such as 2026-03-05T14:07:09.123Z`,
   );
 }
 

@@ -9,7 +9,7 @@ import {
   MAXIMUM_DEPTH,
   parseDocument,
   plainObject,
-  quoted,
+  shown,
   textProblem,
 } from './json.js';
 import { formatTimestamp, normalizeTimestamp } from './timestamp.js';
@@ -104,7 +104,7 @@ export function validateEntry(
     if (value === undefined || key === 'seq' || key === 'reverted_by') continue;
     const rule = RULES.get(key);
     if (rule === undefined) {
-      throw new DaybookError(kind, `${quoted(key)} is not a field of an entry: the nearest is ${nearestField(key)}`);
+      throw new DaybookError(kind, `${shown(key)} is not a field of an entry: the nearest is ${nearestField(key)}`);
     }
     const field = key as Field;
     entry[field] = readField(field, value, rule, kind, options);
@@ -132,9 +132,9 @@ function readField(
     throw new DaybookError(kind, `${field} must not be null: leave it out, or give it a value`);
   }
   if (rule.problem === undefined) return readDocument(field as DocumentField, value, options.documents);
-  if (typeof value !== 'string') throw new DaybookError(kind, `${field} ${quoted(value)} is not a text`);
+  if (typeof value !== 'string') throw new DaybookError(kind, `${field} ${shown(value)} is not a text`);
   const problem = textProblem(value) ?? rule.problem(value);
-  if (problem !== undefined) throw new DaybookError(kind, `${field} ${quoted(value)} ${problem}`);
+  if (problem !== undefined) throw new DaybookError(kind, `${field} ${shown(value)} ${problem}`);
   if (field !== 'ts' && field !== 'recorded_at') return value;
   return underName(field, kind, () => normalizeTimestamp(value));
 }
@@ -142,7 +142,7 @@ function readField(
 function readDocument(field: DocumentField, value: unknown, documents: 'text' | 'values'): JsonText {
   return underName(field, 'data', () => {
     if (documents === 'values') return checkedText(field, value);
-    if (typeof value !== 'string') throw new DaybookError('data', `${quoted(value)} is not JSON text`);
+    if (typeof value !== 'string') throw new DaybookError('data', `${shown(value)} is not JSON text`);
     const plain = field === 'changed_fields' ? undefined : plainObject(value);
     if (plain !== undefined) return plain;
     return checkedText(field, parseDocument(value));
@@ -151,9 +151,9 @@ function readDocument(field: DocumentField, value: unknown, documents: 'text' | 
 
 function checkedText(field: DocumentField, document: unknown): JsonText {
   if (field !== 'changed_fields') {
-    if (!isJsonObject(document)) throw new DaybookError('data', `${quoted(document)} is not a JSON object`);
+    if (!isJsonObject(document)) throw new DaybookError('data', `${shown(document)} is not a JSON object`);
   } else if (!Array.isArray(document) || !document.every((name) => typeof name === 'string')) {
-    throw new DaybookError('data', `${quoted(document)} is not a JSON array of texts`);
+    throw new DaybookError('data', `${shown(document)} is not a JSON array of texts`);
   }
   return fromValue(document);
 }
@@ -176,7 +176,7 @@ function underName<Result>(field: Field, kind: ErrorKind, read: () => Result): R
 export function parseLine(line: string, options: LineOptions): ValidEntry {
   // The line itself is a level around its documents.
   const document = parseFlatLine(line) ?? parseDocument(line, MAXIMUM_DEPTH + 1);
-  if (!isJsonObject(document)) throw new DaybookError('data', `${quoted(document)} is not a JSON object`);
+  if (!isJsonObject(document)) throw new DaybookError('data', `${shown(document)} is not a JSON object`);
   return validateEntry(document, 'data', { ...options, documents: 'values' });
 }
 

@@ -4,7 +4,7 @@ import { readEntity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
 import type { ImportedEntry, ImportFormat, ImportSettings, SourceRecord, SourceValue } from '../core/import.js';
 import { undisarmed } from '../core/formula.js';
-import { listed, quoted } from '../core/json.js';
+import { listed, shown } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { importedId } from './ids.js';
 import { follow, readMappings, RECORD_FIELDS } from './mapping.js';
@@ -116,7 +116,7 @@ function gathered(
     }
     const found = follow(values, from.path);
     if (found === undefined && rows && !Object.keys(values).some((key) => from.path.startsWith(`${key}.`))) {
-      throw new DaybookError('usage', `--map ${quoted(text)}: the columns are ${listed(Object.keys(values))}`);
+      throw new DaybookError('usage', `--map ${shown(text)}: the columns are ${listed(Object.keys(values))}`);
     }
     if (found?.key !== undefined) told.add(found.key);
     given.set(field, { name: from.path, value: found?.value ?? null });
@@ -153,7 +153,7 @@ function fieldsOf(given: ReadonlyMap<MappedField, Given>): Partial<Omit<NewEntry
       continue;
     }
     const entity = readEntity(text);
-    if (entity === undefined) throw new DaybookError('data', `${name} ${quoted(text)} is not type:id`);
+    if (entity === undefined) throw new DaybookError('data', `${name} ${shown(text)} is not type:id`);
     Object.assign(fields, { entity_type: entity.type, entity_id: entity.id });
   }
   return fields;

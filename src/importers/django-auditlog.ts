@@ -1,7 +1,7 @@
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
 import type { ImportFormat, ImportSettings, SourceRecord, SourceValue } from '../core/import.js';
-import { isJsonObject, parseDocument, quoted } from '../core/json.js';
+import { isJsonObject, parseDocument, shown } from '../core/json.js';
 import type { JsonDocument, JsonObject } from '../core/json.js';
 import { importedId } from './ids.js';
 import { changeMessage, meaningOf, otherColumns, serialTime } from './row-changes.js';
@@ -119,7 +119,7 @@ function changesOf(record: SourceRecord): { readonly changes: JsonObject | null;
   const text = optional(record, 'changes_text');
   const changes = documentIn(record.values['changes'], 'changes');
   if (isJsonObject(changes)) return { changes, leftText: text };
-  if (changes !== null) throw new DaybookError('data', `changes ${quoted(changes)} is not a JSON object`);
+  if (changes !== null) throw new DaybookError('data', `changes ${shown(changes)} is not a JSON object`);
   // Before its version 3 changes were a text, and rows that were not converted still have it.
   const old = documentIn(record.values['changes_text'], 'changes_text');
   return isJsonObject(old) ? { changes: old, leftText: null } : { changes: null, leftText: text };

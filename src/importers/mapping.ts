@@ -2,7 +2,7 @@ import { ENTRY_FIELDS } from '../core/entry.js';
 import type { NewEntry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import type { SourceValue } from '../core/import.js';
-import { isJsonObject, parseDocument, quoted } from '../core/json.js';
+import { isJsonObject, parseDocument, shown } from '../core/json.js';
 
 /** What a record may say: not the import's own words, which are where it comes from and when it was recorded. */
 export type RecordField = Exclude<keyof NewEntry, 'recorded_at' | 'source'>;
@@ -45,7 +45,7 @@ function readMapping(text: string): Mapping {
   const right = text.slice(equals + 1).trim();
   if (equals < 0 || right === '') throw wrong(text, 'is not field=key, field="constant" or field=path.to.value');
   if (!FIELDS.includes(field)) {
-    throw wrong(text, `gives ${quoted(field)}, which is no field of an entry: they are ${FIELDS.join(', ')}`);
+    throw wrong(text, `gives ${shown(field)}, which is no field of an entry: they are ${FIELDS.join(', ')}`);
   }
   return { field: field as MappedField, text, from: sourceOf(text, right) };
 }
@@ -62,7 +62,7 @@ function sourceOf(text: string, right: string): Mapping['from'] {
 }
 
 function wrong(text: string, problem: string): DaybookError {
-  return new DaybookError('usage', `--map ${quoted(text)} ${problem}`, {
+  return new DaybookError('usage', `--map ${shown(text)} ${problem}`, {
     hint: 'daybook import --help',
   });
 }

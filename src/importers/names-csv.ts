@@ -2,7 +2,7 @@ import { DIRECTORY_KEYS } from '../core/directory.js';
 import type { DirectoryKey, ListedActor } from '../core/directory.js';
 import { DaybookError } from '../core/errors.js';
 import { undisarmed } from '../core/formula.js';
-import { listed as namesOf, quoted } from '../core/json.js';
+import { listed as namesOf, shown } from '../core/json.js';
 import { csvRows } from './csv-rows.js';
 import type { BrokenCsv, CsvRecord } from './csv-rows.js';
 
@@ -57,10 +57,10 @@ function readHeader(
     const wanted = columns[key] ?? key;
     const found = header.indexOf(wanted);
     if (found >= 0 && header.includes(wanted, found + 1)) {
-      throw new DaybookError('data', `line ${line}: there are two columns ${quoted(wanted)}`);
+      throw new DaybookError('data', `line ${line}: there are two columns ${shown(wanted)}`);
     }
     if (found >= 0 || (key === 'email' && columns.email === undefined)) return found < 0 ? undefined : found;
-    throw new DaybookError('data', `line ${line}: no column ${quoted(wanted)} for the ${key}: ${namesOf(header)}`, {
+    throw new DaybookError('data', `line ${line}: no column ${shown(wanted)} for the ${key}: ${namesOf(header)}`, {
       hint: `… --columns ${DIRECTORY_KEYS.map((one) => `${one}=<column>`).join(',')}`,
     });
   };

@@ -1,7 +1,7 @@
 import { createContext, Script } from 'node:vm';
 import { DaybookError } from '../core/errors.js';
 import type { ImportSettings } from '../core/import.js';
-import { quoted } from '../core/json.js';
+import { shown } from '../core/json.js';
 import { memoForm } from './memos.js';
 import { moderationPieces } from './moderations.js';
 import { EMPTY_LINES, LINE_END, piecesOf, spansOf } from './note-pieces.js';
@@ -66,7 +66,7 @@ export function notePattern(pattern: string | undefined): NotePattern {
     if (preset !== undefined) return { name, preset };
     throw new DaybookError(
       'usage',
-      `--pattern ${quoted(name)} is neither a preset (${presets}) nor has it named groups`,
+      `--pattern ${shown(name)} is neither a preset (${presets}) nor has it named groups`,
       {
         hint: HINT,
       },
@@ -76,7 +76,7 @@ export function notePattern(pattern: string | undefined): NotePattern {
   if (first !== undefined && chosen.length === 1) return { zone: undefined, ...first.preset };
   const forms = chosen.map(({ name, preset: { form } }) => {
     if (form !== undefined) return form;
-    throw new DaybookError('usage', `--pattern ${quoted(pattern)}: ${name} shares its column with no other`, {
+    throw new DaybookError('usage', `--pattern ${shown(pattern)}: ${name} shares its column with no other`, {
       hint: '… --pattern memo,stamped',
     });
   });
@@ -87,7 +87,7 @@ function ownPattern(source: string): NotePattern {
   const expression = compiled(source);
   const missing = GROUPS.filter((group) => !groupsOf(source).includes(group));
   if (missing.length > 0) {
-    throw new DaybookError('usage', `--pattern ${quoted(source)} has no group named ${missing.join(', ')}`, {
+    throw new DaybookError('usage', `--pattern ${shown(source)} has no group named ${missing.join(', ')}`, {
       hint: HINT,
     });
   }
@@ -119,7 +119,7 @@ function compiled(source: string): RegExp {
     return new RegExp(`^(?:${body})$`, flags);
   } catch (error) {
     const reason = (error as Error).message.replace(/^Invalid regular expression: /, '');
-    throw new DaybookError('usage', `--pattern ${quoted(source)} is not a regular expression: ${quoted(reason)}`, {
+    throw new DaybookError('usage', `--pattern ${shown(source)} is not a regular expression: ${shown(reason)}`, {
       hint: HINT,
       cause: error,
     });

@@ -1,7 +1,7 @@
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
 import type { ImportedEntry, ImportFormat, ImportSettings, SourceTime, SourceValue } from '../core/import.js';
-import { quoted } from '../core/json.js';
+import { shown } from '../core/json.js';
 import { changeFields } from './amounts.js';
 import { entityTypeOf } from './entity-type.js';
 import { notePattern } from './note-patterns.js';
@@ -39,7 +39,7 @@ export const notes: ImportFormat = {
         if (Object.hasOwn(record.values, name)) continue;
         throw new DaybookError(
           'data',
-          `there is no ${quoted(name)}: there are ${Object.keys(record.values).join(', ')}`,
+          `there is no ${shown(name)}: there are ${Object.keys(record.values).join(', ')}`,
         );
       }
       const text = textOf(record.values[column], column) ?? '';

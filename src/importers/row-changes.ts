@@ -3,7 +3,7 @@ import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
 import type { ImportedEntry, SourceRecord, SourceTime, SourceValue } from '../core/import.js';
-import { documentText, isJsonObject, parseDocument, quoted } from '../core/json.js';
+import { documentText, isJsonObject, parseDocument, shown } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import { required, textOf } from './values.js';
 
@@ -106,7 +106,7 @@ export function rowKeys(
     if (whole === undefined || names.includes('')) {
       throw new DaybookError(
         'usage',
-        `--key ${quoted(text)} is not table(column, …), such as memberships(user_id, organization_id)`,
+        `--key ${shown(text)} is not table(column, …), such as memberships(user_id, organization_id)`,
       );
     }
     keys.set(table, names);
@@ -131,7 +131,7 @@ export function meaningOf<Meaning>(
   const word = required(record, name).toUpperCase();
   const meaning = Object.hasOwn(words, word) ? words[word] : undefined;
   if (meaning !== undefined) return meaning;
-  throw new DaybookError('data', `${name} ${quoted(word)} is not one of ${Object.keys(words).join(', ')}`);
+  throw new DaybookError('data', `${name} ${shown(word)} is not one of ${Object.keys(words).join(', ')}`);
 }
 
 /**

@@ -3,7 +3,7 @@ import { openSync, readSync, closeSync } from 'node:fs';
 import { DaybookError, unreadable } from '../core/errors.js';
 import { rowReader } from '../core/import.js';
 import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
-import { isJsonObject, MAXIMUM_VALUES, parseDocument, quoted } from '../core/json.js';
+import { isJsonObject, MAXIMUM_VALUES, parseDocument, shown } from '../core/json.js';
 import { splitLines } from '../core/lines.js';
 import { csvRows } from './csv-rows.js';
 import type { CsvRecord } from './csv-rows.js';
@@ -65,7 +65,7 @@ export function openTextSource(path: string, kind: 'csv' | 'ndjson', stream?: As
     total: undefined,
     records: () => (kind === 'ndjson' ? lineRecords(bytes()) : csvRecords(bytes())),
     lookup: (table) => {
-      throw new DaybookError('usage', `${path} is a text and holds no table ${quoted(table)} to look into`);
+      throw new DaybookError('usage', `${path} is a text and holds no table ${shown(table)} to look into`);
     },
     close: () => {},
   };
@@ -91,7 +91,7 @@ function lineRecord(position: string, bytes: Buffer): SourceRecord | BrokenRecor
   try {
     const document = parseDocument(text);
     if (isJsonObject(document)) return { position, values: document };
-    return { position, problem: `${quoted(document)} is not a JSON object`, text };
+    return { position, problem: `${shown(document)} is not a JSON object`, text };
   } catch (error) {
     if (!(error instanceof DaybookError)) throw error;
     return { position, problem: error.message, text };
@@ -131,7 +131,7 @@ function headerOf({ cells }: CsvRecord): readonly string[] {
   const names = new Set<string>();
   for (const cell of cells) {
     const name = cell ?? '';
-    if (names.has(name)) throw new DaybookError('data', `the header names ${quoted(name)} twice`);
+    if (names.has(name)) throw new DaybookError('data', `the header names ${shown(name)} twice`);
     names.add(name);
   }
   return [...names];

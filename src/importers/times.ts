@@ -1,6 +1,6 @@
 import { DaybookError } from '../core/errors.js';
 import type { SourceTime, SourceValue } from '../core/import.js';
-import { quoted } from '../core/json.js';
+import { shown } from '../core/json.js';
 import { instantOf } from '../core/period.js';
 import { isInRange, readTimestamp } from '../core/timestamp.js';
 import { textOf } from './values.js';
@@ -25,7 +25,7 @@ export function timeOf(value: SourceValue | undefined, name: string, zone: strin
   if (text === null) throw new DaybookError('data', `${name} is missing: when it happened`);
   const time = writtenTime(text, name, zone) ?? epochTime(text);
   if (time === undefined || !isInRange(time.ms)) {
-    throw new DaybookError('data', `${name} ${quoted(text)} is not a time of the years 0001 to 9999`);
+    throw new DaybookError('data', `${name} ${shown(text)} is not a time of the years 0001 to 9999`);
   }
   return time;
 }
@@ -70,14 +70,14 @@ function writtenTime(text: string, name: string, zone: string | undefined): Sour
     const ms = readTimestamp(`${local}${longOffset(offset)}`);
     return Number.isNaN(ms) ? undefined : { ms, finer };
   }
-  const shown = readTimestamp(`${local}Z`);
-  if (Number.isNaN(shown)) return undefined;
+  const written = readTimestamp(`${local}Z`);
+  if (Number.isNaN(written)) return undefined;
   if (zone === undefined) {
-    throw new DaybookError('usage', `${name} ${quoted(text)} has no offset, and nothing says in which zone it was`, {
+    throw new DaybookError('usage', `${name} ${shown(text)} has no offset, and nothing says in which zone it was`, {
       hint: '… --assume-tz UTC',
     });
   }
-  return { ms: instantOf(shown, zone), finer };
+  return { ms: instantOf(written, zone), finer };
 }
 
 /** `+00`, `+0530`, `+05:30` and `UTC` as `Z` or `+05:30`. */

@@ -2,7 +2,7 @@ import { isLosslessNumber } from 'lossless-json';
 import { DaybookError } from '../core/errors.js';
 import type { SourceRecord, SourceValue } from '../core/import.js';
 import type { JsonText } from '../core/entry.js';
-import { documentText, normalizeDocument, parseDocument, quoted } from '../core/json.js';
+import { documentText, normalizeDocument, parseDocument, shown } from '../core/json.js';
 
 /** A value as text, whatever the source has it as; null for what is missing. Throws kind `data` for bytes and documents. */
 export function textOf(value: SourceValue | undefined, name: string): string | null {
@@ -11,7 +11,7 @@ export function textOf(value: SourceValue | undefined, name: string): string | n
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (isLosslessNumber(value)) return value.toString();
   if (value instanceof Uint8Array) throw new DaybookError('data', `${name} is ${value.byteLength} bytes, not a text`);
-  throw new DaybookError('data', `${name} ${quoted(value)} is not a text`);
+  throw new DaybookError('data', `${name} ${shown(value)} is not a text`);
 }
 
 /** The text of a field; empty text counts as missing. */
@@ -30,7 +30,7 @@ export function required(record: SourceRecord, name: string): string {
 export function objectOf(value: SourceValue | undefined, name: string): JsonText | null {
   if (value === undefined || value === null || value === '') return null;
   const text = jsonOf(value, name);
-  if (!text.startsWith('{')) throw new DaybookError('data', `${name} ${quoted(text)} is not a JSON object`);
+  if (!text.startsWith('{')) throw new DaybookError('data', `${name} ${shown(text)} is not a JSON object`);
   return text;
 }
 
@@ -52,7 +52,7 @@ export function listOf(value: SourceValue | undefined, name: string): JsonText |
   if (value === undefined || value === null || value === '') return null;
   const items = Array.isArray(value) ? value : typeof value === 'string' ? textList(value) : undefined;
   if (items === undefined || !items.every((item) => typeof item === 'string')) {
-    throw new DaybookError('data', `${name} ${quoted(value)} is not a list of texts`);
+    throw new DaybookError('data', `${name} ${shown(value)} is not a list of texts`);
   }
   return JSON.stringify(items);
 }

@@ -2,7 +2,7 @@ import { isLosslessNumber } from 'lossless-json';
 import { entityText } from '../core/entity.js';
 import type { Entity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
-import { isJsonObject, parseMade, quoted } from '../core/json.js';
+import { isJsonObject, parseMade, shown } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import { resolveAt } from '../core/period.js';
 import type { Clock } from '../core/period.js';
@@ -39,7 +39,7 @@ export async function momentOf(
   }
   const ms = timeOf(document[column] ?? null, clock);
   if (ms === undefined) {
-    throw new DaybookError('data', `column ${column} of ${name} holds no time: ${quoted(document[column])}`);
+    throw new DaybookError('data', `column ${column} of ${name} holds no time: ${shown(document[column])}`);
   }
   return { kind: 'time', at: formatTimestamp(ms) };
 }

@@ -3,7 +3,7 @@ import type { ListedActor, NameCounts, NamedActor } from '../core/directory.js';
 import { newEntry } from '../core/entry.js';
 import type { Actor, NewEntry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
-import { quoted } from '../core/json.js';
+import { shown } from '../core/json.js';
 import { shellWord } from '../core/shell.js';
 import type { AuditStore, NamesImported } from '../store/audit-store.js';
 
@@ -43,7 +43,7 @@ export async function setActor(store: AuditStore, naming: ActorNaming, by: Actor
 export async function removeActor(store: AuditStore, actor: string, by: Actor): Promise<ActorChange> {
   const entry = await store.changeActor(actor, (known) => {
     if (known === undefined) {
-      throw new DaybookError('missing', `no actor ${quoted(actor)} in the directory`, { hint: 'daybook actors list' });
+      throw new DaybookError('missing', `no actor ${shown(actor)} in the directory`, { hint: 'daybook actors list' });
     }
     return { becomes: null, audit: changeEntry(by, known, null) };
   });
@@ -104,7 +104,7 @@ export async function actorIds(store: AuditStore, texts: readonly string[]): Pro
       const more = meant.length > MOST_NAMED ? ` and ${meant.length - MOST_NAMED} more` : '';
       throw new DaybookError(
         'usage',
-        `${quoted(text)} is the name of ${meant.length} actors: say which by id (${some}${more})`,
+        `${shown(text)} is the name of ${meant.length} actors: say which by id (${some}${more})`,
         {
           hint: `daybook actors list --name ${shellWord(text)}`,
         },

@@ -10,7 +10,7 @@ import {
   normalizeDocument,
   parseDocument,
   plainObject,
-  quoted,
+  shown,
   sameDocument,
 } from '../../src/core/json.js';
 
@@ -196,7 +196,7 @@ describe('fromValue', () => {
   });
 });
 
-describe('quoted', () => {
+describe('shown', () => {
   test.each([
     ['plain', '"plain"'],
     ['say "x"', '"say \\"x\\""'],
@@ -212,7 +212,7 @@ describe('quoted', () => {
     [[1], 'an array'],
     [{}, 'an object'],
   ])('%j', (value, expected) => {
-    expect(quoted(value)).toBe(expected);
+    expect(shown(value)).toBe(expected);
   });
 });
 

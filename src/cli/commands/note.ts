@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import { quoted, textProblem } from '../../core/json.js';
+import { shown, textProblem } from '../../core/json.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
@@ -73,7 +73,7 @@ async function noteText(words: readonly string[], context: Context): Promise<str
 /** What comes through a pipe is data, and not an argument. */
 function checked(text: string): string {
   const problem = textProblem(text);
-  if (problem !== undefined) throw new DaybookError('data', `message ${quoted(text)} ${problem}`);
+  if (problem !== undefined) throw new DaybookError('data', `message ${shown(text)} ${problem}`);
   return text;
 }
 

@@ -7,7 +7,7 @@ import { holdContext, setContext } from '../context/index.js';
 import type { Connection } from '../engine/index.js';
 import { identityOf, rowJson } from './triggers.js';
 import { readRecorded, sameSqlValue } from './recorded-values.js';
-import { nestingTriggers, describeTable, quoted } from '../tables/index.js';
+import { nestingTriggers, describeTable, identifier } from '../tables/index.js';
 import { lastSeq } from '../trail/index.js';
 import type { TableColumn, TableDescription } from '../tables/index.js';
 
@@ -147,7 +147,7 @@ function benchOf(connection: Connection, capture: Capture): Bench {
   const table = describeTable(connection, capture.table);
   const row = connection
     .prepare<[], Record<string, Value>>(
-      `SELECT ${table.columns.map((column) => quoted(column.name)).join(', ')} FROM ${quoted(table.name)} LIMIT 1`,
+      `SELECT ${table.columns.map((column) => identifier(column.name)).join(', ')} FROM ${identifier(table.name)} LIMIT 1`,
     )
     .safeIntegers()
     .get();
@@ -252,8 +252,8 @@ const CASES: Readonly<Record<string, Case>> = {
     return expectUpdate(bench, () =>
       connection
         .prepare(
-          `INSERT INTO ${quoted(table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
-             ON CONFLICT (${table.primaryKey.map(quoted).join(', ')}) DO UPDATE SET ${quoted(free)} = ?`,
+          `INSERT INTO ${identifier(table.name)} (${columns.map(identifier).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+             ON CONFLICT (${table.primaryKey.map(identifier).join(', ')}) DO UPDATE SET ${identifier(free)} = ?`,
         )
         .run(...columns.map((column) => at(row, column)), value),
     );
@@ -327,9 +327,9 @@ function different(value: Value): Value {
 function newKey({ table, connection, row }: Bench): Record<string, Value> {
   const last = table.primaryKey.at(-1) as string;
   const others = table.primaryKey.slice(0, -1);
-  const beside = others.map((name) => `${quoted(name)} IS ?`).join(' AND ') || 'TRUE';
+  const beside = others.map((name) => `${identifier(name)} IS ?`).join(' AND ') || 'TRUE';
   const greatest = connection
-    .prepare<Value[], Value>(`SELECT max(${quoted(last)}) FROM ${quoted(table.name)} WHERE ${beside}`)
+    .prepare<Value[], Value>(`SELECT max(${identifier(last)}) FROM ${identifier(table.name)} WHERE ${beside}`)
     .safeIntegers()
     .pluck()
     .get(...others.map((name) => at(row, name))) as Value;
@@ -350,7 +350,7 @@ function writable(table: TableDescription): string[] {
 }
 
 function keyCondition({ table }: Bench): string {
-  return table.primaryKey.map((name) => `${quoted(name)} IS ?`).join(' AND ');
+  return table.primaryKey.map((name) => `${identifier(name)} IS ?`).join(' AND ');
 }
 
 function keyOf({ table, row }: Bench): Value[] {
@@ -358,26 +358,28 @@ function keyOf({ table, row }: Bench): Value[] {
 }
 
 function sharesKey(bench: Bench): boolean {
-  const same = `SELECT 1 FROM ${quoted(bench.table.name)} WHERE ${keyCondition(bench)} LIMIT 2`;
+  const same = `SELECT 1 FROM ${identifier(bench.table.name)} WHERE ${keyCondition(bench)} LIMIT 2`;
   return bench.connection.prepare<Value[]>(same).all(...keyOf(bench)).length > 1;
 }
 
 function update(bench: Bench, verb: string, values: Readonly<Record<string, Value>>): void {
-  const sets = Object.keys(values).map((name) => `${quoted(name)} = ?`);
+  const sets = Object.keys(values).map((name) => `${identifier(name)} = ?`);
   bench.connection
-    .prepare(`${verb} ${quoted(bench.table.name)} SET ${sets.join(', ')} WHERE ${keyCondition(bench)}`)
+    .prepare(`${verb} ${identifier(bench.table.name)} SET ${sets.join(', ')} WHERE ${keyCondition(bench)}`)
     .run(...Object.values(values), ...keyOf(bench));
 }
 
 function removeRow(bench: Bench): void {
-  bench.connection.prepare(`DELETE FROM ${quoted(bench.table.name)} WHERE ${keyCondition(bench)}`).run(...keyOf(bench));
+  bench.connection
+    .prepare(`DELETE FROM ${identifier(bench.table.name)} WHERE ${keyCondition(bench)}`)
+    .run(...keyOf(bench));
 }
 
 function insert(bench: Bench, verb: string, row: Readonly<Record<string, Value>>): void {
   const columns = writable(bench.table);
   bench.connection
     .prepare(
-      `${verb} INTO ${quoted(bench.table.name)} (${columns.map(quoted).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      `${verb} INTO ${identifier(bench.table.name)} (${columns.map(identifier).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     )
     .run(...columns.map((column) => at(row, column)));
 }
@@ -403,7 +405,7 @@ function stored(bench: Bench): { id: string; json: string | null } {
   const { connection, table, capture } = bench;
   const found = connection
     .prepare<Value[], { id: string; json: string }>(
-      `SELECT ${identityOf(table, 't')} AS id, ${rowJson(table, capture.settings, 't')} AS json FROM ${quoted(table.name)} AS t WHERE ${keyCondition(bench)}`,
+      `SELECT ${identityOf(table, 't')} AS id, ${rowJson(table, capture.settings, 't')} AS json FROM ${identifier(table.name)} AS t WHERE ${keyCondition(bench)}`,
     )
     .get(...keyOf(bench));
   return { id: found?.id ?? '', json: found?.json ?? null };

@@ -16,7 +16,7 @@ import { readInstalled } from './installed.js';
 import type { Connection } from '../engine/index.js';
 import { columnOf, lastSeq } from '../trail/index.js';
 import type { ColumnOf } from '../trail/index.js';
-import { describeTable, quoted } from '../tables/index.js';
+import { describeTable, identifier } from '../tables/index.js';
 import type { TableDescription } from '../tables/index.js';
 
 /** Beyond every time and every seq. */
@@ -104,7 +104,7 @@ function liveRow(connection: Connection, entityType: string, id: string): string
   const table = describeTable(connection, capture.table);
   const row = connection
     .prepare<unknown[], string>(
-      `SELECT ${rowJson(table, capture.settings, 't')} FROM ${quoted(table.name)} AS t
+      `SELECT ${rowJson(table, capture.settings, 't')} FROM ${identifier(table.name)} AS t
        WHERE ${keyOf(table)
          .map(({ column, collation }) => `${column} IS ? COLLATE ${collation}`)
          .join(' AND ')} AND ${identityOf(table, 't')} = ?`,
@@ -124,8 +124,8 @@ function keyOf(table: TableDescription): { readonly column: string; readonly col
       columns.length === table.primaryKey.length && columns.every(({ name }, at) => name === table.primaryKey[at]),
   );
   return table.primaryKey.map((name, at) => ({
-    column: `t.${quoted(name)}`,
-    collation: quoted(key?.columns[at]?.collation ?? 'BINARY'),
+    column: `t.${identifier(name)}`,
+    collation: identifier(key?.columns[at]?.collation ?? 'BINARY'),
   }));
 }
 
@@ -267,7 +267,7 @@ function unchangedPage(
   const found = connection
     .prepare<unknown[], [id: string, live: string, ...key: KeyValue[]]>(
       `SELECT ${identityOf(table, 't')}, ${rowJson(table, capture.settings, 't')}, ${key.map(({ column }) => column).join(', ')}
-       FROM ${quoted(table.name)} AS t WHERE ${beyond.sql}
+       FROM ${identifier(table.name)} AS t WHERE ${beyond.sql}
        ORDER BY ${key.map(({ column, collation }) => `${column} COLLATE ${collation}`).join(', ')} LIMIT ${size}`,
     )
     .raw()

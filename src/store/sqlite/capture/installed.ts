@@ -9,7 +9,7 @@ import { spansOf } from './spans.js';
 import { captureTriggerNames, captureTriggers } from './triggers.js';
 import type { Trigger } from './triggers.js';
 import type { Connection } from '../engine/index.js';
-import { nestingTriggers, describeTable, findTable, quoted } from '../tables/index.js';
+import { nestingTriggers, describeTable, findTable, identifier } from '../tables/index.js';
 import { inserter } from '../trail/index.js';
 import type { TableDescription } from '../tables/index.js';
 
@@ -300,7 +300,7 @@ export function liftCapture(connection: Connection, table: string): string | und
     .pluck()
     .get(table);
   for (const trigger of name === undefined ? [] : captureTriggerNames(name)) {
-    connection.exec(`DROP TRIGGER IF EXISTS ${quoted(trigger)}`);
+    connection.exec(`DROP TRIGGER IF EXISTS ${identifier(trigger)}`);
   }
   return name;
 }
@@ -447,7 +447,7 @@ function unchanged(table: string): CaptureChange {
 
 /** Makes the triggers, and gives the names of those of the application that may write into the table within a write. */
 function install(connection: Connection, table: TableDescription, settings: CaptureSettings): string[] {
-  for (const name of captureTriggerNames(table.name)) connection.exec(`DROP TRIGGER IF EXISTS ${quoted(name)}`);
+  for (const name of captureTriggerNames(table.name)) connection.exec(`DROP TRIGGER IF EXISTS ${identifier(name)}`);
   const nesting = nestingTriggers(connection, table.name).map(({ name }) => name);
   for (const { sql } of captureTriggers(table, settings, nesting.length > 0)) connection.exec(sql);
   connection

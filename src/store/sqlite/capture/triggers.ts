@@ -3,7 +3,7 @@ import type { CaptureSettings } from '../../../core/capture.js';
 import { REDACTED } from '../../../core/redact.js';
 import { contextHolds } from '../engine/index.js';
 import { changedPathsSql } from './document-changes.js';
-import { literal, quoted } from '../tables/index.js';
+import { literal, identifier } from '../tables/index.js';
 import type { TableColumn, TableDescription } from '../tables/index.js';
 
 export interface Trigger {
@@ -34,12 +34,12 @@ const FIELDS_PER_PIECE = 40;
  */
 export function captureTriggers(table: TableDescription, settings: CaptureSettings, nests: boolean): Trigger[] {
   const parts = partsOf(table, settings);
-  const on = quoted(table.name);
+  const on = identifier(table.name);
   const trigger = (when: string, condition: string | null, body: readonly string[]): Trigger => {
     const name = triggerName(table.name, when);
     return {
       name,
-      sql: `CREATE TRIGGER ${quoted(name)} ${event(when)} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
+      sql: `CREATE TRIGGER ${identifier(name)} ${event(when)} ON ${on}${condition === null ? '' : `\nWHEN ${condition}`}
 BEGIN
 ${body.map((statement) => `  ${statement};\n`).join('')}END`,
     };
@@ -47,7 +47,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
   const { differs, uniqueDiffers } = parts;
   // SQLite does not even look at these where a statement sets other columns. Whoever sets the rowid may call it so.
   const keyEvent =
-    parts.deciding === null ? '' : ` OF ${[...parts.deciding.map(quoted), 'rowid', '_rowid_', 'oid'].join(', ')}`;
+    parts.deciding === null ? '' : ` OF ${[...parts.deciding.map(identifier), 'rowid', '_rowid_', 'oid'].join(', ')}`;
   const event = (when: string): string =>
     when === 'BEFORE UPDATE' || when === 'AFTER UPDATE key' ? `${when.replace(' key', '')}${keyEvent}` : when;
   // Within the REPLACE of a row, a foreign key may change others of the same table, which have notes of their own.
@@ -72,7 +72,7 @@ ${body.map((statement) => `  ${statement};\n`).join('')}END`,
       parts.clearNotes(updated),
       parts.noteRivals(
         updated,
-        `NOT (${table.primaryKey.map((name) => `t.${quoted(name)} IS OLD.${quoted(name)}`).join(' AND ')})`,
+        `NOT (${table.primaryKey.map((name) => `t.${identifier(name)} IS OLD.${identifier(name)}`).join(' AND ')})`,
       ),
       ...(nests ? parts.markWrite(updated) : []),
     ]),
@@ -120,7 +120,7 @@ export function rowJson(
   const redacted = new Set(settings.redact);
   const stored = table.columns.filter(({ name }) => !isLeftOut(name, settings));
   const value = (column: TableColumn): string => {
-    const at = `${prefix}.${quoted(column.name)}`;
+    const at = `${prefix}.${identifier(column.name)}`;
     return redacted.has(column.name) ? `iif(${at} IS NULL, NULL, ${literal(REDACTED)})` : encoded(column, at);
   };
   return inPieces(
@@ -157,7 +157,7 @@ function isLeftOut(column: string, settings: Pick<CaptureSettings, 'ignore'>): b
  * that could be taken for a value of another kind stands in the quotes of JSON, and so does one with NUL.
  */
 export function identityOf(table: TableDescription, prefix: string): string {
-  const at = (name: string): [TableColumn, string] => [columnOf(table, name), `${prefix}.${quoted(name)}`];
+  const at = (name: string): [TableColumn, string] => [columnOf(table, name), `${prefix}.${identifier(name)}`];
   const [first = '', ...others] = table.primaryKey;
   if (others.length > 0) {
     return inPieces(
@@ -215,7 +215,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     return column.untyped ? `(${unequal} OR typeof(${before}) <> typeof(${after}))` : unequal;
   };
   const byColumn = (column: TableColumn): [TableColumn, string, string] => {
-    const at = quoted(column.name);
+    const at = identifier(column.name);
     return [column, `OLD.${at}`, `NEW.${at}`];
   };
   const keyColumns = new Set(table.uniqueKeys.flatMap((key) => key.columns.map((column) => column.name)));
@@ -233,7 +233,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
   const sameKey = table.primaryKey.map((key) => `NOT (${differ(...byColumn(columnOf(table, key)))})`).join(' AND ');
 
   const textOf = (column: string | null, prefix: string): string =>
-    column === null ? 'NULL' : `nullif(replace(CAST(${prefix}.${quoted(column)} AS TEXT), char(0), ' '), '')`;
+    column === null ? 'NULL' : `nullif(replace(CAST(${prefix}.${identifier(column)} AS TEXT), char(0), ' '), '')`;
   const scopeOf = (prefix: string): string =>
     settings.scope === null
       ? 'NULL'
@@ -294,12 +294,12 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
 
   const rowidKey = table.uniqueKeys.find((key) => key.isRowid)?.columns[0]?.name;
   const markOf = (rowid: string): string =>
-    `'in '${[rowid, ...[...keyColumns].filter((key) => key !== rowidKey).map((key) => `quote(NEW.${quoted(key)})`)].map((part) => (part === '' ? '' : ` || ',' || ${part}`)).join('')}`;
+    `'in '${[rowid, ...[...keyColumns].filter((key) => key !== rowidKey).map((key) => `quote(NEW.${identifier(key)})`)].map((part) => (part === '' ? '' : ` || ',' || ${part}`)).join('')}`;
   const notesOf = (write: string): string => `daybook_replaced WHERE table_name = ${name} AND written = ${write}`;
   // Without its plus, NEW would have the affinity of the column and not the value that will be stored. A binary index on
   // a column of another collation has rivals among those that the column finds; to name it would keep its index away.
   const sameAs = ({ name: column, collation }: { readonly name: string; readonly collation: string }): string =>
-    `t.${quoted(column)} = +NEW.${quoted(column)}${collation === 'BINARY' ? '' : ` COLLATE ${quoted(collation)}`}`;
+    `t.${identifier(column)} = +NEW.${identifier(column)}${collation === 'BINARY' ? '' : ` COLLATE ${identifier(collation)}`}`;
   const { hiddenRowid } = table;
   // A new rowid is -1 before it is chosen.
   const sameRowid =
@@ -320,19 +320,21 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
    */
   const there = table.uniqueKeys.some((key) => key.isRowid)
     ? table.primaryKey
-        .map((key) => `t.${quoted(key)} = json_extract(daybook_replaced.compared, ${inNote(key)})`)
+        .map((key) => `t.${identifier(key)} = json_extract(daybook_replaced.compared, ${inNote(key)})`)
         .join(' AND ')
     : table.uniqueKeys.some((key) => key.partial)
-      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${quoted(key)}`)}) IS (daybook_replaced.compared -> ${inNote(key)})`).join(' AND ')}`
+      ? `(${rival}) AND ${table.primaryKey.map((key) => `json_quote(${encoded(columnOf(table, key), `t.${identifier(key)}`)}) IS (daybook_replaced.compared -> ${inNote(key)})`).join(' AND ')}`
       : null;
-  const isNew = table.primaryKey.map((key) => `t.${quoted(key)} IS NEW.${quoted(key)} COLLATE BINARY`).join(' AND ');
+  const isNew = table.primaryKey
+    .map((key) => `t.${identifier(key)} IS NEW.${identifier(key)} COLLATE BINARY`)
+    .join(' AND ');
   const gone = (write: string, newId: string): string =>
-    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND +daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
+    `daybook_replaced.table_name = ${name} AND daybook_replaced.written = ${write} AND +daybook_replaced.entity_id IS NOT ${newId}${there === null ? '' : ` AND NOT EXISTS (SELECT 1 FROM ${identifier(table.name)} AS t WHERE ${there} AND NOT (${isNew}))`}`;
   const compared = (prefix: string): string[] =>
     all.map((column) =>
       redacted.has(column.name) || isLeftOut(column.name, settings)
         ? 'NULL'
-        : encoded(column, `${prefix}.${quoted(column.name)}`),
+        : encoded(column, `${prefix}.${identifier(column.name)}`),
     );
   const secretly = all.filter((column) => redacted.has(column.name));
   const changedSince = changedOf([
@@ -340,7 +342,7 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
       if (settings.ignore.includes(column.name) || redacted.has(column.name)) return [];
       const before = `(daybook_replaced.compared -> '$[${position}]')`;
       return [
-        `CASE WHEN ${before} IS NOT json_quote(${encoded(column, `NEW.${quoted(column.name)}`)}) THEN ${jsonName(column)} ELSE '' END`,
+        `CASE WHEN ${before} IS NOT json_quote(${encoded(column, `NEW.${identifier(column.name)}`)}) THEN ${jsonName(column)} ELSE '' END`,
       ];
     }),
     'daybook_replaced.redacted',
@@ -353,9 +355,9 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     /** Null where one of them is computed from others. */
     deciding: [...deciding].some((key) => columnOf(table, key).generated) ? null : [...deciding],
     clearNotes: (write: string): string => `DELETE FROM ${notesOf(write)}`,
-    insertMark: markOf(rowidKey === undefined ? '' : `NEW.${quoted(rowidKey)}`),
+    insertMark: markOf(rowidKey === undefined ? '' : `NEW.${identifier(rowidKey)}`),
     // A rowid that is still to be chosen is -1.
-    insertMarks: rowidKey === undefined ? [markOf('')] : [markOf(`NEW.${quoted(rowidKey)}`), markOf('-1')],
+    insertMarks: rowidKey === undefined ? [markOf('')] : [markOf(`NEW.${identifier(rowidKey)}`), markOf('-1')],
     markWrite: (mark: string): string[] => [
       `DELETE FROM daybook_writes WHERE table_name = ${name}`,
       `INSERT INTO daybook_writes (table_name, written, seq) SELECT ${name}, ${mark}, coalesce(max(seq), 0) FROM daybook_entries`,
@@ -375,12 +377,12 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
     chained(
       secretly.map(
         (column) =>
-          `CASE WHEN ${differ(column, `t.${quoted(column.name)}`, `NEW.${quoted(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`,
+          `CASE WHEN ${differ(column, `t.${identifier(column.name)}`, `NEW.${identifier(column.name)}`)} THEN ${jsonName(column)} ELSE '' END`,
       ),
       '||',
     ) || `''`
   }
-  FROM ${quoted(table.name)} AS t WHERE (${rival}) AND ${others}`,
+  FROM ${identifier(table.name)} AS t WHERE (${rival}) AND ${others}`,
     actorRequired: (prefix: 'OLD' | 'NEW'): string[] =>
       settings.requireActor
         ? [
@@ -392,10 +394,10 @@ function partsOf(table: TableDescription, settings: CaptureSettings) {
      * keys are off, or the statement sets both columns, the row is as NEW says, and all is well.
      */
     refuseToFollowItself: table.followsItself.map(({ from, to }) => {
-      const same = from.map((column, at) => `OLD.${quoted(column)} IS OLD.${quoted(to[at] ?? '')}`);
-      const moved = to.map((column) => `OLD.${quoted(column)} IS NOT NEW.${quoted(column)}`);
-      const asSet = from.map((column) => `t.${quoted(column)} IS NEW.${quoted(column)}`);
-      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')}) AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} AS t WHERE ${isNew} AND ${asSet.join(' AND ')})`;
+      const same = from.map((column, at) => `OLD.${identifier(column)} IS OLD.${identifier(to[at] ?? '')}`);
+      const moved = to.map((column) => `OLD.${identifier(column)} IS NOT NEW.${identifier(column)}`);
+      const asSet = from.map((column) => `t.${identifier(column)} IS NEW.${identifier(column)}`);
+      return `SELECT RAISE(ABORT, ${literal(`daybook: this row of ${table.name} refers to itself by ${from.join(', ')}, which follows ${to.join(', ')}: set ${from.join(', ')} to NULL first, and again afterwards`)}) WHERE ${same.join(' AND ')} AND (${moved.join(' OR ')}) AND NOT EXISTS (SELECT 1 FROM ${identifier(table.name)} AS t WHERE ${isNew} AND ${asSet.join(' AND ')})`;
     }),
     /** Where there are no notes, as nearly always, this costs next to nothing: what it does is a trigger of the notes. */
     settleGone: (write: string, newId: string, noted = 'TRUE'): string =>

@@ -1,5 +1,5 @@
 import { DaybookError } from '../../../core/errors.js';
-import { quoted } from '../../../core/json.js';
+import { shown } from '../../../core/json.js';
 import { keptMark } from '../../../core/mark.js';
 import type { Mark } from '../../../core/mark.js';
 
@@ -15,5 +15,5 @@ export function markOf(seq: number): Mark {
 export function seqOf(mark: Mark): number {
   const seq = /^\d{1,16}$/.test(mark) ? Number(mark) : NaN;
   if (Number.isSafeInteger(seq)) return seq;
-  throw new DaybookError('usage', `${quoted(mark)} is no mark of this trail: in SQLite, a mark is a seq`);
+  throw new DaybookError('usage', `${shown(mark)} is no mark of this trail: in SQLite, a mark is a seq`);
 }

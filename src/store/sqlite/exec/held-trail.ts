@@ -5,7 +5,7 @@ import { isOfRows, refusedStatement, statementName } from './sql-script.js';
 import type { SqlStatement } from './sql-script.js';
 import { BELONGS, isOurs } from './statement-effects.js';
 import type { Effects } from './statement-effects.js';
-import { quoted } from '../tables/index.js';
+import { identifier } from '../tables/index.js';
 
 /**
  * Holds what belongs to the trail while statements of somebody else run, and looks behind each of them whether it is what
@@ -81,7 +81,7 @@ function holdTable(connection: Connection, table: string): void {
   const events = HELD_EVENTS[table] ?? { INSERT: belongs, UPDATE: belongs, DELETE: belongs };
   for (const [event, reason] of Object.entries(events)) {
     connection.exec(
-      `CREATE TEMP TRIGGER ${quoted(`daybook_held_${table}_${event}`)} BEFORE ${event} ON main.${quoted(table)} WHEN daybook_held()
+      `CREATE TEMP TRIGGER ${identifier(`daybook_held_${table}_${event}`)} BEFORE ${event} ON main.${identifier(table)} WHEN daybook_held()
        BEGIN SELECT RAISE(ABORT, '${`daybook: ${reason}`.replaceAll("'", "''")}'); END`,
     );
   }

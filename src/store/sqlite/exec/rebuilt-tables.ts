@@ -1,7 +1,7 @@
 import type { CaptureSettings } from '../../../core/capture.js';
 import { identityOf, rowJson } from '../capture/index.js';
 import type { Connection } from '../engine/index.js';
-import { describeTable, quoted } from '../tables/index.js';
+import { describeTable, identifier } from '../tables/index.js';
 import type { TableDescription } from '../tables/index.js';
 
 /**
@@ -30,7 +30,7 @@ export function rebuiltTables(connection: Connection): RebuiltTables {
       const description = describeTable(connection, table);
       descriptions.set(table.toLowerCase(), description);
       connection.exec(
-        `CREATE TEMP TABLE ${quoted(copyOf(table))} AS SELECT ${description.columns.map(({ name }) => quoted(name)).join(', ')} FROM main.${quoted(table)}`,
+        `CREATE TEMP TABLE ${identifier(copyOf(table))} AS SELECT ${description.columns.map(({ name }) => identifier(name)).join(', ')} FROM main.${identifier(table)}`,
       );
     },
     isAwaited,
@@ -40,8 +40,8 @@ export function rebuiltTables(connection: Connection): RebuiltTables {
       const compared = before.columns
         .map(({ name }) => name)
         .filter((name) => !settings.ignore.includes(name) && now.columns.some((column) => column.name === name));
-      const then = rowsOf(before, compared, `temp.${quoted(copyOf(now.name))}`);
-      const since = rowsOf(now, compared, `main.${quoted(now.name)}`);
+      const then = rowsOf(before, compared, `temp.${identifier(copyOf(now.name))}`);
+      const since = rowsOf(now, compared, `main.${identifier(now.name)}`);
       const differs = connection.prepare<[], number>(
         `SELECT (SELECT count(*) FROM (${then})) <> (SELECT count(*) FROM (${since}))
            OR EXISTS (${then} EXCEPT ${since}) OR EXISTS (${since} EXCEPT ${then})`,
@@ -49,7 +49,7 @@ export function rebuiltTables(connection: Connection): RebuiltTables {
       return differs.pluck().get() === 0;
     },
     forget: (table) => {
-      connection.exec(`DROP TABLE IF EXISTS temp.${quoted(copyOf(table))}`);
+      connection.exec(`DROP TABLE IF EXISTS temp.${identifier(copyOf(table))}`);
     },
   };
 }

@@ -3,7 +3,7 @@ import type { DaybookError } from '../../../core/errors.js';
 import type { Connection } from '../engine/index.js';
 import { explanation, isOfRows, refusedStatement } from './sql-script.js';
 import type { SqlStatement, WholeStatement } from './sql-script.js';
-import { quoted } from '../tables/index.js';
+import { identifier } from '../tables/index.js';
 
 /** What a statement of somebody else's would do that has to be watched, read from the program that SQLite makes of it. */
 export interface Effects {
@@ -224,11 +224,11 @@ function firings(connection: Connection, trigger: string): string[] {
     .prepare<[string], string>(`SELECT tbl_name FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?`)
     .pluck()
     .get(trigger) as string;
-  const named = `main.${quoted(table)}`;
+  const named = `main.${identifier(table)}`;
   const columns = connection
     .prepare<[string], string>(`SELECT name FROM pragma_table_xinfo(?, 'main') WHERE hidden = 0`)
     .pluck()
     .all(table)
-    .map((column) => `${quoted(column)} = ${quoted(column)}`);
+    .map((column) => `${identifier(column)} = ${identifier(column)}`);
   return [`INSERT INTO ${named} DEFAULT VALUES`, `UPDATE ${named} SET ${columns.join(', ')}`, `DELETE FROM ${named}`];
 }

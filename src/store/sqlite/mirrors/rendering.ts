@@ -1,7 +1,7 @@
 import { CUT, readTemplate } from '../../../core/mirror.js';
 import type { MirrorRequest, MirrorSettings, TemplatePart } from '../../../core/mirror.js';
 import { jsonPaths, revertedBy } from '../trail/index.js';
-import { literal, quoted } from '../tables/index.js';
+import { literal, identifier } from '../tables/index.js';
 
 /** A column of an application's table in which entries are shown, with what SQLite has to know of it. */
 export interface MirroredColumn extends MirrorRequest {
@@ -27,7 +27,7 @@ export function mirrorTriggerName({ table, column }: Pick<MirrorRequest, 'table'
  */
 export function mirrorTrigger(mirrored: MirroredColumn): string {
   const { entityType } = mirrored.settings;
-  return `CREATE TRIGGER ${quoted(mirrorTriggerName(mirrored))} AFTER INSERT ON daybook_entries
+  return `CREATE TRIGGER ${identifier(mirrorTriggerName(mirrored))} AFTER INSERT ON daybook_entries
 WHEN NEW.entity_type = ${literal(entityType)} OR NEW.reverts IS NOT NULL
 BEGIN
 ${mirrorUpdates(mirrored, (column) => `NEW.${column}`)
@@ -43,7 +43,7 @@ export function mirrorUpdates(mirrored: MirroredColumn, of: (column: string) => 
   const { settings } = mirrored;
   const type = literal(settings.entityType);
   const update = (id: string): string =>
-    `UPDATE ${quoted(mirrored.table)} SET ${quoted(mirrored.column)} = ${rendering(mirrored, id)}`;
+    `UPDATE ${identifier(mirrored.table)} SET ${identifier(mirrored.column)} = ${rendering(mirrored, id)}`;
   // CROSS JOIN keeps the order: the planner would rather scan all entries.
   const line = `WITH RECURSIVE daybook_line (id) AS (SELECT ${of('reverts')} UNION SELECT ${ENTRY}.reverts FROM daybook_line CROSS JOIN daybook_entries AS ${ENTRY} ON ${ENTRY}.id = daybook_line.id WHERE ${ENTRY}.reverts IS NOT NULL)`;
   const ids = (value: string): string =>
@@ -60,12 +60,12 @@ export function mirrorUpdates(mirrored: MirroredColumn, of: (column: string) => 
 
 /** The key as entries name it. */
 export function keyText({ table, settings }: MirroredColumn): string {
-  return `CAST(${quoted(table)}.${quoted(settings.key)} AS TEXT)`;
+  return `CAST(${identifier(table)}.${identifier(settings.key)} AS TEXT)`;
 }
 
 /** The key in the order of its index; with its table, for ORDER BY would take a name of the result for it. */
 export function keyAsIndexed({ table, settings, collation }: MirroredColumn): string {
-  return `${quoted(table)}.${quoted(settings.key)}${collation === null ? '' : ` COLLATE ${collation}`}`;
+  return `${identifier(table)}.${identifier(settings.key)}${collation === null ? '' : ` COLLATE ${collation}`}`;
 }
 
 /** Whether the trail has any entry of a row. */

@@ -31,7 +31,7 @@ import {
 import type { MirroredColumn } from './rendering.js';
 import { describeMirrored } from './column.js';
 import { lastSeq, inserter } from '../trail/index.js';
-import { quoted } from '../tables/index.js';
+import { identifier } from '../tables/index.js';
 
 type MirrorPlace = Pick<MirrorRequest, 'table' | 'column'>;
 
@@ -177,12 +177,12 @@ interface ComparedRows {
 
 function compareRows(connection: Connection, mirrored: MirroredColumn, after: KeyValue, limit: number): ComparedRows {
   const key = keyAsIndexed(mirrored);
-  const column = `${quoted(mirrored.table)}.${quoted(mirrored.column)}`;
+  const column = `${identifier(mirrored.table)}.${identifier(mirrored.column)}`;
   const statement = connection
     .prepare<KeyValue[], ComparedRow>(
       `SELECT ${key} AS key, ${keyText(mirrored)} AS id, CAST(${column} AS TEXT) AS held,
          ${rendering(mirrored, keyText(mirrored))} AS expected, ${isRecorded(mirrored)} AS recorded
-       FROM ${quoted(mirrored.table)} WHERE ${after === null ? `${key} IS NOT NULL` : `${key} > ?`}
+       FROM ${identifier(mirrored.table)} WHERE ${after === null ? `${key} IS NOT NULL` : `${key} > ?`}
        ORDER BY ${key} LIMIT ${limit}`,
     )
     .safeIntegers();
@@ -277,7 +277,7 @@ const PAGE = 1000;
 /** Shows the entries of every row that has any and does not show them yet. */
 function renderAll(connection: Connection, mirrored: MirroredColumn): MirrorCounts {
   const update = connection.prepare<[KeyValue]>(
-    `UPDATE ${quoted(mirrored.table)} SET ${quoted(mirrored.column)} = ${rendering(mirrored, keyText(mirrored))} WHERE ${keyAsIndexed(mirrored)} = ?`,
+    `UPDATE ${identifier(mirrored.table)} SET ${identifier(mirrored.column)} = ${rendering(mirrored, keyText(mirrored))} WHERE ${keyAsIndexed(mirrored)} = ?`,
   );
   let counts: MirrorCounts = { same: 0, filled: 0, replaced: 0, kept: 0 };
   let after: KeyValue = null;
@@ -333,7 +333,7 @@ export function removeMirror(
 }
 
 function dropTrigger(connection: Connection, mirror: MirrorPlace): void {
-  connection.exec(`DROP TRIGGER IF EXISTS ${quoted(mirrorTriggerName(mirror))}`);
+  connection.exec(`DROP TRIGGER IF EXISTS ${identifier(mirrorTriggerName(mirror))}`);
 }
 
 /** A mirror whose trigger was taken off, and the last entry by then. */

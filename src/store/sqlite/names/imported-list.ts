@@ -3,7 +3,7 @@ import { namedActorProblem } from '../../../core/directory.js';
 import type { ListedActor, NameCounts, NamedActor } from '../../../core/directory.js';
 import type { NewEntry } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
-import { quoted } from '../../../core/json.js';
+import { shown } from '../../../core/json.js';
 import type { NamesImport, NamesImported } from '../../audit-store.js';
 import type { Connection } from '../engine/index.js';
 import { inserter } from '../trail/index.js';
@@ -71,7 +71,7 @@ async function stage(
       if (insert.run(one.actor, one.name, one.email, one.place).changes === 1) continue;
       const first = known.get(one.actor);
       if (first !== undefined && (first.name !== one.name || first.email !== one.email)) {
-        throw new DaybookError('data', `${one.place}: id ${quoted(one.actor)} is named otherwise in ${first.place}`);
+        throw new DaybookError('data', `${one.place}: id ${shown(one.actor)} is named otherwise in ${first.place}`);
       }
     }
   });

@@ -3,7 +3,7 @@ import { DaybookError } from '../../../core/errors.js';
 import { shellWord } from '../../../core/shell.js';
 import { attempt, openFile, openReadable } from '../engine/index.js';
 import type { Connection, ConnectionOptions, Reader } from '../engine/index.js';
-import { quoted, readableTable, tablePages } from '../tables/index.js';
+import { identifier, readableTable, tablePages } from '../tables/index.js';
 import type { Cell } from '../tables/index.js';
 
 /** A table of a database that has names, and the columns that they stand in. */
@@ -71,8 +71,8 @@ function read(connection: Connection, path: string, { table, id, name, email }: 
       `table ${table} has no column ${JSON.stringify(stray)}: there are ${known.join(', ')}`,
     );
   }
-  const texts = [id, name, email].map((column) => (column === null ? 'NULL' : `CAST(${quoted(column)} AS TEXT)`));
-  const bytes = columns.map((column) => `typeof(${quoted(column)}) = 'blob'`).join(' OR ');
+  const texts = [id, name, email].map((column) => (column === null ? 'NULL' : `CAST(${identifier(column)} AS TEXT)`));
+  const bytes = columns.map((column) => `typeof(${identifier(column)}) = 'blob'`).join(' OR ');
   const { key } = found;
   return {
     key: key?.length ?? 0,

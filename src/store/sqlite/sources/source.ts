@@ -2,10 +2,10 @@ import Database from 'better-sqlite3';
 import { DaybookError } from '../../../core/errors.js';
 import { rowReader } from '../../../core/import.js';
 import type { Source, SourceRecord } from '../../../core/import.js';
-import { quoted as shown } from '../../../core/json.js';
+import { shown } from '../../../core/json.js';
 import type { Connection } from '../engine/index.js';
 import { expectFileName, expectOwnJournal } from '../engine/index.js';
-import { quoted, readableTable, tablePages } from '../tables/index.js';
+import { identifier, readableTable, tablePages } from '../tables/index.js';
 
 const PAGE = 500;
 
@@ -41,7 +41,7 @@ export function openSourceDatabase({ path, copy, table, busyTimeout }: SourceDat
     const total = told(path, () =>
       Number(
         connection
-          .prepare<[], bigint>(`SELECT count(*) FROM ${quoted(table)}`)
+          .prepare<[], bigint>(`SELECT count(*) FROM ${identifier(table)}`)
           .pluck()
           .get(),
       ),
@@ -93,7 +93,7 @@ async function* rows(
   { columns, key }: TableShape,
 ): AsyncGenerator<readonly SourceRecord[]> {
   const valuesOf = rowReader(columns, key.length);
-  const pages = tablePages(connection, { table, key, values: columns.map(quoted), size: PAGE });
+  const pages = tablePages(connection, { table, key, values: columns.map(identifier), size: PAGE });
   const next = () => told(path, () => pages.next());
   for (let page = next(); page.done !== true; page = next()) {
     yield page.value.map((row) => ({
@@ -117,7 +117,7 @@ function lookup(
   }
   const statement = connection
     .prepare<[string], string | null>(
-      `SELECT CAST(${quoted(value)} AS TEXT) FROM ${quoted(table)} WHERE ${quoted(key)} = ?`,
+      `SELECT CAST(${identifier(value)} AS TEXT) FROM ${identifier(table)} WHERE ${identifier(key)} = ?`,
     )
     .pluck();
   return (id) => told(path, () => statement.get(id)) ?? null;

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import type { Connection } from '../engine/index.js';
 import { foreignKeysOf } from './foreign-key-list.js';
 import type { ForeignKey } from './foreign-key-list.js';
-import { quoted, rowidName } from './table-description.js';
+import { identifier, rowidName } from './table-description.js';
 
 /** Rows that refer to a row that is not there: all with the same values in the same table. */
 interface Violation {
@@ -57,12 +57,12 @@ function tablesWithForeignKeys(connection: Connection): string[] {
 function violationsOf(connection: Connection, table: string, key: ForeignKey): Violation[] {
   const rowid = rowidOf(connection, table);
   const columns = key.columns.join(', ');
-  const values = key.columns.map((column) => `quote(t.${quoted(column)})`).join(` || ', ' || `);
+  const values = key.columns.map((column) => `quote(t.${identifier(column)})`).join(` || ', ' || `);
   const source =
     rowid === undefined
       ? `SELECT NULL AS row, NULL AS "values" FROM pragma_foreign_key_check(?) AS c WHERE c.fkid = ?`
       : `SELECT c.rowid AS row, ${values} AS "values" FROM pragma_foreign_key_check(?) AS c
-         LEFT JOIN ${quoted(table)} AS t ON t.${rowid} = c.rowid WHERE c.fkid = ?`;
+         LEFT JOIN ${identifier(table)} AS t ON t.${rowid} = c.rowid WHERE c.fkid = ?`;
   return connection
     .prepare<[string, number], Pick<Violation, 'row' | 'values' | 'count'>>(
       `SELECT max(row) AS row, "values", count(*) AS count FROM (${source}) GROUP BY "values"`,

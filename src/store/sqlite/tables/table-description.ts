@@ -45,7 +45,7 @@ interface ColumnRow {
 }
 
 /** A name as SQL: anything may stand in one. */
-export function quoted(name: string): string {
+export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 

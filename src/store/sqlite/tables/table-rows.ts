@@ -1,6 +1,6 @@
 import { DaybookError } from '../../../core/errors.js';
 import type { Connection } from '../engine/index.js';
-import { namedTable, quoted, rowidName } from './table-description.js';
+import { namedTable, identifier, rowidName } from './table-description.js';
 import { attemptTemporary, openTemporary } from '../engine/index.js';
 
 /** A value as SQLite has it; whole numbers are bigint, whatever their size. */
@@ -30,7 +30,7 @@ export function readableTable(connection: Connection, name: string): ReadableTab
   const primaryKey = columns
     .filter(([, inKey]) => inKey > 0)
     .toSorted(([, one], [, other]) => one - other)
-    .map(([column]) => quoted(column));
+    .map(([column]) => identifier(column));
   const key = rowid === null ? primaryKey : [rowid];
   return { isRather, columns: names, key: isRather === null && key.length > 0 ? key : null };
 }
@@ -60,7 +60,7 @@ export function* tablePages(
 ): Generator<readonly (readonly Cell[])[], void> {
   const select = (columns: readonly string[], rest: string) =>
     connection
-      .prepare<Cell[], readonly Cell[]>(`SELECT ${columns.join(', ')} FROM ${quoted(table)} ${rest}`)
+      .prepare<Cell[], readonly Cell[]>(`SELECT ${columns.join(', ')} FROM ${identifier(table)} ${rest}`)
       .raw()
       .safeIntegers();
   if (key === null) {

@@ -15,7 +15,7 @@ import { filterCondition, findEntry, lastSeq, refuseTakenBack } from '../trail/i
 import { writing, HELD } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { contextValues, SET_CONTEXT } from '../context/index.js';
-import { foreignKeyFaults, newFaults, describeTable, quoted } from '../tables/index.js';
+import { foreignKeyFaults, newFaults, describeTable, identifier } from '../tables/index.js';
 import type { TableColumn, TableDescription } from '../tables/index.js';
 
 /**
@@ -448,7 +448,7 @@ function deleteAgain(run: Run, change: Change, after: Row): Step | null {
   return {
     done: 'delete',
     fields: [],
-    statement: [`DELETE FROM ${quoted(description.name)} WHERE `, ...sameKey(change.table, now)],
+    statement: [`DELETE FROM ${identifier(description.name)} WHERE `, ...sameKey(change.table, now)],
   };
 }
 
@@ -474,7 +474,7 @@ function insertAgain(run: Run, change: Change, before: Row): Step | null {
       done: 'insert',
       fields: [],
       statement: [
-        `INSERT INTO ${quoted(description.name)} (${values.map(([name]) => quoted(name)).join(', ')}) VALUES (`,
+        `INSERT INTO ${identifier(description.name)} (${values.map(([name]) => identifier(name)).join(', ')}) VALUES (`,
         ...separated(values.map(([, value]) => ({ value }))),
         ')',
       ],
@@ -504,8 +504,11 @@ function update(table: CapturedTable, now: Row, sets: readonly (readonly [string
     done: 'update',
     fields: sets.map(([name]) => name),
     statement: [
-      `UPDATE ${quoted(table.description.name)} SET `,
-      ...sets.flatMap(([name, value], index): Piece[] => [`${index === 0 ? '' : ', '}${quoted(name)} = `, { value }]),
+      `UPDATE ${identifier(table.description.name)} SET `,
+      ...sets.flatMap(([name, value], index): Piece[] => [
+        `${index === 0 ? '' : ', '}${identifier(name)} = `,
+        { value },
+      ]),
       ' WHERE ',
       ...sameKey(table, now),
     ],
@@ -514,7 +517,7 @@ function update(table: CapturedTable, now: Row, sets: readonly (readonly [string
 
 function sameKey({ description }: CapturedTable, row: Row): Piece[] {
   return description.primaryKey.flatMap((name, index): Piece[] => [
-    `${index === 0 ? '' : ' AND '}${quoted(name)} IS `,
+    `${index === 0 ? '' : ' AND '}${identifier(name)} IS `,
     { value: row.get(name) ?? null },
   ]);
 }
@@ -526,8 +529,11 @@ function separated(pieces: readonly Piece[]): Piece[] {
 /** The row with the key of another as it is now, or null; `exactly`, 1.0 is not the key 1, nor 'A' the key 'a'. */
 function rowAt(run: Run, table: CapturedTable, row: Row, compared: 'exactly' | 'as the key is compared'): Row | null {
   const { description, settable } = table;
-  const columns = settable.map((column) => quoted(column.name)).join(', ');
-  const { sql, values } = bound([`SELECT ${columns} FROM ${quoted(description.name)} WHERE `, ...sameKey(table, row)]);
+  const columns = settable.map((column) => identifier(column.name)).join(', ');
+  const { sql, values } = bound([
+    `SELECT ${columns} FROM ${identifier(description.name)} WHERE `,
+    ...sameKey(table, row),
+  ]);
   const found = (
     prepared(run, sql)
       .raw()
