@@ -161,6 +161,16 @@ interface Broken {
   readonly to: number | undefined;
 }
 
+/** A record as far as it was gone through. */
+interface Reached {
+  readonly start: number;
+  readonly cells: number[];
+  /** The last line end that stands in quotes, or -1. */
+  last: number;
+  /** Whether a dead end was jumped over, and with it the ends of cells. */
+  hasJumped: boolean;
+}
+
 /** Finds the end of the record that begins at `start`, or gives undefined where more bytes have to tell. */
 function scan(
   bytes: Buffer,
@@ -169,67 +179,95 @@ function scan(
   dead: DeadEnd | undefined,
   isLast: boolean,
 ): Whole | Broken | undefined {
-  const { lineEnd, strict, longest, tooLong } = place;
   const size = bytes.length;
-  const cells: number[] = [];
-  /** The last line end that stands in quotes. */
-  let last = -1;
-  let hasJumped = false;
-  const broken = (problem: string, at: number): Broken => {
-    if (last < 0) return { problem, to: undefined };
-    return at - start > longest ? { problem: tooLong, to: last } : { problem, to: at };
-  };
+  const reached: Reached = { start, cells: [], last: -1, hasJumped: false };
   for (let at = start; ;) {
     const isQuoted = bytes[at] === QUOTE;
     const from = isQuoted ? at + 1 : at;
-    at = from;
     if (isQuoted) {
-      for (; at < size; at++) {
-        const byte = bytes[at];
-        if (byte === QUOTE) {
-          if (bytes[at + 1] !== QUOTE) break;
-          at += 1;
-        } else if (byte === lineEnd) {
-          if (dead !== undefined && at < dead.to) {
-            if (dead.problem !== tooLong) return dead;
-            at = dead.to;
-            hasJumped = true;
-          }
-          last = at;
-        }
-      }
-      if (at >= size) {
-        if (isLast) return broken(NEVER_CLOSED, size);
-        return last >= 0 && size - start > longest ? broken(tooLong, size) : undefined;
-      }
-      cells.push(from, at);
-      at += 1;
+      const closing = closingQuote(bytes, from, reached, place, dead);
+      if (closing === undefined) return dead;
+      if (closing >= size) return neverClosed(size, reached, place, isLast);
+      reached.cells.push(from, closing);
+      at = closing + 1;
     } else {
-      while (at < size && bytes[at] !== COMMA && bytes[at] !== lineEnd) {
-        if (strict && bytes[at] === QUOTE) return broken(BARE_QUOTE, at);
-        at += 1;
-      }
+      at = bareEnd(bytes, from, place);
+      if (bytes[at] === QUOTE) return broken(BARE_QUOTE, at, reached, place);
     }
     if (at >= size && !isLast) return undefined;
-    let to = at;
     if (bytes[at] !== COMMA) {
-      if (lineEnd === LINE_FEED) {
-        // A carriage return belongs to the line end, also where the file ends between the two.
-        if (!isQuoted && to > from && bytes[to - 1] === CARRIAGE_RETURN) to -= 1;
-        if (isQuoted && bytes[at] === CARRIAGE_RETURN) {
-          at += 1;
-          if (at >= size && !isLast) return undefined;
-        }
-      }
-      if (at < size && bytes[at] !== lineEnd) return broken(TEXT_BEHIND, to);
-      if (last >= 0 && to - start > longest) return broken(tooLong, to);
-      // What was jumped over holds ends of cells.
-      if (hasJumped) return scan(bytes, start, place, undefined, isLast);
+      const ended = recordEnd(bytes, { from, at, isQuoted }, reached, place, isLast);
+      return ended === 'jumped' ? scan(bytes, start, place, undefined, isLast) : ended;
     }
-    if (!isQuoted) cells.push(from, to);
-    if (bytes[at] !== COMMA) return { to, next: at + 1, cells, isOverLines: last >= 0 };
+    if (!isQuoted) reached.cells.push(from, at);
     at += 1;
   }
+}
+
+/** The quote that closes a field, or the end of the bytes; undefined where the record goes the way of the dead end. */
+function closingQuote(
+  bytes: Buffer,
+  from: number,
+  reached: Reached,
+  { lineEnd, tooLong }: Place,
+  dead: DeadEnd | undefined,
+): number | undefined {
+  let at = from;
+  for (; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      if (bytes[at + 1] !== QUOTE) return at;
+      at += 1;
+    } else if (byte === lineEnd) {
+      if (dead !== undefined && at < dead.to) {
+        if (dead.problem !== tooLong) return undefined;
+        at = dead.to;
+        reached.hasJumped = true;
+      }
+      reached.last = at;
+    }
+  }
+  return at;
+}
+
+/** The end of a field without quotes; where a quote may not stand in one, that quote. */
+function bareEnd(bytes: Buffer, from: number, { lineEnd, strict }: Place): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== lineEnd && !(strict && bytes[at] === QUOTE)) at += 1;
+  return at;
+}
+
+function neverClosed(size: number, reached: Reached, place: Place, isLast: boolean): Broken | undefined {
+  if (isLast) return broken(NEVER_CLOSED, size, reached, place);
+  const isTooLong = reached.last >= 0 && size - reached.start > place.longest;
+  return isTooLong ? broken(place.tooLong, size, reached, place) : undefined;
+}
+
+function broken(problem: string, at: number, { start, last }: Reached, { longest, tooLong }: Place): Broken {
+  if (last < 0) return { problem, to: undefined };
+  return at - start > longest ? { problem: tooLong, to: last } : { problem, to: at };
+}
+
+/** What comes of a record whose last field ends at `at`; `jumped` where it is whole, and cells were jumped over. */
+function recordEnd(
+  bytes: Buffer,
+  { from, at, isQuoted }: { readonly from: number; readonly at: number; readonly isQuoted: boolean },
+  reached: Reached,
+  place: Place,
+  isLast: boolean,
+): Whole | Broken | 'jumped' | undefined {
+  const { start, cells, last, hasJumped } = reached;
+  const { lineEnd, longest, tooLong } = place;
+  // A carriage return belongs to the line end, also where the file ends between the two.
+  const returns = lineEnd === LINE_FEED;
+  const to = returns && !isQuoted && at > from && bytes[at - 1] === CARRIAGE_RETURN ? at - 1 : at;
+  const end = returns && isQuoted && bytes[at] === CARRIAGE_RETURN ? at + 1 : at;
+  if (end >= bytes.length && !isLast) return undefined;
+  if (end < bytes.length && bytes[end] !== lineEnd) return broken(TEXT_BEHIND, to, reached, place);
+  if (last >= 0 && to - start > longest) return broken(tooLong, to, reached, place);
+  if (hasJumped) return 'jumped';
+  if (!isQuoted) cells.push(from, to);
+  return { to, next: end + 1, cells, isOverLines: last >= 0 };
 }
 
 function rowOf(bytes: Buffer, start: number, { to, cells: ends }: Whole, line: number): CsvRecord | BrokenCsv {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from '../core/filter.js';
+import type { Mark } from '../core/mark.js';
 import { parseTimestamp } from '../core/timestamp.js';
-import type { AuditStore, Key, PageQuery } from '../store/audit-store.js';
+import type { AuditStore, PageQuery } from '../store/audit-store.js';
 import { readPiece } from './reading.js';
-import type { Content, Piece, Reading } from './reading.js';
+import type { Content, Reading } from './reading.js';
 
 export interface FollowRequest {
   readonly filter: Filter;
@@ -23,36 +24,34 @@ const PAGE = 200;
 export async function* follow(store: AuditStore, request: FollowRequest, reading: Reading): AsyncGenerator<Content> {
   const { filter, limit, signal } = request;
   let seen = await store.mark();
-  // Where the entry before the first one to show stands, if there is one.
-  const latest = { filter, order: 'newest' as const, limit: limit + 1, upTo: seen };
-  const { rows, next: further } = await store.rows(latest, ['ts', 'seq']);
-  const [ts, seq] = rows[limit] ?? [];
-  const start = ts === undefined ? further : { ms: parseTimestamp(String(ts)), seq: Number(seq) };
-  for (let after = start; ;) {
-    const query = { filter, order: 'oldest' as const, limit: PAGE, upTo: seen, ...(after && { after }) };
-    const { content, count, next } = await readPiece(store, query, reading);
-    if (count > 0) yield content;
-    if (next === null) break;
-    after = next;
-  }
+  yield* pages(store, await lastOnes({ store, filter, limit, upTo: seen }), reading);
   while (!signal.aborted) {
     const upTo = await store.mark();
-    if (upTo !== seen) {
-      for (let after: Key | null = null, more = true; more; more = after !== null) {
-        const query: PageQuery = {
-          filter,
-          order: 'recorded',
-          limit: PAGE,
-          upTo,
-          beyond: seen,
-          ...(after && { after }),
-        };
-        const { content, count, next }: Piece = await readPiece(store, query, reading);
-        if (count > 0) yield content;
-        after = next;
-      }
-      seen = upTo;
-    }
+    if (upTo !== seen) yield* pages(store, { filter, order: 'recorded', limit: PAGE, upTo, beyond: seen }, reading);
+    seen = upTo;
     await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Asks for the last entries, so many: it begins behind the entry before them, if there is one. */
+async function lastOnes({
+  store,
+  filter,
+  limit,
+  upTo,
+}: Pick<FollowRequest, 'filter' | 'limit'> & { readonly store: AuditStore; readonly upTo: Mark }): Promise<PageQuery> {
+  const { rows, next } = await store.rows({ filter, order: 'newest', limit: limit + 1, upTo }, ['ts', 'seq']);
+  const [ts, seq] = rows[limit] ?? [];
+  const after = ts === undefined ? next : { ms: parseTimestamp(String(ts)), seq: Number(seq) };
+  return { filter, order: 'oldest', limit: PAGE, upTo, ...(after && { after }) };
+}
+
+/** Every page of a question that holds anything. */
+async function* pages(store: AuditStore, query: PageQuery, reading: Reading): AsyncGenerator<Content> {
+  for (let page = query; ;) {
+    const { content, count, next } = await readPiece(store, page, reading);
+    if (count > 0) yield content;
+    if (next === null) return;
+    page = { ...query, after: next };
   }
 }

@@ -396,10 +396,7 @@ function changeBack(run: Run, change: Change, before: Row, after: Row): Step | n
     if (!change.rekeyed || !isThere(run, change.table, before)) conflict(run, change, null, 'row gone');
     return null;
   }
-  for (const [name, old] of before) {
-    if (description.columns.some((column) => column.name === name)) continue;
-    if (!sameSqlValue(old, after.get(name) ?? null)) conflict(run, change, name, 'column gone');
-  }
+  noteColumnsGone(run, change, before, after);
   const named = new Set(namesOfChanged(change.entry.changed_fields));
   const sets: [string, SqlValue][] = [];
   for (const { name } of settable) {
@@ -408,26 +405,41 @@ function changeBack(run: Run, change: Change, before: Row, after: Row): Step | n
     if (old === undefined || made === undefined || current === undefined) continue;
     if (old === REDACTED) {
       if (made !== old || named.has(name)) conflict(run, change, name, 'redacted');
-      continue;
+    } else if (!sameSqlValue(old, made) && !sameSqlValue(current, old)) {
+      const value = valueBack(run, change, name, { old, made, current });
+      if (!sameSqlValue(value, current)) sets.push([name, value]);
     }
-    if (sameSqlValue(old, made) || sameSqlValue(current, old)) continue;
-    if (made === REDACTED ? laterChange(run, change, name) === null : sameSqlValue(current, made)) {
-      sets.push([name, old]);
-      continue;
-    }
-    const document =
-      capture.settings.json.includes(name) &&
-      typeof old === 'string' &&
-      typeof made === 'string' &&
-      typeof current === 'string'
-        ? putBack(old, made, current, name)
-        : null;
-    for (const field of document?.conflicts ?? [name]) conflict(run, change, field, 'changed');
-    const value = document === null ? old : document.text;
-    if (!sameSqlValue(value, current)) sets.push([name, value]);
   }
-  if (sets.length === 0) return null;
-  return update(change.table, now, sets);
+  return sets.length === 0 ? null : update(change.table, now, sets);
+}
+
+function noteColumnsGone(run: Run, change: Change, before: Row, after: Row): void {
+  const { columns } = change.table.description;
+  for (const [name, old] of before) {
+    if (columns.some((column) => column.name === name)) continue;
+    if (!sameSqlValue(old, after.get(name) ?? null)) conflict(run, change, name, 'column gone');
+  }
+}
+
+/** A field before a change, behind it, and now. */
+interface FieldStates {
+  readonly old: SqlValue;
+  readonly made: SqlValue;
+  readonly current: SqlValue;
+}
+
+/** What a field is set to: its old value, or what a document was with later changes to other parts of it. */
+function valueBack(run: Run, change: Change, name: string, { old, made, current }: FieldStates): SqlValue {
+  const isAsMade = made === REDACTED ? laterChange(run, change, name) === null : sameSqlValue(current, made);
+  if (isAsMade) return old;
+  const areDocuments =
+    change.table.capture.settings.json.includes(name) &&
+    typeof old === 'string' &&
+    typeof made === 'string' &&
+    typeof current === 'string';
+  const document = areDocuments ? putBack(old, made, current, name) : null;
+  for (const field of document?.conflicts ?? [name]) conflict(run, change, field, 'changed');
+  return document === null ? old : document.text;
 }
 
 function deleteAgain(run: Run, change: Change, after: Row): Step | null {
