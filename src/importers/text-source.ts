@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { openSync, readSync, closeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { DaybookError, unreadable } from '../core/errors.js';
 import { rowReader } from '../core/import.js';
 import type { BrokenRecord, Source, SourceKind, SourceRecord } from '../core/import.js';
@@ -26,18 +27,36 @@ export function kindOfFile(path: string): SourceKind {
   return kindOfText(head);
 }
 
+/**
+ * The databases that were looked at, by file. Whoever closes a descriptor of a file drops all locks that its process has on
+ * it, and SQLite's are such: of an application that has the database open, another program would then delete the log.
+ */
+const databases = new Map<string, number>();
+
 function headOf(path: string): string {
   try {
-    const descriptor = openSync(path, 'r');
+    const known = databases.get(identityOf(statSync(path)));
+    const descriptor = known ?? openSync(path, 'r');
+    let isDatabase = known !== undefined;
     try {
       const bytes = Buffer.alloc(HEAD);
-      return bytes.subarray(0, readSync(descriptor, bytes)).toString('latin1');
+      const length = readSync(descriptor, bytes, 0, HEAD, isDatabase ? 0 : null);
+      const head = bytes.subarray(0, length).toString('latin1');
+      if (head.startsWith(SQLITE_HEADER)) {
+        databases.set(identityOf(fstatSync(descriptor)), descriptor);
+        isDatabase = true;
+      }
+      return head;
     } finally {
-      closeSync(descriptor);
+      if (!isDatabase) closeSync(descriptor);
     }
   } catch (error) {
     throw unreadable(path, error);
   }
+}
+
+function identityOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 function kindOfText(head: string): 'csv' | 'ndjson' {

@@ -1,5 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, linkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { BrokenRecord, Source, SourceRecord } from '../../src/core/import.js';
 import { kindOfFile, openTextSource, peeked } from '../../src/importers/text-source.js';
@@ -32,6 +34,24 @@ describe('what a file is', () => {
     ['{"a":1}\n', 'source.CSV', 'csv'],
   ])('%j in %s is %s', (content, name, kind) => {
     expect(kindOfFile(file(content, name))).toBe(kind);
+  });
+
+  test('to look at a database drops no lock that this process has on it', () => {
+    const place = path.join(temporaryDirectory(), 'app.db');
+    const application = new Database(place);
+    try {
+      application.pragma('journal_mode = WAL');
+      application.exec('CREATE TABLE t (a); INSERT INTO t VALUES (1)');
+      linkSync(place, `${place}-other-name`);
+      for (const name of [place, place, `${place}-other-name`]) {
+        expect(kindOfFile(name)).toBe('sqlite');
+        // Who closes a database last deletes its log.
+        expect(execFileSync('sqlite3', [place, 'SELECT count(*) FROM t'], { encoding: 'utf8' })).toBe('1\n');
+        expect(existsSync(`${place}-wal`), name).toBe(true);
+      }
+    } finally {
+      application.close();
+    }
   });
 
   test('a folder, and what is not there, cannot be read', () => {
