@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -43,6 +43,18 @@ test.each(Object.keys(DOORS))('%s refuses a name that would be read as another f
     await expect(opening(), JSON.stringify(name)).rejects.toMatchObject({ kind: 'usage' });
   }
   expect(readdirSync('.')).toEqual(before);
+});
+
+test.each(Object.keys(DOORS))('%s refuses what belongs to a database, whether it is there or not', async (door) => {
+  const directory = temporaryDirectory();
+  const database = path.join(directory, 'app.db');
+  writeFileSync(database, '');
+  writeFileSync(`${database}-wal`, '');
+  for (const name of ['-wal', '-shm', '-journal'].map((companion) => `${database}${companion}`)) {
+    const opening = async (): Promise<unknown> => DOORS[door]?.(name);
+    await expect(opening(), name).rejects.toMatchObject({ kind: 'usage' });
+  }
+  expect(readdirSync(directory)).toEqual(['app.db', 'app.db-wal']);
 });
 
 test('any other name is that of the file', () => {

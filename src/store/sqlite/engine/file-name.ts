@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { DaybookError } from '../../../core/errors.js';
 
 /**
@@ -10,6 +11,9 @@ export function expectFileName(path: string): void {
     throw new DaybookError('usage', `${JSON.stringify(path)} is no name for a database: ${problem}`);
 }
 
+/** A database of such a name would be deleted as a log that is finished, or written over, by who opens the other one. */
+const COMPANION = /^(?<database>.+)-(?:wal|shm|journal)$/s;
+
 function problemOf(path: string): string | undefined {
   if (path !== path.trim()) return 'the blanks around it would be left out, which names another file';
   if (path === '') return 'it is empty';
@@ -18,5 +22,7 @@ function problemOf(path: string): string | undefined {
   if (path.includes('\0')) return 'it would end at the NUL';
   // Of bytes that are no UTF-8 only this is left, whichever they were: other files would have the same name.
   if (path.includes('\ufffd') || !path.isWellFormed()) return 'it holds bytes that are no UTF-8';
+  const { database } = COMPANION.exec(path)?.groups ?? {};
+  if (database !== undefined && existsSync(database)) return `SQLite keeps under it what belongs to ${database}`;
   return undefined;
 }
