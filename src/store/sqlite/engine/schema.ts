@@ -156,12 +156,12 @@ END;
 `;
 
 /**
- * Capture: which tables, since when and until when, the context of a transaction, and what triggers note of rows that a
- * REPLACE is about to delete. The context refers to a row that can never be: with foreign keys on, no transaction that
- * leaves one behind can commit. `used` is a Julian day, for the databases where they are off. Were `context` the rowid,
- * SQLite would number it, and the second context of a transaction would not replace the first. A change of a key is two
- * entries, of which the second takes back `reverts_created`, where that is given. `daybook_writes` tells a write of a table from one
- * within it, and up to which entry the trail was when it began.
+ * Capture: which tables, since when and until when; the context of a transaction; and what triggers note of rows that a
+ * REPLACE is about to delete. The context has a foreign key to a row that never exists: with foreign keys on, a
+ * transaction that leaves a context behind cannot commit. Where they are off, `used` (a Julian day) makes it expire. If
+ * `context` were the rowid, SQLite would number it, and the second context of a transaction would not replace the first. A
+ * change of a key is two entries; the second one takes back `reverts_created`, if that is given. `daybook_writes` shows
+ * whether a write of a table runs within another one, and what the last entry was when it began.
  */
 const CAPTURE = `
 CREATE TABLE daybook_captures (
