@@ -29,32 +29,6 @@ describe('docs/capture.md', () => {
   });
 });
 
-describe('docs/library.md', () => {
-  test('does what it shows', { timeout: 60_000 }, async () => {
-    const desk = await newDesk();
-    const tables = `CREATE TABLE settings (id INTEGER PRIMARY KEY, level INTEGER); INSERT INTO settings VALUES (1, 5);
-      CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1);`;
-    await desk.follow({ language: 'sql', text: tables });
-    const printed: string[] = [];
-    for (const block of blocksOf('library.md')) printed.push(await desk.follow(block));
-    expect(printed).toEqual([
-      'true\n',
-      '',
-      '',
-      'Error: revision 1 of guild 1138912345678901234 is not the latest\n',
-      'u-42\n',
-      '1\n',
-    ]);
-    const told = (await exported(desk.file)).filter(({ entity_type: type }) => type !== 'capture');
-    expect(told).toMatchObject([
-      { action: 'update', entity_type: 'settings', actor: 'u-42', new_values: { level: 6 } },
-      { action: 'create', actor: '99123456789012345678', scope: 'guild:1138912345678901234' },
-      { action: 'update', actor: 'u-1', entity_id: '1138912345678901234' },
-      { action: 'deprecated', actor: 'u-2', entity_id: '1138912345678901234' },
-    ]);
-  });
-});
-
 describe('README.md', () => {
   test('shows row changes as they are', async () => {
     const desk = await newDesk();
