@@ -10,7 +10,7 @@ function recording(ids) {
   return {
     name: `record-${ids}-ids`,
     what: `\`record --stdin\`, lines ${ids} ids`,
-    against: 'a bare INSERT without the guard, same batches',
+    against: 'a bare INSERT, no guard, same batches',
     unit: 'entries/s',
     atLeast: 0.75,
     sizes: 'all',
