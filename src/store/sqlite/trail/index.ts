@@ -27,8 +27,11 @@ export {
 export { chooseDrive, indexedBy } from './drive.js';
 export { columnOf, isAsMade, unfitDocument, unfitFields } from './fitness.js';
 export type { ColumnOf } from './fitness.js';
-export { findEntry, keyAt, lastSeq, readDoomed, readPage } from './pages.js';
-export type { DoomedRow } from './pages.js';
+export { readDoomed } from './doomed-rows.js';
+export type { DoomedRow } from './doomed-rows.js';
+export { lastSeq } from './extent.js';
+export { findEntry } from './find-entries.js';
+export { keyAt, readPage } from './pages.js';
 export { differing, inserter, refuseTakenBack } from './recording.js';
 export { lastWithFewer, readTally, tallyOf } from './tally.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';

@@ -8,7 +8,7 @@ import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from 
 import type { Connection } from '../engine/index.js';
 import { expectRecorded, furtherTriggers, notRecorded } from './entry-triggers.js';
 import type { Inserted } from './entry-triggers.js';
-import { findEntries, findEntry } from './pages.js';
+import { findEntries, findEntry } from './find-entries.js';
 
 /** All but the seq, which is the trail's to give. The id comes first, so that it can be left out. */
 const COLUMNS = ENTRY_FIELDS.slice(1) as readonly (keyof NewEntry)[];

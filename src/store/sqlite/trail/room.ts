@@ -2,17 +2,12 @@ import type { BatchOutcome, Checkpoints, Reads, Records } from '../../audit-stor
 import { followed, hurrying, markOf } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
-import {
-  explainPage,
-  findEntry,
-  lastSeq,
-  readExtent,
-  readFields,
-  readLines,
-  readPage,
-  readRows,
-  readValues,
-} from './pages.js';
+import { lastSeq, readExtent } from './extent.js';
+import { readValues } from './field-values.js';
+import { findEntry } from './find-entries.js';
+import { readFields, readLines } from './joined-pages.js';
+import { explainPage } from './page-statement.js';
+import { readPage, readRows } from './pages.js';
 import { compareEntries, recordByOneStatement, recordEntries, recordRevert } from './recording.js';
 
 /** What records entries. */
