@@ -285,7 +285,7 @@ complete -c daybook -n '__daybook_at "daybook changes"' -l reverted -d 'only ent
 complete -c daybook -n '__daybook_at "daybook changes"' -l not-reverted -d 'only entries that were not'
 complete -c daybook -n '__daybook_at "daybook changes"' -l no-pager -d 'do not page long output'
 complete -c daybook -n '__daybook_at "daybook changes"' -l help -s h -d 'display help for command'
-complete -c daybook -n '__daybook_at "daybook export"' -l format -r -f -a 'csv json ndjson' -d 'csv, json or ndjson; else from the file'\''s name, else ndjson'
+complete -c daybook -n '__daybook_at "daybook export"' -l format -r -f -a 'csv json ndjson' -d 'what to write; else by the file'\''s name, else ndjson'
 complete -c daybook -n '__daybook_at "daybook export"' -l output -s o -r -F -d 'write to this file (else stdout)'
 complete -c daybook -n '__daybook_at "daybook export"' -l gzip -d 'compress (a name that ends in .gz does too)'
 complete -c daybook -n '__daybook_at "daybook export"' -l columns -r -f -d 'only these fields, in this order, separated by commas'

@@ -1,6 +1,7 @@
 import { readEntity } from '../core/entity.js';
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
+import type { FormatName } from '../format/index.js';
 import { note, withStore } from './command.js';
 import type { Context } from './context.js';
 import { formatFor } from './format-option.js';
@@ -9,7 +10,7 @@ import { looksOf } from './looks.js';
 import { firstOf, writePages } from './pages.js';
 
 interface StatesOptions {
-  readonly format?: 'table' | 'line' | 'json' | 'ndjson' | 'csv' | undefined;
+  readonly format?: FormatName | undefined;
   readonly pager: boolean;
   readonly cursor?: unknown;
   readonly columns?: unknown;
@@ -19,6 +20,9 @@ interface StatesOptions {
   readonly category?: unknown;
   readonly action?: unknown;
 }
+
+/** The formats that states have. */
+const STATES_FORMATS = ['table', 'line', 'json', 'ndjson'] as const;
 
 interface Asked {
   readonly filter: Filter;
@@ -36,9 +40,11 @@ export async function showStates(entity: string | undefined, options: StatesOpti
     (option) => options[option] !== undefined,
   );
   if (wrong !== undefined) throw new DaybookError('usage', `--states does not go with --${wrong}`);
-  const { format } = options;
-  if (format === 'csv') {
-    throw new DaybookError('usage', `--states does not go with --format ${format}`, { hint: '… --format ndjson' });
+  const format = STATES_FORMATS.find((name) => name === options.format);
+  if (options.format !== format) {
+    throw new DaybookError('usage', `--states does not go with --format ${options.format}`, {
+      hint: '… --format ndjson',
+    });
   }
   const { filter, globals, context } = asked;
   const [{ statesThrough }, { pagesWithNames }, { reachedFormat }, { withPager }, { formatTimestamp }] =

@@ -36,49 +36,79 @@ export type Formatter = { begin(): string; end(nextCursor: string | null): strin
   | { readonly reads: 'lines'; readonly columns: readonly HistoryField[]; page(lines: Uint8Array): string | Uint8Array }
 );
 
-type LineFormatter = Extract<Formatter, { readonly reads: 'lines' }>;
-type RowFormatter = Extract<Formatter, { readonly reads: 'rows' }>;
-
 const nothing = (): string => '';
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
-/** Every format by its name; each is loaded when it is asked for. */
+interface Format {
+  /** How names of files end that hold it. One that has none is for people: `export` does not write it. */
+  readonly endings: readonly string[];
+  /** Whether `--follow` can go on with it: it has nothing at its end, and a program can read it line by line. */
+  readonly follows: boolean;
+  readonly make: (options: FormatOptions) => Promise<Formatter>;
+}
+
+/** Every format by its name, and in the order in which they are listed; each is loaded when it is asked for. */
 export const FORMATS = {
-  async table(options: FormatOptions): Promise<Formatter> {
-    const { tableFormatter } = await import('./table.js');
-    const { page } = await tableFormatter({ ...options, columns: options.columnsGiven ? options.columns : undefined });
-    return { reads: 'entries', begin: nothing, page, end: nothing };
+  table: {
+    endings: [],
+    follows: true,
+    async make(options) {
+      const { tableFormatter } = await import('./table.js');
+      const { page } = await tableFormatter({
+        ...options,
+        columns: options.columnsGiven ? options.columns : undefined,
+      });
+      return { reads: 'entries', begin: nothing, page, end: nothing };
+    },
   },
-  async line(options: FormatOptions): Promise<Formatter> {
-    const { LINE_FIELDS, lineFormatter } = await import('./line.js');
-    const page = await lineFormatter(options.zone);
-    return { reads: 'rows', columns: LINE_FIELDS, begin: nothing, page, end: nothing };
+  line: {
+    endings: [],
+    follows: true,
+    async make(options) {
+      const { LINE_FIELDS, lineFormatter } = await import('./line.js');
+      const page = await lineFormatter(options.zone);
+      return { reads: 'rows', columns: LINE_FIELDS, begin: nothing, page, end: nothing };
+    },
   },
-  async json(options: FormatOptions): Promise<LineFormatter> {
-    const { jsonWriter } = await import('./json.js');
-    const { begin, page, end } = jsonWriter(options.shape);
-    const { columns } = options;
-    return {
-      reads: 'lines',
-      columns,
-      begin,
-      page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page,
-      end,
-    };
+  json: {
+    endings: ['json'],
+    follows: false,
+    async make(options) {
+      const { jsonWriter } = await import('./json.js');
+      const { begin, page, end } = jsonWriter(options.shape);
+      const { columns } = options;
+      return {
+        reads: 'lines',
+        columns,
+        begin,
+        page: options.terminal ? (lines) => visibleJson(text(page(lines))) : page,
+        end,
+      };
+    },
   },
-  async ndjson(options: FormatOptions): Promise<LineFormatter> {
-    const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
-    return { reads: 'lines', columns: options.columns, begin: nothing, page, end: nothing };
+  ndjson: {
+    endings: ['ndjson', 'jsonl'],
+    follows: true,
+    async make(options) {
+      const page = options.terminal ? (lines: Uint8Array) => visibleJson(text(lines)) : (lines: Uint8Array) => lines;
+      return { reads: 'lines', columns: options.columns, begin: nothing, page, end: nothing };
+    },
   },
-  async csv(options: FormatOptions): Promise<RowFormatter> {
-    const { csvEncoder } = await import('./csv.js');
-    const { columns } = options;
-    const { header, rows, fields } = await csvEncoder(columns, options);
-    const begin = options.header ? header : nothing;
-    return options.terminal
-      ? { reads: 'rows', columns, begin, page: (cells) => visible(rows(cells), { newlines: 'keep' }), end: nothing }
-      : { reads: 'rows', columns, begin, page: rows, fields, end: nothing };
+  csv: {
+    endings: ['csv'],
+    follows: false,
+    async make(options) {
+      const { csvEncoder } = await import('./csv.js');
+      const { columns } = options;
+      const { header, rows, fields } = await csvEncoder(columns, options);
+      const begin = options.header ? header : nothing;
+      return options.terminal
+        ? { reads: 'rows', columns, begin, page: (cells) => visible(rows(cells), { newlines: 'keep' }), end: nothing }
+        : { reads: 'rows', columns, begin, page: rows, fields, end: nothing };
+    },
   },
-} as const;
+} as const satisfies Readonly<Record<string, Format>>;
 
 export type FormatName = keyof typeof FORMATS;
+
+export const FORMAT_NAMES = Object.keys(FORMATS) as readonly FormatName[];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ENTRY_FIELDS, HISTORY_FIELDS } from '../../src/core/entry.js';
-import { FORMATS, type FormatName, type FormatOptions, type Formatter } from '../../src/format/index.js';
+import { FORMAT_NAMES, FORMATS, type FormatName, type FormatOptions, type Formatter } from '../../src/format/index.js';
 import { PLAIN_PALETTE } from '../../src/terminal/colour.js';
 import { historyEntry } from './entries.js';
 
@@ -21,7 +21,7 @@ const ENTRY = historyEntry({ message: 'a\u202eb\nc' });
 /** All that a format makes of one page with this entry. */
 async function output(name: FormatName, options: Partial<FormatOptions> = {}): Promise<string> {
   const all = { ...OPTIONS, ...options };
-  const formatter: Formatter = await FORMATS[name](all);
+  const formatter: Formatter = await FORMATS[name].make(all);
   const fields = Object.fromEntries(
     (formatter.reads === 'entries' ? [] : formatter.columns).map((field) => [field, ENTRY[field]]),
   );
@@ -34,10 +34,23 @@ async function output(name: FormatName, options: Partial<FormatOptions> = {}): P
 }
 
 describe('FORMATS', () => {
-  test('each says what it reads', async () => {
+  test('those that files hold read rows or lines, as an export has them', async () => {
     const reads: Record<string, string> = {};
-    for (const [name, load] of Object.entries(FORMATS)) reads[name] = (await load(OPTIONS)).reads;
-    expect(reads).toEqual({ table: 'entries', line: 'rows', json: 'lines', ndjson: 'lines', csv: 'rows' });
+    for (const name of FORMAT_NAMES) reads[name] = (await FORMATS[name].make(OPTIONS)).reads;
+    const inFiles = FORMAT_NAMES.filter((name) => FORMATS[name].endings.length > 0);
+    expect(inFiles).toEqual(expect.arrayContaining(['json', 'ndjson', 'csv']));
+    for (const name of inFiles) expect(['rows', 'lines'], name).toContain(reads[name]);
+  });
+
+  test('no two have files of one name', () => {
+    const endings = FORMAT_NAMES.flatMap((name) => FORMATS[name].endings);
+    expect(new Set(endings).size).toBe(endings.length);
+  });
+
+  test('what --follow goes on with has nothing at its end', async () => {
+    for (const name of FORMAT_NAMES.filter((one) => FORMATS[one].follows)) {
+      expect((await FORMATS[name].make(OPTIONS)).end('next'), name).toBe('');
+    }
   });
 
   test('text formats', async () => {
@@ -62,13 +75,13 @@ describe('FORMATS', () => {
 
   test('csv makes the same of marked fields, but not for a terminal', async () => {
     const columns = ['seq', 'message', 'source'] as const;
-    const formatter: Formatter = await FORMATS.csv({ ...OPTIONS, columns });
+    const formatter: Formatter = await FORMATS.csv.make({ ...OPTIONS, columns });
     const page = formatter.reads === 'rows' ? formatter.fields?.(Buffer.from('1\x1fa\u202eb\nc\x1f\x1f')) : undefined;
     expect(Buffer.from(page ?? []).toString()).toBe('1,"a\u202eb\nc",\n');
-    expect(await FORMATS.csv({ ...OPTIONS, terminal: true })).not.toHaveProperty('fields');
+    expect(await FORMATS.csv.make({ ...OPTIONS, terminal: true })).not.toHaveProperty('fields');
   });
 
-  test.each(Object.keys(FORMATS) as FormatName[])('%s: nothing hidden reaches a terminal', async (name) => {
+  test.each(FORMAT_NAMES)('%s: nothing hidden reaches a terminal', async (name) => {
     const text = await output(name, { terminal: true, columns: HISTORY_FIELDS });
     expect(text).not.toContain('\u202e');
     expect(text).toContain(String.raw`\u202e`);

@@ -4,6 +4,8 @@ import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { keptMark } from '../../core/mark.js';
+import { FORMAT_NAMES, FORMATS } from '../../format/index.js';
+import type { FormatName } from '../../format/index.js';
 import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
 import type { AuditStore } from '../../store/audit-store.js';
@@ -18,10 +20,12 @@ import type { Progress } from '../../terminal/progress.js';
 import { openTarget } from '../target.js';
 import type { Target } from '../target.js';
 
-type ExportFormat = 'csv' | 'json' | 'ndjson';
+/** Whether files hold this format, by names that end in one of these. */
+const endingsOf = (name: FormatName): readonly string[] => FORMATS[name].endings;
+const EXPORT_FORMATS = FORMAT_NAMES.filter((name) => endingsOf(name).length > 0).toSorted();
 
 interface Options extends FilterOptions {
-  readonly format?: ExportFormat;
+  readonly format?: FormatName;
   readonly output?: string;
   readonly gzip?: true;
   readonly columns?: string;
@@ -45,11 +49,7 @@ export function addExport(program: Command, context: Context): void {
       'A file appears whole or not at all. With --checkpoint, only what was recorded since the last completed export of\nthat name, by order of recording; exit code 3 says that a prune took entries before they were exported.',
   })
     .addOption(
-      new Option('--format <format>', "csv, json or ndjson; else from the file's name, else ndjson").choices([
-        'csv',
-        'json',
-        'ndjson',
-      ]),
+      new Option('--format <format>', "what to write; else by the file's name, else ndjson").choices(EXPORT_FORMATS),
     )
     .option('-o, --output <file>', 'write to this file (else stdout)')
     .option('--gzip', 'compress (a name that ends in .gz does too)')
@@ -80,7 +80,7 @@ interface Plan {
   readonly options: Options;
   readonly asked: AskedFilter;
   readonly columns: readonly EntryField[];
-  readonly format: ExportFormat;
+  readonly format: FormatName;
   readonly globals: Globals;
   readonly context: Context;
 }
@@ -104,18 +104,17 @@ async function outputsOf({ output, manifest }: Options, globals: Globals, contex
   return { output: places['--output'], manifest: places['--manifest'] };
 }
 
-function checkFormat(options: Options, format: ExportFormat): void {
+function checkFormat(options: Options, format: FormatName): void {
   const stray = !options.header ? '--no-header' : options.exact === true ? '--exact' : undefined;
   if (stray === undefined || format === 'csv') return;
   throw new DaybookError('usage', `${stray} is about CSV, and this export is ${format}`, { hint: '… --format csv' });
 }
 
-function formatOf(options: Options): ExportFormat {
+function formatOf(options: Options): FormatName {
   if (options.format !== undefined) return options.format;
-  const name = options.output?.replace(/\.gz$/, '');
-  const ending = name === undefined ? undefined : /\.(csv|json|ndjson|jsonl)$/.exec(name)?.[1];
-  if (ending === 'jsonl') return 'ndjson';
-  if (ending !== undefined) return ending as ExportFormat;
+  const file = options.output?.replace(/\.gz$/, '');
+  const named = EXPORT_FORMATS.find((format) => endingsOf(format).some((ending) => file?.endsWith(`.${ending}`)));
+  if (named !== undefined) return named;
   if (options.output === undefined || options.output === '-') return 'ndjson';
   throw new DaybookError('usage', `the name ${options.output} does not say the format`, {
     hint: '… --format ndjson',
@@ -178,9 +177,8 @@ async function writeExport(
 }
 
 async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatter> {
-  const { FORMATS } = await import('../../format/index.js');
   const { PLAIN_PALETTE } = await import('../../terminal/colour.js');
-  return FORMATS[plan.format]({
+  const formatter = await FORMATS[plan.format].make({
     columns: plan.columns,
     columnsGiven: true,
     terminal,
@@ -191,6 +189,8 @@ async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatt
     exact: plan.options.exact === true,
     shape: 'array',
   });
+  if (formatter.reads !== 'entries') return formatter;
+  throw new DaybookError('usage', `${plan.format} is a format for people, and no file holds it`);
 }
 
 function manifestOf(plan: Plan & Outputs, signal: AbortSignal): ManifestWish | undefined {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { HistoryField } from '../../core/entry.js';
 import { HISTORY_FIELDS } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import { FORMAT_NAMES, FORMATS } from '../../format/index.js';
 import type { Formatter, FormatName } from '../../format/index.js';
 import type { HistoryRequest } from '../../operations/history.js';
 import type { Content, Reading } from '../../operations/reading.js';
@@ -47,7 +48,7 @@ export function addHistory(program: Command, context: Context): void {
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
-    .addOption(formatOption('json', 'ndjson', 'csv'))
+    .addOption(formatOption(...FORMAT_NAMES))
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
@@ -130,7 +131,6 @@ async function formatted(formatter: Formatter, content: Content): Promise<string
 }
 
 async function formatterFor(view: View, out: Output): Promise<Formatter> {
-  const { FORMATS } = await import('../../format/index.js');
   const { options, columns, globals } = view;
   const name = formatFor(options.format, out);
   if (name === 'line' && columns !== undefined) {
@@ -138,7 +138,7 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
       hint: '… --format csv',
     });
   }
-  return FORMATS[name]({
+  return FORMATS[name].make({
     ...(await looksOf(out, globals)),
     columns: columns ?? HISTORY_FIELDS,
     columnsGiven: columns !== undefined,
@@ -164,7 +164,7 @@ function checkFollow(options: Options): void {
       ? '--cursor'
       : options.oldestFirst === true
         ? '--oldest-first'
-        : options.format === 'json' || options.format === 'csv'
+        : options.format !== undefined && !FORMATS[options.format].follows
           ? `--format ${options.format}`
           : options.until !== undefined || options.in !== undefined
             ? '--until or --in'
