@@ -82,7 +82,7 @@ export interface ImportSettings {
   readonly lookup?: Source['lookup'];
 }
 
-/** Another system's trail: one file of data and small functions in `src/import`. */
+/** Another system's trail: one file of data and small functions in `src/importers`. */
 export interface ImportFormat {
   readonly name: string;
   readonly description: string;

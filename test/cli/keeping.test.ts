@@ -179,7 +179,9 @@ describe('prune', () => {
     expect(await cli(['prune', '--before', 'now'])).toMatchObject({
       code: 7,
       stdout: '',
-      stderr: expect.stringMatching(/nobody is there to be asked: nothing was deleted \(--yes deletes them\)\ntry: daybook prune .*--dry-run\n$/),
+      stderr: expect.stringMatching(
+        /nobody is there to be asked: nothing was deleted \(--yes deletes them\)\ntry: daybook prune .*--dry-run\n$/,
+      ),
     });
     expect(await seqs()).toHaveLength(2);
     // Nothing is due, so nobody need be asked.

@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { inTestDirectory } from '../support/cli.js';
+import { djangoAuditlog, fixture, historyJson, ledgrab, settlements } from '../support/sources.js';
+
+interface FormatScene {
+  /** Gives a source that is right, out of `fixtures/`. */
+  readonly source: () => string;
+  readonly options?: readonly string[];
+}
+
+const folder = (): string => path.dirname(inTestDirectory('any'));
+
+/** Every format that can be imported, with a fixture of it and the options that it needs. */
+export const EVERY_FORMAT: Readonly<Record<string, FormatScene>> = {
+  ndjson: { source: () => fixture('demo/settlements.ndjson'), options: ['--source', 'demo'] },
+  csv: {
+    source: () => fixture('proconnect/audit_logs.csv'),
+    options: ['--source', 'logs', '--map', 'id=id', '--map', 'ts=created_at', '--map', 'action=action'],
+  },
+  ledgrab: { source: () => ledgrab(folder()) },
+  'settlement-audit': { source: () => settlements(folder()).extension },
+  notes: {
+    source: () => settlements(folder()).extension,
+    options:
+      '--source notes --table dca_settlements --key id --column notes --entity-type settlement --pattern memo,stamped'.split(
+        ' ',
+      ),
+  },
+  'audit-logs': { source: () => fixture('proconnect/audit_logs.csv') },
+  'supa-audit': { source: () => fixture('relatives/supa-audit/record_version.csv') },
+  'postgresql-audit': {
+    source: () => fixture('relatives/postgresql-audit/joined.csv'),
+    options: ['--assume-tz', 'UTC'],
+  },
+  'django-auditlog': { source: () => djangoAuditlog(folder()), options: ['--assume-tz', 'UTC'] },
+  'sqlite-history-json': { source: () => historyJson(folder()), options: ['--table', '_history_json_items'] },
+};
