@@ -3,7 +3,7 @@ import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { cli, fromLines, given, inTestDirectory, json, ndjson, ok, toLines } from '../support/cli.js';
+import { cli, fromLines, given, inTestDirectory, json, ndjson, ok, toLines, trail } from '../support/cli.js';
 import { brokenLedgrab, damagedLedgrab, factsOf, fixture, ledgrab, truncatedLedgrab } from '../support/sources.js';
 import { temporaryDirectory } from '../support/program.js';
 
@@ -389,6 +389,15 @@ test('what is not there is bad data, and a database that is not there is missing
   const source = await events({ ts: TS, action: 'a' });
   expect((await cli(['import', 'ndjson', source], { db: inTestDirectory('none.db') })).code).toBe(4);
   expect(existsSync(inTestDirectory('none.db'))).toBe(false);
+});
+
+test.each(['-wal', '-shm', '-journal'])('what belongs to the trail is no source: %s', async (companion) => {
+  const beside = `${await trail()}${companion}`;
+  expect(await cli(['import', 'ndjson', beside, '--rejects', inTestDirectory('rejects.ndjson')])).toEqual({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining(`${beside} belongs to the database`),
+  });
 });
 
 test('a table that is not there is missing, as for every other command that reads one; a view is wrong usage', async () => {

@@ -5,7 +5,7 @@ import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../importing.js';
 import type { ImportOptions, ImportTotals } from '../../operations/import.js';
 import type { Progress } from '../../terminal/progress.js';
-import { declare, entries, interruptible, note, printJson, printOutcome, withStore } from '../command.js';
+import { declare, entries, interruptible, note, originOf, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
@@ -136,6 +136,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     scopeFrom,
     redact,
   };
+  await refuseCompanion(path, originOf(globals, context).file);
   const { openImport } = await import('../../importing.js');
   const opened = await openImport(format, path, {
     ...asked,
@@ -158,6 +159,13 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     await rejects?.abandon();
     opened.source.close();
   }
+}
+
+/** To close a descriptor of what SQLite keeps beside the trail would drop the locks that we have on it. */
+async function refuseCompanion(path: string, trail: string | undefined): Promise<void> {
+  const { belongsTo, isSameFile } = await import('../../operations/file-identity.js');
+  if (trail === undefined || isSameFile(path, trail) || !belongsTo(path, trail)) return;
+  throw new DaybookError('usage', `${path} belongs to the database ${trail}, and holds no records of its own`);
 }
 
 /** By then all else is done. */
