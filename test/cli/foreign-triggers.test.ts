@@ -117,3 +117,16 @@ test('a trigger that does no harm keeps nobody from recording', async () => {
   expect(counts.pluck().get()).toBe(1);
   plain.close();
 });
+
+test('where a guard of ours stops such a trigger, it is said once who speaks', async () => {
+  await given({ action: 'first' });
+  const plain = new Database(await trail());
+  plain.exec(
+    'CREATE TRIGGER foreign_one AFTER INSERT ON daybook_entries BEGIN DELETE FROM daybook_entries WHERE seq = NEW.seq; END',
+  );
+  plain.close();
+  expect(await cli(['record', '--action', 'a'])).toMatchObject({
+    code: 6,
+    stderr: 'daybook: entries are only deleted by daybook prune and daybook clear\n',
+  });
+});

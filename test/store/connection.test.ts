@@ -25,7 +25,7 @@ const SAID: readonly (readonly [string, string, string, RegExp])[] = [
   ['SQLITE_ERROR', 'no such table: daybook_entries', 'missing', /is not as daybook made it/],
   ['SQLITE_ERROR', 'no such column: notes', 'failed', /a mirror cannot show the entry \(no such column: notes\)/],
   ['SQLITE_IOERR_WRITE', 'disk I/O error', 'failed', /could not be read or written \(SQLITE_IOERR_WRITE/],
-  ['SQLITE_CONSTRAINT_TRIGGER', 'daybook: no', 'data', /^daybook: no$/],
+  ['SQLITE_CONSTRAINT_TRIGGER', 'daybook: no', 'data', /^no$/],
   ['SQLITE_ERROR', 'no such index: daybook_entries_by_time', 'failed', /an index of the trail is missing/],
   ['SQLITE_ERROR', 'something else', 'failed', /something else/],
 ];

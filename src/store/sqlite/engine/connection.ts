@@ -238,7 +238,10 @@ function explained(path: string, error: unknown, reads: boolean): unknown {
   }
   if (code.startsWith('SQLITE_IOERR'))
     return say('failed', `${path} could not be read or written (${code}: ${message})`);
-  if (code.startsWith('SQLITE_CONSTRAINT')) return new DaybookError('data', message, { cause: error });
+  if (code.startsWith('SQLITE_CONSTRAINT')) {
+    // Triggers of ours say in front who speaks, for other programs.
+    return new DaybookError('data', message.replace(/^daybook: /, ''), { cause: error });
+  }
   if (!reads && missingInTrigger(message) !== undefined) {
     return say(
       'failed',
