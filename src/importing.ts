@@ -5,7 +5,7 @@ import { shown } from './core/json.js';
 import { bytesOf, isDescriptor } from './importers/file-bytes.js';
 import { thisProcess } from './presence.js';
 import { loadSorter, openRehearsed, openSourceTable } from './store/open.js';
-import type { ImportOptions } from './operations/import.js';
+import type { ImportOptions } from './operations/import-entries.js';
 
 /** How to read a source: what the options of `daybook import` say. */
 export interface ImportRequest {

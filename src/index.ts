@@ -61,8 +61,14 @@ export type {
   ManifestWish,
 } from './operations/export-into.js';
 export { follow } from './operations/follow.js';
-export { importSource, recordImport, rehearseImport, verifyImport } from './operations/import.js';
-export type { Difference, ImportOptions, ImportTotals, Rehearsal, Reject } from './operations/import.js';
+export { importSource } from './operations/import.js';
+export { recordImport } from './operations/import-account.js';
+export { verifyImport } from './operations/import-comparison.js';
+export type { Difference } from './operations/import-comparison.js';
+export type { ImportOptions, Reject } from './operations/import-entries.js';
+export { rehearseImport } from './operations/import-rehearsal.js';
+export type { Rehearsal } from './operations/import-rehearsal.js';
+export type { ImportTotals } from './operations/import-totals.js';
 export { history } from './operations/history.js';
 export type { HistoryRequest } from './operations/history.js';
 export { addPreparedMirror, prepareMirror } from './operations/mirror.js';

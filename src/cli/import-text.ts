@@ -3,7 +3,7 @@ import type { NewEntry } from '../core/entry.js';
 import { entityText } from '../core/entity.js';
 import { KIND_NAMES } from '../core/import.js';
 import type { ImportFormat } from '../core/import.js';
-import type { Rehearsal } from '../operations/import.js';
+import type { Rehearsal } from '../operations/import-rehearsal.js';
 import { visible } from '../terminal/sanitize.js';
 import { rulerFor } from '../terminal/width.js';
 import type { Ruler } from '../terminal/width.js';

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { DaybookError, ResourceError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../importing.js';
-import type { ImportOptions, ImportTotals } from '../../operations/import.js';
+import type { ImportOptions } from '../../operations/import-entries.js';
+import type { ImportTotals } from '../../operations/import-totals.js';
 import type { Progress } from '../../terminal/progress.js';
 import { declare, entries, interruptible, note, originOf, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -190,7 +191,8 @@ async function importAll(
   { format: output }: Options,
   { globals, context, signal }: Run,
 ): Promise<void> {
-  const { importSource, recordImport } = await import('../../operations/import.js');
+  const { importSource } = await import('../../operations/import.js');
+  const { recordImport } = await import('../../operations/import-account.js');
   const reading = await progressOf('read', source, { globals, context });
   let progress = reading;
   await withStore(context, globals, async (store) => {
@@ -284,7 +286,7 @@ async function rehearse(
   { globals, context }: Run,
 ): Promise<void> {
   const [{ rehearseImport }, { rehearsalJson, rehearsalText }] = await Promise.all([
-    import('../../operations/import.js'),
+    import('../../operations/import-rehearsal.js'),
     import('../import-text.js'),
   ]);
   const progress = await progressOf('read', source, { globals, context });
@@ -300,7 +302,7 @@ async function verify(
   { format }: Options,
   { globals, context }: Run,
 ): Promise<void> {
-  const { verifyImport } = await import('../../operations/import.js');
+  const { verifyImport } = await import('../../operations/import-comparison.js');
   const { visible } = await import('../../terminal/sanitize.js');
   const { stdout } = context.streams;
   let different = 0;

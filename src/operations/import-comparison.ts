@@ -1,0 +1,56 @@
+import { DaybookError } from '../core/errors.js';
+import type { Source } from '../core/import.js';
+import type { AuditStore, CompareOutcome } from '../store/audit-store.js';
+import { heard } from './heard.js';
+import { pendingEntries, requestOf } from './import-entries.js';
+import type { ImportOptions, Step } from './import-entries.js';
+
+/** A record of a source whose entry is not there, or not as the record says. */
+export interface Difference {
+  readonly position: string;
+  readonly id: string;
+  /** The fields that differ; null where there is no such entry. */
+  readonly fields: readonly string[] | null;
+}
+
+/**
+ * Compares every record of a source with its entry, field by field; yields what differs, and returns how many entries
+ * there should be. Throws kind `interrupted` where the signal comes.
+ */
+export async function* verifyImport(
+  store: AuditStore,
+  source: Source,
+  options: ImportOptions,
+): AsyncGenerator<Difference, { readonly read: number; readonly entries: number; readonly rejected: number }> {
+  let [read, entries, broken] = [0, 0, 0];
+  for await (const { step, outcomes } of comparedSteps(store, source, options)) {
+    read += step.read;
+    entries += step.entries.length;
+    broken += step.rejected;
+    for (const [index, { entry, position }] of step.entries.entries()) {
+      const outcome = outcomes[index] as CompareOutcome;
+      if (outcome.outcome === 'same') continue;
+      const fields = outcome.outcome === 'conflict' ? outcome.fields : null;
+      yield { position, id: entry.id ?? '', fields };
+    }
+  }
+  return { read, entries, rejected: broken };
+}
+
+export async function* comparedSteps(
+  store: AuditStore,
+  source: Source,
+  options: ImportOptions,
+): AsyncGenerator<{ readonly step: Step; readonly outcomes: readonly CompareOutcome[] }> {
+  let read = 0;
+  for await (const step of pendingEntries(source, options)) {
+    read += step.read;
+    await options.onRead?.(read);
+    await heard();
+    if (options.signal?.aborted === true) {
+      throw new DaybookError('interrupted', 'interrupted: not every record was read');
+    }
+    yield { step, outcomes: await store.compare(step.entries.map(requestOf)) };
+    if (step.failure !== undefined) throw step.failure;
+  }
+}
