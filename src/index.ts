@@ -24,7 +24,8 @@ export type { Case, CaseActor, CaseEntry, CaseName, CaseRelated, CaseSummary } f
 export { parseDuration } from './core/duration.js';
 export type { Duration } from './core/duration.js';
 export type { Conditions, EntityPattern, Filter, MetadataMatch } from './core/filter.js';
-export { parseFilter, filterQuestion } from './core/filter-text.js';
+export { filterQuestion } from './core/filter-question.js';
+export { parseFilter } from './core/filter-text.js';
 export type { FilterInput } from './core/filter-text.js';
 export type { ListedActor, NamedActor } from './core/directory.js';
 export type { FieldChange } from './core/field-change.js';

@@ -73,7 +73,9 @@ export async function readFilter(
   context: Context,
   entity?: string,
 ): Promise<AskedFilter> {
-  const { actorTexts, parseFilter, filterQuestion, withActorIds } = await import('../core/filter-text.js');
+  const { actorTexts, withActorIds } = await import('../core/filter-actors.js');
+  const { filterQuestion } = await import('../core/filter-question.js');
+  const { parseFilter } = await import('../core/filter-text.js');
   const typed = {
     category: options.category,
     action: options.action,

@@ -1,10 +1,7 @@
-import { entityText } from './entity.js';
-import { SEVERITIES, type JsonText } from './entry.js';
+import { SEVERITIES } from './entry.js';
 import { DaybookError } from './errors.js';
-import { checkFilter, filterFlaw } from './filter-shape.js';
 import { CONDITION_OPTIONS } from './filter-words.js';
-import { eachGiven, forLists } from './filter.js';
-import type { Beside, Conditions, EntityPattern, Filter, ListField, Table } from './filter.js';
+import type { Conditions, EntityPattern, Filter, ListField } from './filter.js';
 import { shown } from './json.js';
 import type { Clock } from './period.js';
 import { formatTimestamp } from './timestamp.js';
@@ -96,9 +93,6 @@ const CONDITIONS = {
 
 const NAMES = Object.keys(CONDITIONS) as (keyof Conditions)[];
 
-/** Ids and names hold commas; these do not. */
-const COMMA_SEPARATED: ReadonlySet<string> = new Set(['category', 'action', 'severity', 'actorType']);
-
 function usage(message: string): DaybookError {
   return new DaybookError('usage', message);
 }
@@ -187,10 +181,6 @@ function scopeOf(value: string, label: string): string[] {
   throw usage(`${label} ${shown(value)} is not <kind>:<id>, such as tenant:42`);
 }
 
-function splitList(property: keyof FilterInput, value: string): string[] {
-  return COMMA_SEPARATED.has(property) ? value.split(',') : [value];
-}
-
 function parseEntity(text: string, label: string): EntityPattern {
   const [type, id] = splitOnce(text, ':');
   if (id === '') throw usage(`${label} ${shown(text)} has no id: write <type>, <type>:<id> or :<id>`);
@@ -225,7 +215,7 @@ async function parseBounds(input: FilterInput, clock: () => Clock): Promise<Pick
   return bounds;
 }
 
-function usesTime(input: FilterInput): boolean {
+export function usesTime(input: FilterInput): boolean {
   return input.since !== undefined || input.until !== undefined || input.in !== undefined;
 }
 
@@ -239,111 +229,3 @@ function named<Result>(option: string, text: string, resolve: (text: string) => 
     throw error;
   }
 }
-
-/**
- * A filter as it was asked, as canonical JSON: the same for the same options in any order, and the same tomorrow. It
- * binds cursors and checkpoints to their filter. The zone counts only where a time does.
- */
-export function filterQuestion(input: FilterInput, zone: string): string {
-  const question: Record<string, unknown> = usesTime(input) ? { zone } : {};
-  for (const property of Object.keys(input) as (keyof FilterInput)[]) {
-    const value = input[property];
-    if (Array.isArray(value)) {
-      const items = (value as readonly string[]).flatMap((item) => splitList(property, item));
-      if (items.length > 0) question[property] = [...new Set(items)].toSorted();
-    } else if (value !== undefined) {
-      question[property] = value;
-    }
-  }
-  return JSON.stringify(question, Object.keys(question).toSorted());
-}
-
-const NOT_ACTOR = 'actor=';
-
-/** What was typed for actors: ids, or names. */
-export function actorTexts(input: FilterInput): string[] {
-  const excluded = (input.not ?? []).filter((text) => text.startsWith(NOT_ACTOR));
-  return [...(input.actor ?? []), ...excluded.map((text) => text.slice(NOT_ACTOR.length))];
-}
-
-/** The same with the ids of actors in place of what was typed, each once. */
-export function withActorIds(input: FilterInput, ids: ReadonlyMap<string, string>): FilterInput {
-  const idOf = (text: string): string => ids.get(text) ?? text;
-  const not = input.not?.map((text) =>
-    text.startsWith(NOT_ACTOR) ? NOT_ACTOR + idOf(text.slice(NOT_ACTOR.length)) : text,
-  );
-  return {
-    ...input,
-    actor: input.actor === undefined ? undefined : [...new Set(input.actor.map(idOf))],
-    not: not === undefined ? undefined : [...new Set(not)],
-  };
-}
-
-/**
- * A filter as JSON text, to be kept in the database.
- *
- * @throws DaybookError 'usage' for what is no filter: a condition without a value would be left out
- */
-export function filterToJson(filter: Filter): JsonText {
-  checkFilter(filter);
-  return JSON.stringify(filter);
-}
-
-/** A filter for people and other programs, to be printed as JSON: with its times as texts. */
-export function datedFilter(filter: Filter): object {
-  const { since, until } = filter;
-  return {
-    ...filter,
-    ...(since === undefined ? {} : { since: formatTimestamp(since) }),
-    ...(until === undefined ? {} : { until: formatTimestamp(until) }),
-  };
-}
-
-/**
- * Reads what filterToJson wrote.
- *
- * @throws DaybookError 'failed' for anything else: a condition that is not understood must not be left out of a prune
- */
-export function filterFromJson(text: JsonText): Filter {
-  let filter: unknown;
-  try {
-    filter = JSON.parse(text);
-  } catch {
-    filter = undefined;
-  }
-  if (filterFlaw(filter) !== undefined) {
-    throw new DaybookError('failed', `filter ${shown(text)} is not one that this daybook understands`);
-  }
-  return filter as Filter;
-}
-
-/** Whether a value is a filter that this daybook understands. */
-export function isFilter(value: unknown): value is Filter {
-  return filterFlaw(value) === undefined;
-}
-
-/** A filter in short words for people; times are UTC. */
-export function describeFilter(filter: Filter): string {
-  const words = [...eachGiven(CONDITION_WORDS, filter).flat(), ...eachGiven(BESIDE_WORDS, filter).flat()];
-  return words.length === 0 ? 'every entry' : words.join(', ');
-}
-
-const CONDITION_WORDS: Table<Conditions, [], string[]> = {
-  ...forLists((field) => (values: readonly string[]) => [`${field.replaceAll('_', ' ')} ${values.join(' or ')}`]),
-  entity: (patterns) => [
-    `entity ${patterns.map(({ type, id }: EntityPattern) => entityText(type ?? '', id ?? null)).join(' or ')}`,
-  ],
-  search: (text) => [`message with ${shown(text)}`],
-  changed: (names) => [`changed ${names.join(' or ')}`],
-  meta: (pairs) => pairs.map(({ path, value }) => `metadata ${path} is ${shown(value)}`),
-};
-
-const BESIDE_WORDS: Table<Beside, [], string[]> = {
-  not: (not) =>
-    eachGiven(CONDITION_WORDS, not)
-      .flat()
-      .map((words) => `not ${words}`),
-  since: (since) => [`since ${formatTimestamp(since)}`],
-  until: (until) => [`until ${formatTimestamp(until)}`],
-  reverted: (reverted) => [reverted ? 'reverted' : 'not reverted'],
-};

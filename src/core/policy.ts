@@ -1,6 +1,6 @@
 import { newEntry } from './entry.js';
 import type { Actor, JsonText, NewEntry } from './entry.js';
-import { filterToJson } from './filter-text.js';
+import { filterToJson } from './filter-json.js';
 import type { Filter } from './filter.js';
 
 /** A named retention rule. */

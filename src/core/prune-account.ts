@@ -1,6 +1,6 @@
 import { newEntry } from './entry.js';
 import type { JsonText, NewEntry } from './entry.js';
-import { isFilter } from './filter-text.js';
+import { isFilter } from './filter-json.js';
 import type { Filter } from './filter.js';
 import { isObject, isTextOrNull, keptJson } from './kept-json.js';
 import type { Mark } from './mark.js';

@@ -1,7 +1,7 @@
 import type { EntryField } from '../core/entry.js';
 import { DaybookError, ResourceError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
-import { datedFilter } from '../core/filter-text.js';
+import { datedFilter } from '../core/filter-json.js';
 import type { Cell } from '../core/cell.js';
 import type { Mark } from '../core/mark.js';
 import { formatTimestamp } from '../core/timestamp.js';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { before as durationBefore, parseDuration } from '../core/duration.js';
 import { DaybookError } from '../core/errors.js';
 import type { Actor, JsonText } from '../core/entry.js';
-import { filterToJson } from '../core/filter-text.js';
+import { filterToJson } from '../core/filter-json.js';
 import { keptMark } from '../core/mark.js';
 import { matches } from '../core/match.js';
 import { pruneEntry } from '../core/prune-account.js';

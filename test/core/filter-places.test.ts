@@ -46,13 +46,14 @@ function broken(from: string, to: string): string[] {
 /** What handles the conditions that may also be excluded. */
 const OF_CONDITIONS = [
   'src/cli/filters.ts',
+  'src/core/filter-described.ts',
   'src/core/filter-shape.ts',
   'src/core/filter-text.ts',
   'src/core/filter-words.ts',
   'src/core/match.ts',
   'src/core/prune-reach.ts',
-  'src/store/sqlite/compile.ts',
-  'src/store/sqlite/drive.ts',
+  'src/store/sqlite/trail/compile.ts',
+  'src/store/sqlite/trail/drive.ts',
   'test/store/arbitraries.ts',
   'test/store/oracle.ts',
 ];
@@ -63,7 +64,8 @@ test.each([
     'a condition of the whole filter',
     'readonly reverted?: boolean;',
     'readonly reverted?: boolean; readonly sealed?: boolean;',
-    OF_CONDITIONS,
+    // What is typed for one of these is read by name.
+    OF_CONDITIONS.filter((name) => name !== 'src/core/filter-text.ts'),
   ],
   // What only compares a column with a list knows every such column.
   [
@@ -75,7 +77,7 @@ test.each([
       'src/core/filter-text.ts',
       'src/core/filter-words.ts',
       'src/core/prune-reach.ts',
-      'src/store/sqlite/drive.ts',
+      'src/store/sqlite/trail/drive.ts',
       'test/store/arbitraries.ts',
       'test/store/oracle.ts',
     ],

@@ -1,13 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Filter } from '../../src/core/filter.js';
-import {
-  describeFilter,
-  filterFromJson,
-  filterQuestion,
-  filterToJson,
-  parseFilter,
-  type FilterInput,
-} from '../../src/core/filter-text.js';
+import { describeFilter } from '../../src/core/filter-described.js';
+import { filterFromJson, filterToJson } from '../../src/core/filter-json.js';
+import { filterQuestion } from '../../src/core/filter-question.js';
+import { parseFilter } from '../../src/core/filter-text.js';
+import type { FilterInput } from '../../src/core/filter-text.js';
 import { parseTimestamp } from '../../src/core/timestamp.js';
 
 const clock = () => ({ now: parseTimestamp('2026-03-05T14:07:09.123Z'), zone: 'UTC' });

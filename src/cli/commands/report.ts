@@ -51,13 +51,13 @@ async function report(
 
 /** The beginning of every report in JSON. */
 async function headOf(name: string, filter: Filter): Promise<Readonly<Record<string, unknown>>> {
-  const { datedFilter } = await import('../../core/filter-text.js');
+  const { datedFilter } = await import('../../core/filter-json.js');
   return { report: name, filter: datedFilter(filter) };
 }
 
 /** What a view says of the question. */
 async function askedWords({ filter, globals }: Asked): Promise<{ readonly filter: string; readonly zone: string }> {
-  const { describeFilter } = await import('../../core/filter-text.js');
+  const { describeFilter } = await import('../../core/filter-described.js');
   return { filter: describeFilter(filter), zone: globals.zone };
 }
 

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { parseDuration } from '../../core/duration.js';
-import { describeFilter } from '../../core/filter-text.js';
+import { describeFilter } from '../../core/filter-described.js';
 import { DaybookError } from '../../core/errors.js';
 import { describeLimits, policyJson } from '../../core/policy.js';
 import type { Policy, StandingPolicy } from '../../core/policy.js';

@@ -1,7 +1,7 @@
 import { parseDuration } from '../../../core/duration.js';
 import type { Actor, JsonText } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
-import { filterFromJson, filterToJson } from '../../../core/filter-text.js';
+import { filterFromJson, filterToJson } from '../../../core/filter-json.js';
 import { sameDocument } from '../../../core/json.js';
 import { foundPolicyEntry, policyEntry, policyJson } from '../../../core/policy.js';
 import type { Policy, PolicyProblem, StandingPolicy } from '../../../core/policy.js';

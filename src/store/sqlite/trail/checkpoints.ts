@@ -1,6 +1,6 @@
 import { DaybookError } from '../../../core/errors.js';
 import type { Filter } from '../../../core/filter.js';
-import { filterFromJson, filterToJson } from '../../../core/filter-text.js';
+import { filterFromJson, filterToJson } from '../../../core/filter-json.js';
 import type { Mark } from '../../../core/mark.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { Checkpoint } from '../../audit-store.js';
