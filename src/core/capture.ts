@@ -11,7 +11,7 @@ export interface CaptureSettings {
   /** A change of these alone is no entry. */
   readonly ignore: readonly string[];
   readonly redact: readonly string[];
-  /** Columns that look like secrets and are kept all the same. */
+  /** Columns that look like secrets, but are none and are kept. */
   readonly keep: readonly string[];
   /** Text columns that hold documents. */
   readonly json: readonly string[];

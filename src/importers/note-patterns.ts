@@ -126,7 +126,7 @@ function compiled(source: string): RegExp {
   }
 }
 
-/** What matches nothing has all groups all the same. */
+/** The names of the groups: even a match of nothing has them all. */
 function groupsOf(source: string): string[] {
   const { body, flags } = parts(source);
   return Object.keys(new RegExp(`(?:${body})|`, flags).exec('')?.groups ?? {});

@@ -22,7 +22,7 @@ export interface Piece {
   readonly raw: string;
   /** Null where the pattern does not match. */
   readonly note: Note | null;
-  /** A time that stands in front all the same, where it does not match. */
+  /** The time with which a text begins that does not match, if there is one. */
   readonly stamp?: string | undefined;
   /** How many lines or blocks behind the first begin nothing of their own and were taken to go on with it. */
   readonly continued: number;

@@ -140,8 +140,8 @@ async function rejected(
 }
 
 /**
- * A failure, with how far the input is recorded all the same; where nothing of it is, the failure as it came. Its hint
- * goes: the same command once more would record lines without an id twice.
+ * A failure, with how much of the input is recorded in spite of it; if nothing is, the failure as it came. It has no hint:
+ * the same command, run again, would record lines without an id twice.
  */
 export function recordedBefore({ recorded, skipped, line }: RecordedLines, error: unknown): unknown {
   if (!(error instanceof DaybookError) || recorded + skipped === 0) return error;

@@ -81,9 +81,9 @@ export async function stateOf(
 }
 
 /**
- * What every row of a type was at a moment, page by page, in no order that is promised: those that existed then, those
- * of which that is not known, and first, where it may be that rows are missing, one for the type alone. `where` names
- * columns and the values that they must have, compared as text.
+ * What every row of a type was at a moment, page by page, in no promised order: the rows that existed then, and the rows
+ * that may have existed. If whole rows may be missing, one for the type alone comes first. `where` names columns and the
+ * values that they must have, compared as text.
  */
 export async function* statesOf(
   store: AuditStore,

@@ -33,7 +33,7 @@ export function addActors(program: Command, context: Context): void {
   const group = declareGroup(program, 'actors', {
     examples: ['actors set u-42 --name "Ines Moreau"', `actors import --from 'accounts(id, username)'`],
     notes:
-      'New entries take the name of their actor along, tables show it, and --actor finds by it. What an entry says of a name is never changed.',
+      'New entries take the name of their actor along, tables show it, and --actor finds by it. The name in an entry never changes.',
   });
   addSet(group, context);
   addList(group, context);
@@ -150,7 +150,7 @@ function addImport(group: Command, context: Context): void {
       `actors import --from 'core.accounts(id, username)' --attach core=/var/lib/lnbits/database.sqlite3`,
     ],
     notes:
-      'The CSV has a header line with id, name and, if there is one, email, in any order. All of it is checked before anything changes: a broken line ends with 6 and names it. Names that a list does not have stay; lines without a name are counted and left out. Tables are read over a read-only connection, beside their application. As JSON: {"read", "added", "changed", "unchanged", "unnamed", "entry"}.',
+      'The CSV has a header line with id, name and, if there is one, email, in any order. All of it is checked before anything changes: a broken line ends the import with 6, and the message names it. Names that a list does not have stay; lines without a name are counted and left out. Tables are read over a read-only connection, beside their application. As JSON: {"read", "added", "changed", "unchanged", "unnamed", "entry"}.',
   })
     .argument('[file]', 'a CSV file, or - for stdin')
     .option('--columns <key=column,...>', 'which columns of the CSV hold id, name and email')

@@ -28,7 +28,7 @@ export function addCapture(program: Command, context: Context): void {
   const group = declareGroup(program, 'capture', {
     examples: ['capture add users --redact password_hash,totp_key --ignore updated_at', 'capture list'],
     notes:
-      'Triggers record every insert, update and delete of a captured table, by whatever program, in the same transaction: no row changes without its entry.',
+      'Triggers record every insert, update and delete of a captured table, whichever program makes it, in the same transaction: no row changes without its entry.',
   });
   addAdd(group, context);
   addList(group, context);
@@ -52,7 +52,7 @@ function addAdd(group: Command, context: Context): void {
       'capture add guild_configurations --entity-type guild --json data --scope guild=guildid --require-actor',
     ],
     notes:
-      'Adding a table once more with the same options changes nothing; with others, they hold from then on. Columns that look like secrets must each be under --redact, --ignore or --keep.',
+      'If you add a table again with the same options, nothing changes; with other options, these hold from then on. Columns that look like secrets must each be under --redact, --ignore or --keep.',
   })
     .argument('<table...>', 'the tables')
     .option('--entity-type <type>', "the type of the entries (default: the table's name)")
@@ -175,7 +175,7 @@ function addCheck(group: Command, context: Context): void {
     description: 'try every kind of statement on copies of rows, and leave no trace',
     examples: ['capture check', 'capture check users --format json'],
     notes:
-      'Exit code 3 where a case fails. As JSON: {"cases": [{"table", "case", "outcome": "holds" | "fails" | "not tried", "reason"}]}.',
+      'The exit code is 3 if a case fails. As JSON: {"cases": [{"table", "case", "outcome": "holds" | "fails" | "not tried", "reason"}]}.',
   })
     .argument('[table...]', 'only these tables')
     .addOption(formatOption())
@@ -204,7 +204,7 @@ function addRefresh(group: Command, context: Context): void {
     description: 'fit captures to tables that were changed',
     examples: ['capture refresh', 'capture refresh users'],
     notes:
-      'What was changed in the table since the last entry is a gap, which capture list, state and status tell of. Migrations through daybook exec need no refresh.',
+      'If a table has changed, the time since the last entry is a gap, because rows may have changed without an entry; capture list, state and status show it. Migrations through daybook exec need no refresh.',
   })
     .argument('[table...]', 'only these tables')
     .action(async (tables: readonly string[], _options: object, self: Command) => {

@@ -23,7 +23,7 @@ export function addChanges(program: Command, context: Context): void {
       'changes guild --field data.announce.channelid --since last-month --format ndjson',
     ],
     notes:
-      'A path goes on inside a text that holds JSON. A field that is not there, and one that is null, are both null.',
+      'A path may go on inside a text that holds JSON. A field that is not there is shown as null, like one that is null.',
   })
     .argument('[type:id]', 'only of this entity, or of this type')
     .requiredOption('--field <path>', 'the field, a dotted path inside documents')

@@ -33,7 +33,7 @@ export function addExec(program: Command, context: Context): void {
       'exec --dry-run - < correction.sql',
     ],
     notes:
-      'All of it happens or nothing, and changes of captured tables become entries that say who and why. Statements that would end the transaction or cannot run in one are refused, and so are parameters. Wrong SQL exits 2; a change that a constraint, a trigger or a foreign key forbids exits 7.',
+      'Either all of it happens or nothing. Changes of captured tables become entries that say who and why. Statements that would end the transaction, or cannot run in one, are refused; so are parameters. Wrong SQL exits 2; a change that a constraint, a trigger or a foreign key forbids exits 7.',
   })
     .argument('[sql]', 'one statement or many, or "-" to read them from stdin')
     .option('--file <file>', 'read the SQL from this file, or from stdin with "-"')

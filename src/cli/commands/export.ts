@@ -46,7 +46,7 @@ export function addExport(program: Command, context: Context): void {
       'export --checkpoint siem -o "entries-$(date +%F).ndjson.gz"',
     ],
     notes:
-      'A file appears whole or not at all. With --checkpoint, only what was recorded since the last completed export of\nthat name, by order of recording; exit code 3 says that a prune took entries before they were exported.',
+      'A file appears whole or not at all. With --checkpoint it holds only what was recorded since the last completed\nexport of that name, by order of recording; exit code 3 says that a prune deleted entries before they were exported.',
   })
     .addOption(
       new Option('--format <format>', "what to write; else by the file's name, else ndjson").choices(EXPORT_FORMATS),

@@ -42,7 +42,7 @@ export function addHistory(program: Command, context: Context): void {
       'history --severity error --since 1d --follow',
     ],
     notes:
-      'On a terminal, long output goes through DAYBOOK_PAGER, else PAGER, else less; set to nothing or to cat, through none.',
+      'On a terminal, long output goes through DAYBOOK_PAGER, else PAGER, else less. Set it to nothing or to cat for no pager.',
   })
     .argument('[type:id]', 'only about this entity')
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))

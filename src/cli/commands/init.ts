@@ -12,7 +12,7 @@ export function addInit(program: Command, context: Context): void {
     does: 'changes',
     examples: ['init', '--db app.db init --alongside'],
     notes:
-      'A second run changes nothing; an index or a trigger of ours that is missing is put back, and what another program spoiled of the accounts of prunes is kept as text. Each step is a transaction of its own, so that nobody waits for all of them.',
+      'A second run changes nothing, but it puts back a missing index or trigger of daybook. If another program spoiled accounts of prunes, what they held is kept as text. Each step is a transaction of its own, so that nobody waits for all of them.',
   })
     .option('--alongside', "add the trail to another application's database, and touch nothing else in it")
     .action(async (options: Options, command: Command) => {

@@ -27,7 +27,7 @@ export function addMirror(program: Command, context: Context): void {
   const group = declareGroup(program, 'mirror', {
     examples: ['mirror add settlements.notes --entity-type settlement --key id', 'mirror check'],
     notes:
-      'A mirror keeps a column of an application up to date with the latest entries of each row, in the same transaction as the entry, by whatever program it is recorded: readers of the column go on as they did.',
+      'A mirror shows the latest entries of each row in a column of an application. It changes in the same transaction as the entry, whichever program records it: readers of the column go on as before.',
   });
   addAdd(group, context);
   addList(group, context);
@@ -246,7 +246,7 @@ function addCheck(group: Command, context: Context): void {
     description: 'compare the columns with the trail, row by row',
     examples: ['mirror check', 'mirror check settlements.notes --format ndjson'],
     notes:
-      'Exit code 3 where a row holds something else than its entries say (differs), or a text of which the trail has no entry (unrecorded), or a mirror is broken. What prunes may have taken is counted (pruned), and is no fault.',
+      'The exit code is 3 if a row holds something else than its entries say (differs), or a text of which the trail has no entry (unrecorded), or if a mirror is broken. Rows whose missing entries a prune may have deleted are counted (pruned), and are no fault.',
   })
     .argument('[table.column...]', 'only these')
     .addOption(new Option('--format <format>', 'print it for programs').choices(['json', 'ndjson']))

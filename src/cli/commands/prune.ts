@@ -29,7 +29,7 @@ export function addPrune(program: Command, context: Context): void {
       'prune --yes --quiet   # every retention policy, as cron would',
     ],
     notes:
-      'Says first what would go, and asks; without a terminal it needs --yes. Entries go in short batches beside other\nprograms, and the prune itself becomes an entry.',
+      'It first says what would be deleted, and asks; without a terminal it needs --yes. It deletes in short batches beside\nother programs, and the prune itself becomes an entry.',
   })
     .option('--older-than <duration>', 'entries older than this, such as 90d, 6mo or 2y')
     .option('--before <time>', 'entries before this moment, or before the start of this period')

@@ -140,7 +140,7 @@ function addTimeline(parent: Command, context: Context): void {
     description: 'how many entries there were in each hour, day, week or month',
     examples: ['report timeline --in 2026-Q1', 'report timeline --bucket hour --in yesterday --tz Europe/Berlin'],
     notes:
-      'Days, weeks (from Monday) and months are those of --tz. Buckets without an entry are shown too, from --since (else the first entry) to --until (else the last entry, or now with --since), up to 10000 of them; in a longer time they are left out.',
+      'Days, weeks (from Monday) and months are those of --tz. Buckets without an entry are shown too, from --since (else the first entry) to --until (else the last entry, or now with --since), if there are at most 10000; otherwise they are left out.',
   }).addOption(
     new Option('--bucket <bucket>', 'how long each is').choices(['hour', 'day', 'week', 'month']).default('day'),
   );
@@ -179,7 +179,7 @@ function addBursts(parent: Command, context: Context): void {
     description: 'who made many entries in a short time, and when most of all',
     examples: ['report bursts --window 10min --more-than 100', 'report bursts --action delete --since 7d'],
     notes:
-      'The window slides: it may begin at any entry. Each actor has one row, for its fullest window, the earliest of them where there are several; an entry that comes exactly a window later is not in it.',
+      'The window slides: it may begin at any entry. Each actor has one row, for its fullest window, or for the earliest of these if there are several. An entry that comes exactly one window after the first is not in that window.',
   })
     .option('--window <duration>', 'how long the window is', '1h')
     .addOption(
@@ -226,7 +226,7 @@ function addUnattributed(parent: Command, context: Context): void {
     description: 'entries of which nobody said who made them, by table, entity type, source and action',
     examples: ['report unattributed --since 7d', 'report unattributed --entity users --format json'],
     notes:
-      'These are the entries of the actor "unknown": mostly of captured tables, written by a program that sets no context. The line above the table shows how many there were each day.',
+      'These are the entries of the actor "unknown". Most come from captured tables, by a program that sets no context. The line above the table shows how many there were each day.',
   });
   addReportOptions(command, true).action((options: ReportOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
@@ -259,7 +259,7 @@ function addCase(parent: Command, context: Context): void {
     description: 'everything about one entity, for a dispute',
     examples: ['report case settlement:42', 'report case settlement:42 --html case-42.html'],
     notes:
-      'Its history with diffs, oldest first, who took back what, its names, what else happened in the same units of work, and a checksum of its entries with the command that computes it again.',
+      'A case holds the history of the entity with diffs, oldest first; who took back what; its names; what else happened in the same units of work; and a checksum of its entries, with the command that computes it again.',
   }).argument('<type:id>', 'the entity');
   addFormOptions(command, 'text to read, where it is not given').action(
     async (entity: string, options: FormOptions, self: Command) => {

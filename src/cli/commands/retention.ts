@@ -39,7 +39,7 @@ function addSet(group: Command, context: Context): void {
       'retention set auth --category auth --max-age 2y --max-entries 100000',
     ],
     notes:
-      'An entry falls only when every policy that matches it lets it fall: with these two, auth entries stay for two\nyears and everything else for 90 days.',
+      'An entry is deleted only if every policy that matches it allows that: with these two, auth entries stay for two\nyears and everything else for 90 days.',
   })
     .argument('<name>', 'the name of the policy')
     .option('--max-age <duration>', 'entries older than this fall')
@@ -81,7 +81,7 @@ function addList(group: Command, context: Context): void {
     description: 'list the policies',
     examples: ['retention list', 'retention list --format json'],
     notes:
-      'As JSON: {"policies": [{"name", "max_age", "max_entries", "filter", "entry", "problem"}]}; "entry" is the one that set it. A policy that cannot be read, or was removed by other means, is there as well, without limits and filter.',
+      'As JSON: {"policies": [{"name", "max_age", "max_entries", "filter", "entry", "problem"}]}; "entry" is the entry that set the policy. A policy that cannot be read, or that was not removed by daybook, is listed as well, without limits and filter.',
   })
     .addOption(new Option('--format <format>', 'print them as JSON').choices(['json']))
     .action(async (options: { readonly format?: 'json' }, self: Command) => {

@@ -27,7 +27,7 @@ export function addRevert(program: Command, context: Context): void {
       'revert --apply --correlation 0042_prices --reason "bad migration" --dry-run',
     ],
     notes:
-      'Nothing is deleted: both entries stay. Taking back a revert makes the first entry hold again. With --apply, the captured change of a row is undone in its table, or with filters every one that matches, the last one first and all in one transaction: other programs cannot write meanwhile.',
+      'Nothing is deleted: both entries stay. Taking back a revert makes the first entry hold again. With --apply, the captured change of a row is undone in its table. With filters, every change that matches is undone, the last one first, in one transaction: other programs cannot write while it runs.',
   })
     .argument('[seq|id]', 'the entry to take back')
     .requiredOption('--reason <text>', 'why: it becomes the message, or is kept in the metadata of captured entries')

@@ -34,7 +34,7 @@ export function addState(program: Command, context: Context): void {
       'state users --where role=admin --at last-month --format ndjson',
     ],
     notes:
-      'Without a time it is the row as it is now. A row of which the trail cannot know what it was is "not known" ("exists": null), with the reason on stderr; a row that was not there does not exist. Columns under --ignore of the capture may be newer than the rest.',
+      'Without a time, the row is shown as it is now. If the trail cannot know what a row was, it is "not known" ("exists": null), with the reason on stderr. A row that was not there does not exist. Columns that the capture ignores (--ignore) may be newer than the rest.',
   })
     .argument('<type:id|type>', 'a row, or every row, of a captured table')
     .addOption(

@@ -32,7 +32,7 @@ export function addStatus(program: Command, context: Context): void {
       'status --check --format nagios',
     ],
     notes:
-      'With --check the exit code is 3 when there is a problem, or something has been due for longer than the grace. With --format nagios it is that of a Nagios plugin: 0, 1, 2, or 3 where the check itself could not run. --deep reads the whole file, in a copy in the temporary folder (TMPDIR).',
+      'With --check the exit code is 3 if there is a problem, or if entries have been due for longer than the grace. With --format nagios it is that of a Nagios plugin: 0, 1, 2, or 3 if the check itself could not run. --deep reads the whole file, in a copy in the temporary folder (TMPDIR).',
   })
     .option('--check', 'exit 3 when something is wrong')
     .addOption(new Option('--grace <duration>', 'how long something may be due').default('26h'))

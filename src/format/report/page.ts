@@ -23,8 +23,8 @@ export function apart(text: string): string {
 }
 
 /**
- * The beginning of a page that stands alone: it loads nothing and runs nothing, and says so to the browser. A text that
- * should slip through as markup all the same would find scripts, images, forms and styles of its own forbidden.
+ * The beginning of a page that stands alone: it loads nothing and runs nothing, and says so to the browser. If a
+ * text became markup by mistake, its scripts, images, forms and styles would be forbidden.
  */
 export function pageBegin(title: string): string {
   const digest = createHash('sha256').update(STYLE).digest('base64');

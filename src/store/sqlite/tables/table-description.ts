@@ -14,7 +14,7 @@ export interface TableColumn {
 /** A key of which no two rows have the same. */
 interface UniqueKey {
   readonly isRowid: boolean;
-  /** Whether a row may have it in common with another one all the same: beside a partial index, or a folding collation. */
+  /** Whether two rows may have the same key in spite of that: with a partial index, or a folding collation. */
   readonly partial: boolean;
   readonly columns: readonly { readonly name: string; readonly collation: string }[];
   /** The condition of a partial index, in SQL. */

@@ -143,7 +143,8 @@ const NEVER = '1970-01-01T00:00:00.000Z';
 
 /**
  * A row in which everything can be read and becomes an entry: what another program spoiled is kept as text, and stands for
- * a prune that may have taken anything. Were it an error, nobody could record any more while such an account is open.
+ * a prune that may have taken anything. If it
+ * were an error, nobody could record any more while such an account is open.
  */
 function readableRow(row: AccountRow): AccountRow {
   const plain = <T extends string | null>(text: T): T => (text?.replaceAll('\0', '\ufffd') ?? null) as T;
