@@ -3,11 +3,10 @@ import type { CaptureRequest } from './core/capture.js';
 import type { Actor, Entry, NewEntry } from './core/entry.js';
 import { validateEntry } from './core/validate.js';
 import { thisProcess } from './presence.js';
-import type { AuditStore, RecordRequest } from './store/audit-store.js';
+import type { AuditStore, Initialized, RecordRequest } from './store/audit-store.js';
 import { expectTrail, inserter, withContext } from './store/attached.js';
 import type { Connection } from './store/attached.js';
 import { initializeStore, openStore } from './store/open.js';
-import type { Initialized } from './store/open.js';
 
 export interface TrailOptions {
   /** Whether only reading is meant: the database is then opened read-only. */

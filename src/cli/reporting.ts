@@ -130,7 +130,7 @@ export async function writePage(
   ]);
   const { '--html': place } = outputPlaces(originOf(globals, context), { '--html': file === '-' ? undefined : file });
   await interruptible(context, async (signal) => {
-    const target = await openTarget(place, force === undefined ? {} : { force }, context);
+    const target = await openTarget(place, force === undefined ? {} : { force }, context, signal);
     try {
       for await (const piece of pieces) {
         await target.write(piece);

@@ -3,15 +3,12 @@ import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
-import type { AuditStore } from './audit-store.js';
+import type { AuditStore, Initialized } from './audit-store.js';
 import type * as Sqlite from './sqlite/index.js';
 import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
 import type { RehearsedEntries, Sorter } from './sqlite/sources/index.js';
-import type { Initialized } from './sqlite/upkeep/index.js';
 
 // The one way to an engine: it is chosen by the address, and loaded only then.
-
-export type { Initialized } from './sqlite/upkeep/index.js';
 
 export interface OpenOptions {
   /** Whether only reading is meant: nothing can be written by mistake then. */

@@ -85,3 +85,11 @@ export interface Upkeep {
   backup(target: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What making, upgrading or repairing a trail came to. */
+export interface Initialized {
+  readonly outcome: 'created' | 'added' | 'upgraded' | 'repaired' | 'unchanged';
+  readonly schemaVersion: number;
+  /** The indexes and triggers that were made again, the guard where it stood open, and what else could not be read. */
+  readonly repaired: readonly string[];
+}

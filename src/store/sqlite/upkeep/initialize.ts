@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Initialized } from '../../audit-store.js';
 import { DaybookError } from '../../../core/errors.js';
 import { shellWord } from '../../../core/shell.js';
 import { newEntry } from '../../../core/entry.js';
@@ -29,13 +30,6 @@ export interface InitializeOptions {
   readonly busyTimeout: number;
   readonly clock: () => number;
   readonly actor: Actor;
-}
-
-export interface Initialized {
-  readonly outcome: 'created' | 'added' | 'upgraded' | 'repaired' | 'unchanged';
-  readonly schemaVersion: number;
-  /** The indexes and triggers that were made again, the guard where it stood open, and what else could not be read. */
-  readonly repaired: readonly string[];
 }
 
 /**
