@@ -11,7 +11,7 @@ async function plainly(sql: string): Promise<void> {
 }
 
 const OPEN_GUARD = `INSERT INTO daybook_prunes (command, state, actor, actor_type, criteria, up_to, started_at, heartbeat, host, pid, deleting)
-  VALUES ('prune', 'done', 'x', 'user', '[]', 1, '', '', '', 1, 1)`;
+  VALUES ('prune', 'done', 'x', 'user', '[]', 1, '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z', 'here', 1, 1)`;
 
 const NAGIOS = ['status', '--check', '--format', 'nagios'];
 

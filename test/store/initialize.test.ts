@@ -13,12 +13,11 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { build } from 'esbuild';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { Initialized } from '../../src/store/audit-store.js';
 import type { InitializeOptions } from '../../src/store/sqlite/upkeep/initialize.js';
 import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
 import { SCHEMA_VERSION } from '../../src/store/sqlite/engine/schema.js';
 import { openSqlite } from '../../src/store/sqlite/index.js';
-import type { AuditStore } from '../../src/store/audit-store.js';
+import type { AuditStore, Initialized } from '../../src/store/audit-store.js';
 import { temporaryDirectory } from '../support/program.js';
 import { ACTOR, intentOf, NOW, numbered, planOf, readAll, recordAll, rule } from './trail.js';
 
