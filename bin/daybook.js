@@ -24,7 +24,8 @@ function start() {
     }
   }
   keepCompiledCode();
-  require(program).main(process.argv.slice(2));
+  // All is written by then; a pipe that it still waits for must not keep it.
+  require(program).main(process.argv.slice(2)).then(process.exit);
 }
 
 function fail(problem, hint) {

@@ -10,19 +10,21 @@ import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
 /**
- * Runs the program, with the world as it is, and sets the exit code of this process. By then, everything is written:
+ * Runs the program, with the world as it is, and resolves to its exit code, which this process has then. By then, everything is written:
  * nothing is left for Node to wait for.
  */
-export async function main(words: readonly string[]): Promise<void> {
+export async function main(words: readonly string[]): Promise<number> {
   const terminals = [0, 1, 2].filter(isDevice);
   const isTerminal = terminals.length === 0 ? undefined : (await import('node:tty')).isatty;
   const open = terminals.filter((descriptor) => isTerminal?.(descriptor));
-  process.exitCode = await run(words, systemContext());
+  const code = await run(words, systemContext());
+  process.exitCode = code;
   if (!open.every((descriptor) => isTerminal?.(descriptor))) {
     // One is gone. Node would set it back, and crash; by the signal of that, the program ends just as well.
     process.removeAllListeners('SIGHUP');
     process.kill(process.pid, 'SIGHUP');
   }
+  return code;
 }
 
 /** Whether a descriptor may be a terminal: cron's is none, and asking Node would load a tenth of start-up. */

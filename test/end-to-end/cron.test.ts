@@ -52,7 +52,7 @@ describe('an empty environment, with stdin closed', () => {
     const file = await copyTrail(template, temporaryDirectory());
     const result = await bare(`--db ${quote(file)} prune --before 2025`);
     expect(result).toMatchObject({ code: 7, stdout: '' });
-    expect(result.stderr).toMatch(/nobody is there to be asked: nothing was deleted\ntry: daybook .*--yes/);
+    expect(result.stderr).toMatch(/nobody is there to be asked: nothing was deleted .*\ntry: daybook .*--dry-run/);
     expect(countEntries(file)).toBe(ENTRIES);
   });
 
