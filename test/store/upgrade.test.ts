@@ -23,7 +23,7 @@ let oldVersion: number;
 
 beforeEach(async () => {
   file = path.join(temporaryDirectory(), 'audit.db');
-  const known = await vi.importActual<typeof schema>('../../src/store/sqlite/schema.js');
+  const known = await vi.importActual<typeof schema>('../../src/store/sqlite/engine/schema.js');
   oldVersion = known.SCHEMA_VERSION;
   const connection = new Database(file);
   connection.exec(known.MIGRATIONS_TABLE + known.MIGRATIONS.map((migration) => migration.sql).join('\n'));
