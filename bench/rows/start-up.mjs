@@ -33,7 +33,7 @@ export const history = {
   what: '`daybook history -n 50`, into a pipe',
   against: 'an empty Node process',
   unit: 'ms',
-  atMost: 1.5,
+  atMost: 1.6,
   sizes: 'largest',
   measure: async ({ files, size }) =>
     againstEmpty(files, daybook('--db', await files.trail(size), 'history', '-n', '50')),

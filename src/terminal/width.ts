@@ -26,34 +26,35 @@ export async function rulerFor(texts: Iterable<string>): Promise<Ruler> {
         known.set(letter, width);
         return width;
       };
-      return rulerWith((grapheme) => graphemeWidth(grapheme, stringWidth, letterWidth));
+      return rulerWith(widthOfGraphemes(stringWidth, letterWidth));
     }
   }
   return rulerWith(() => 1);
 }
 
-const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u;
-/** Characters that may be drawn as an emoji, but are not unless they say so: ©, ✔, ❤. The named six are wide anyway. */
-const TEXT_STYLE = /^(?![\u3030\u303d\u3297\u3299\u{1f202}\u{1f237}])\p{Emoji}$/u;
-/** What joins the character before it: marks, and the later letters of a Korean syllable. */
-const JOINED = /^[\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}\u1160-\u11ff]$/u;
-
 /**
  * As terminals count. string-width alone counts © and ✔ as two columns, and a cluster of Devanagari as one although
- * its letters stand side by side (measured against tmux and its wcwidth).
+ * its letters stand side by side (measured against tmux and its wcwidth). Its expressions are compiled here, at the
+ * first use: at start-up they would cost every run a millisecond.
  */
-function graphemeWidth(
-  grapheme: string,
+function widthOfGraphemes(
   emojiWidth: (text: string) => number,
   letterWidth: (letter: string) => number,
-): number {
-  if (EMOJI.test(grapheme)) return emojiWidth(grapheme);
-  let columns = 0;
-  for (const character of grapheme) {
-    if (JOINED.test(character)) continue;
-    columns += TEXT_STYLE.test(character) ? 1 : letterWidth(character);
-  }
-  return columns;
+): (grapheme: string) => number {
+  const emoji = /\p{Emoji_Presentation}|\ufe0f/u;
+  // Characters that may be drawn as an emoji, but are not unless they say so: ©, ✔, ❤. The named six are wide anyway.
+  const textStyle = /^(?![\u3030\u303d\u3297\u3299\u{1f202}\u{1f237}])\p{Emoji}$/u;
+  // What joins the character before it: marks, and the later letters of a Korean syllable.
+  const joined = /^[\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}\u1160-\u11ff]$/u;
+  return (grapheme) => {
+    if (emoji.test(grapheme)) return emojiWidth(grapheme);
+    let columns = 0;
+    for (const character of grapheme) {
+      if (joined.test(character)) continue;
+      columns += textStyle.test(character) ? 1 : letterWidth(character);
+    }
+    return columns;
+  };
 }
 
 let segmenter: Intl.Segmenter | undefined;
