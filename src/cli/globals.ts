@@ -156,12 +156,14 @@ async function milliseconds(text: string): Promise<number> {
   return underOption('--busy-timeout', () => fixedMilliseconds(parseDuration(text)));
 }
 
-/**
- * Where the actor is anybody but who runs the program, the entry keeps who that was as well. Everybody can set SUDO_USER:
- * only to root is it what sudo said.
- */
+/** Everybody can set SUDO_USER: only to root is it what sudo said. */
 function actorOf(named: string | undefined, type: string | undefined, context: Context): Actor {
   const user = context.user();
   const actor = named ?? ((context.isRoot() && context.env['SUDO_USER']) || user);
-  return { actor, actor_type: type ?? 'user', recorded_by: actor === user ? null : `${user}@${context.host()}` };
+  return { actor, actor_type: type ?? 'user', recorded_by: recorderOf(actor, user, context) };
+}
+
+/** Where the actor is anybody but the `user` who runs the program, the entry keeps who that was as well. */
+export function recorderOf(actor: string, user: string, context: Context): string | null {
+  return actor === user ? null : `${user}@${context.host()}`;
 }

@@ -118,15 +118,23 @@ test('a trigger that does no harm keeps nobody from recording', async () => {
   plain.close();
 });
 
-test('where a guard of ours stops such a trigger, it is said once who speaks', async () => {
+test.each([
+  ['deletes', 'DELETE FROM daybook_entries WHERE seq = NEW.seq'],
+  ['changes', "UPDATE daybook_entries SET message = 'x' WHERE seq = NEW.seq"],
+])('where a guard of ours stops a trigger that %s entries, it is said that a trigger tried to', async (_, body) => {
   await given({ action: 'first' });
-  const plain = new Database(await trail());
-  plain.exec(
-    'CREATE TRIGGER foreign_one AFTER INSERT ON daybook_entries BEGIN DELETE FROM daybook_entries WHERE seq = NEW.seq; END',
-  );
+  const path = await trail();
+  const plain = new Database(path);
+  plain.exec(`CREATE TRIGGER foreign_one AFTER INSERT ON daybook_entries BEGIN ${body}; END`);
   plain.close();
-  expect(await cli(['record', '--action', 'a'])).toMatchObject({
-    code: 6,
-    stderr: 'daybook: entries are only deleted by daybook prune and daybook clear\n',
-  });
+  for (const command of Object.values(RECORDING)) {
+    const { words, ...input } = await command();
+    const { code, stderr } = await cli(words, input);
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('a trigger of another program'),
+    });
+    expect(stderr).toMatch(/^try: daybook --db \S+ status --check$/m);
+  }
+  expect(await ok(['count'])).toBe('1\n');
 });

@@ -27,6 +27,18 @@ describe('record --stdin: many, one JSON object a line', () => {
     ]);
   });
 
+  test('a line of another actor keeps who ran the program, unless it says that itself', async () => {
+    const input = toLines([
+      { action: 'a', actor: 'bob' },
+      { action: 'b', actor: 'alice' },
+      { action: 'c', actor: 'bob', recorded_by: null },
+      { action: 'd', actor: 'bob', recorded_by: 'cron@web-1' },
+    ]);
+    await ok([...RECORD, '--as', 'importer'], { input });
+    const recorders = (await ndjson<{ recorded_by: string | null }>(['export'])).map((entry) => entry.recorded_by);
+    expect(recorders).toEqual(['alice@desk', null, null, 'cron@web-1']);
+  });
+
   test('--ack prints a line for each durable batch: the total so far and the line', async () => {
     const input = toLines(Array.from({ length: 450 }, (_, n) => ({ action: `a${n}` })));
     const acks = fromLines<{ recorded: number; line: number }>(await ok([...RECORD, '--ack'], { input }));

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { newEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import type { ValidEntry } from '../../core/validate.js';
 import type { InputLine, RecordedLines } from '../../operations/record-lines.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import type { Output } from '../../terminal/streams.js';
@@ -9,7 +10,7 @@ import { declare, entries, interruptible, note, printOutcome, withStore } from '
 import type { Context } from '../context.js';
 import type { EntryOptions } from '../entry-options.js';
 import { collect } from '../filters.js';
-import { resolveGlobals } from '../globals.js';
+import { recorderOf, resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { printRecorded } from '../recorded.js';
 import { openRejects } from '../rejects.js';
@@ -119,6 +120,7 @@ async function recordLinesOf(
   ]);
   const { stdin, stdout, stderr } = context.streams;
   const defaults = newEntry({ action: '', ...globals.actor });
+  const user = context.user();
   const reads = { 'standard input': 0 };
   const rejects =
     options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
@@ -128,7 +130,7 @@ async function recordLinesOf(
   signal.addEventListener('abort', () => stdin.readable.destroy());
   try {
     const run = recordLines(store, arriving(splitLines(stdin.readable), signal), {
-      parse: (line) => parseLine(line, { now: context.now(), defaults }),
+      parse: (line) => withRecorder(parseLine(line, { now: context.now(), defaults }), user, context),
       ...(rejects && {
         reject: (line: InputLine, reason: string) => rejects.take(line.bytes, `line ${line.line}: ${reason}`),
       }),
@@ -157,6 +159,12 @@ async function recordLinesOf(
     await rejects?.abandon();
   }
   if (signal.aborted) throw new DaybookError('interrupted', 'interrupted: what had arrived is recorded');
+}
+
+/** A line that names an actor of its own says nothing of who recorded it, unless it says that too. */
+function withRecorder(line: ValidEntry, user: string, context: Context): ValidEntry {
+  if (!line.given.includes('actor') || line.given.includes('recorded_by')) return line;
+  return { ...line, entry: { ...line.entry, recorded_by: recorderOf(line.entry.actor, user, context) } };
 }
 
 async function finishRejects(rejects: Rejects | undefined, totals: RecordedLines): Promise<void> {

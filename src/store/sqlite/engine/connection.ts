@@ -238,6 +238,11 @@ function explained(path: string, error: unknown, reads: boolean): unknown {
   }
   if (code.startsWith('SQLITE_IOERR'))
     return say('failed', `${path} could not be read or written (${code}: ${message})`);
+  if (/^daybook: entries (?:never change|are only deleted)/.test(message)) {
+    // Nothing of ours asks for what the guards of the trail refuse.
+    const tried = 'a trigger of another program tried to change or delete entries, which the trail refuses';
+    return say('failed', `${path}: ${tried}, so nothing was done`, `daybook --db ${shellWord(path)} status --check`);
+  }
   if (code.startsWith('SQLITE_CONSTRAINT')) {
     // Triggers of ours say in front who speaks, for other programs.
     return new DaybookError('data', message.replace(/^daybook: /, ''), { cause: error });
