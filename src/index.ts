@@ -95,7 +95,13 @@ export type { UnattributedReport } from './operations/unattributed.js';
 export { undo } from './operations/undo.js';
 export type { UndoOptions } from './operations/undo.js';
 
-export { attach, captureRequest, entryOf, initializeTrail, openTrail, recordIn } from './library.js';
-export type { Attached, EntryFields, OpenConnection, TrailOptions, TransactionContext } from './library.js';
-export { openImport } from './importing.js';
-export type { ImportRequest, OpenedImport } from './importing.js';
+export { attach, captureRequest, entryOf, initializeTrail, openImport, openTrail, recordIn } from './library.js';
+export type {
+  Attached,
+  EntryFields,
+  ImportRequest,
+  OpenConnection,
+  TrailOptions,
+  TransactionContext,
+} from './library.js';
+export type { OpenedImport } from './operations/open-import.js';

@@ -1,7 +1,9 @@
 import { addressOf } from './core/address.js';
 import type { CaptureRequest } from './core/capture.js';
 import type { Actor, Entry, NewEntry } from './core/entry.js';
+import type { ImportFormat } from './core/import.js';
 import { validateEntry } from './core/validate.js';
+import type { ImportRequest as ImportOf, OpenedImport } from './operations/open-import.js';
 import { thisProcess } from './presence.js';
 import type { AuditStore, Initialized, RecordRequest } from './store/audit-store.js';
 import { expectTrail, inserter, withContext } from './store/attached.js';
@@ -37,6 +39,28 @@ export async function openTrail(path: string, options: TrailOptions = {}): Promi
     clock: Date.now,
     presence: thisProcess(),
   });
+}
+
+/** How to read a source: what the options of `daybook import` say. */
+export type ImportRequest = Omit<ImportOf, 'presence'>;
+
+/**
+ * Opens a source to be imported, rehearsed or verified: a SQLite file (read-only), CSV or JSON lines. Throws kind
+ * `usage` for an unknown format and settings that are wrong, kind `missing` for a table that is not there, kind `data` for a
+ * file that cannot be read, kind `busy`, and kind `interrupted` where the signal comes before anything of a pipe does.
+ *
+ * @example
+ * const { source, options } = await openImport('ledgrab', 'ledgrab.db');
+ * for await (const { recorded } of importSource(store, source, options)) console.log(recorded);
+ * source.close();
+ */
+export async function openImport(
+  format: ImportFormat | string,
+  path: string,
+  request: ImportRequest = {},
+): Promise<OpenedImport> {
+  const operation = await import('./operations/open-import.js');
+  return operation.openImport(format, path, { ...request, presence: thisProcess() });
 }
 
 /**

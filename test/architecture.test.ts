@@ -26,7 +26,7 @@ const house: Readonly<Record<string, { areas: readonly string[]; packages: reado
   core: { areas: ['core'], packages: [] },
   store: { areas: ['core', 'store'], packages: [] },
   'store/sqlite': { areas: ['core', 'store', 'store/sqlite'], packages: ['better-sqlite3'] },
-  operations: { areas: ['core', 'store', 'operations'], packages: [] },
+  operations: { areas: ['core', 'store', 'importers', 'operations'], packages: [] },
   importers: { areas: ['core', 'importers'], packages: [] },
   format: { areas: ['core', 'format', 'terminal'], packages: ['csv-stringify', 'cli-table3', 'string-width'] },
   terminal: { areas: ['core', 'terminal'], packages: ['chalk', 'cli-table3', 'string-width'] },
@@ -181,7 +181,9 @@ describe('the house', () => {
       ['operations', 'format'].includes(file.area) &&
       target !== undefined &&
       target.startsWith('store/') &&
-      target !== 'store/audit-store.js';
+      target !== 'store/audit-store.js' &&
+      // A source of an import may be a table of an engine, and to open it is this use case.
+      !(file.name === 'operations/open-import.ts' && target === 'store/open.js');
     expect(breaches(isBreach)).toEqual([]);
   });
 

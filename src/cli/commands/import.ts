@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError, ResourceError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
-import type { OpenedImport } from '../../importing.js';
+import type { OpenedImport } from '../../operations/open-import.js';
 import type { ImportOptions } from '../../operations/import-entries.js';
 import type { ImportTotals } from '../../operations/import-totals.js';
 import type { Progress } from '../../terminal/progress.js';
@@ -89,7 +89,7 @@ export function addImport(program: Command, context: Context): void {
       if (name === undefined || path === undefined) {
         throw new DaybookError('usage', 'say which format, and from where', { hint: 'daybook import --list' });
       }
-      const { formatNamed } = await import('../../importing.js');
+      const { formatNamed } = await import('../../operations/open-import.js');
       const format = await formatNamed(name);
       await checkOptions(format, options);
       await interruptible(context, (signal) => importFrom(format, path, options, { globals, context, signal }));
@@ -138,13 +138,14 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
     redact,
   };
   await refuseCompanion(path, originOf(globals, context).file);
-  const { openImport } = await import('../../importing.js');
+  const { openImport } = await import('../../operations/open-import.js');
   const opened = await openImport(format, path, {
     ...asked,
     ...(path === '-' && { stream: context.streams.stdin.readable }),
     ...(rejects && { reject: rejectingInto(rejects) }),
     busyTimeout: globals.busyTimeout,
     clock: context.now,
+    presence: context.presence,
     signal,
   });
   try {

@@ -1,11 +1,11 @@
-import { DaybookError } from './core/errors.js';
-import { KIND_NAMES } from './core/import.js';
-import type { ImportFormat, ImportSettings, Source } from './core/import.js';
-import { shown } from './core/json.js';
-import { bytesOf, isDescriptor } from './importers/file-bytes.js';
-import { thisProcess } from './presence.js';
-import { loadSorter, openRehearsed, openSourceTable } from './store/open.js';
-import type { ImportOptions } from './operations/import-entries.js';
+import { DaybookError } from '../core/errors.js';
+import { KIND_NAMES } from '../core/import.js';
+import type { ImportFormat, ImportSettings, Source } from '../core/import.js';
+import { shown } from '../core/json.js';
+import { bytesOf, isDescriptor } from '../importers/file-bytes.js';
+import type { Presence } from '../core/presence.js';
+import { loadSorter, openRehearsed, openSourceTable } from '../store/open.js';
+import type { ImportOptions } from './import-entries.js';
 
 /** How to read a source: what the options of `daybook import` say. */
 export interface ImportRequest {
@@ -29,6 +29,8 @@ export interface ImportRequest {
   readonly redact?: readonly string[] | undefined;
   /** Milliseconds to wait for a lock on the source; 5000 where it is not given. */
   readonly busyTimeout?: number;
+  /** Who reads a SQLite file: its private copy is named after this process. */
+  readonly presence: Presence;
   /** The bytes to read instead of the file, where `path` is only its name. */
   readonly stream?: AsyncIterable<Uint8Array>;
   /** Milliseconds since 1970. */
@@ -52,14 +54,14 @@ export interface OpenedImport {
  * a file that cannot be read, kind `busy`, and kind `interrupted` where the signal comes before anything of a pipe does.
  *
  * @example
- * const { source, options } = await openImport('ledgrab', 'ledgrab.db');
+ * const { source, options } = await openImport('ledgrab', 'ledgrab.db', { presence });
  * for await (const { recorded } of importSource(store, source, options)) console.log(recorded);
  * source.close();
  */
 export async function openImport(
   format: ImportFormat | string,
   path: string,
-  request: ImportRequest = {},
+  request: ImportRequest,
 ): Promise<OpenedImport> {
   const found = typeof format === 'string' ? await formatNamed(format) : format;
   const name = request.source ?? found.source ?? (isDescriptor(path) ? 'stdin' : sourceName(path));
@@ -70,7 +72,7 @@ export async function openImport(
       assumedZone:
         request.assumeZone === undefined
           ? undefined
-          : (await import('./core/period.js')).resolveZone(request.assumeZone),
+          : (await import('../core/period.js')).resolveZone(request.assumeZone),
       map: request.map ?? [],
       entityType: request.entityType,
       key: request.key,
@@ -86,7 +88,7 @@ export async function openImport(
     const reader =
       paths.length === 0
         ? plainReader
-        : (await import('./importers/redacting.js')).redacting(plainReader, paths, hidden);
+        : (await import('../importers/redacting.js')).redacting(plainReader, paths, hidden);
     const options: ImportOptions = {
       source: name,
       reader,
@@ -107,7 +109,7 @@ export async function openImport(
 
 /** Throws kind `usage` for a name that no format has. */
 export async function formatNamed(name: string): Promise<ImportFormat> {
-  const { IMPORT_FORMATS } = await import('./importers/index.js');
+  const { IMPORT_FORMATS } = await import('../importers/index.js');
   const format = IMPORT_FORMATS.get(name);
   if (format !== undefined) return format;
   throw new DaybookError(
@@ -127,8 +129,8 @@ function sourceName(path: string): string {
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
   const [{ kindOfFile, openTextSource, peeked }, { pipeOf, untilAborted }] = await Promise.all([
-    import('./importers/text-source.js'),
-    import('./importers/pipe.js'),
+    import('../importers/text-source.js'),
+    import('../importers/pipe.js'),
   ]);
   const { signal } = request;
   const bytes = request.stream ?? pipeOf(path, signal);
@@ -149,7 +151,7 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
   if (table === undefined)
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
   const reader = {
-    presence: thisProcess(),
+    presence: request.presence,
     interruptible: <T>(work: (heard: AbortSignal) => Promise<T>) => work(signal ?? new AbortController().signal),
   };
   return openSourceTable(path, table, { busyTimeout: request.busyTimeout ?? 5000, reader });
