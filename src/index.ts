@@ -17,7 +17,7 @@ export type {
 } from './core/capture.js';
 export { ENTRY_FIELDS, HISTORY_FIELDS } from './core/entry.js';
 export type { Actor, Entry, EntryField, HistoryEntry, HistoryField, JsonText, NewEntry } from './core/entry.js';
-export { DaybookError } from './core/errors.js';
+export { DaybookError, isDaybookError } from './core/errors.js';
 export type { ErrorKind } from './core/errors.js';
 export type { Bucket } from './core/buckets.js';
 export type { Case, CaseActor, CaseEntry, CaseName, CaseRelated, CaseSummary } from './core/case.js';

@@ -79,12 +79,17 @@ export async function run(words: readonly string[], context: Context): Promise<n
     if (error instanceof ExitWith) return error.code;
     if (error instanceof OutputClosed && kindOf(current)?.closedOutput === 'enough') return EXIT_CODES.done;
     if (error instanceof DaybookError) {
-      if (error.message !== '') await say(`daybook: ${error.message}${undone(error)}`, error.hint);
+      if (error.message !== '') await say(`daybook: ${error.message}${aside(error)}${undone(error)}`, error.hint);
       return error.kind === 'interrupted' ? SIGNAL_CODES[endedBy] : EXIT_CODES[error.kind];
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     await write(visible(`daybook: unexpected: ${text}`, { newlines: 'keep' }));
     return EXIT_CODES.failed;
+  }
+
+  /** What would replace a file is named, and never proposed: pasted, it could not be undone. */
+  function aside({ field }: DaybookError): string {
+    return field === 'force' ? ' (--force replaces it)' : '';
   }
 
   /** Behind what the database or a file failed with: that nothing is kept. Where something is, the command has said so. */

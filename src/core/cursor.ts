@@ -41,20 +41,23 @@ export function encodeCursor(cursor: Cursor): string {
  * @throws DaybookError 'usage' for a cursor that is damaged, or made for another order or filter
  */
 export function decodeCursor(text: string, expected: Pick<Cursor, 'order' | 'question'>): Cursor {
+  const wrong = { field: 'cursor', value: text };
   const cursor = readCursor(text);
   if (cursor === undefined) {
-    throw new DaybookError('usage', 'the cursor is damaged: copy it whole, or begin again without --cursor');
+    throw new DaybookError('usage', 'the cursor is damaged: copy it whole, or begin again without it', wrong);
   }
   if (cursor.order !== expected.order) {
     throw new DaybookError(
       'usage',
       `the cursor was made for another order: ask in the order ${cursor.order}, not ${expected.order}`,
+      wrong,
     );
   }
   if (cursor.question !== expected.question) {
     throw new DaybookError(
       'usage',
       'the cursor was made for another filter: ask with the filters that it was made for',
+      wrong,
     );
   }
   return cursor;

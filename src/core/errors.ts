@@ -1,20 +1,53 @@
 /** What went wrong, in the words of the contract; src/cli turns each into its exit code. */
 export type ErrorKind = 'failed' | 'usage' | 'findings' | 'missing' | 'busy' | 'data' | 'refused' | 'interrupted';
 
+/** By which an error of any copy of this package is known: two copies have two classes, and one of these. */
+const BRAND: unique symbol = Symbol.for('daybook.DaybookError');
+
+export interface ErrorDetails {
+  readonly hint?: string;
+  readonly cause?: unknown;
+  /** Which of the values that were given is wrong, */
+  readonly field?: string;
+  /** and the value itself. */
+  readonly value?: unknown;
+}
+
 /**
  * An error that its reader can act on: `message` says what is wrong with the value (lower case, no final period),
- * `hint` is an exact command that helps, where there is one; a leading `…` stands for the command as it was given.
+ * `field` and `value` which one it is where it is one, `hint` is an exact command that helps, where there is one; a
+ * leading `…` stands for the command as it was given.
  */
 export class DaybookError extends Error {
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
+  readonly field: string | undefined;
+  readonly value: unknown;
 
-  constructor(kind: ErrorKind, message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(kind: ErrorKind, message: string, { hint, cause, field, value }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'DaybookError';
     this.kind = kind;
-    this.hint = options.hint;
+    this.hint = hint;
+    this.field = field;
+    this.value = value;
+    Object.defineProperty(this, BRAND, { value: true });
   }
+}
+
+/**
+ * Whether something that was thrown is an error of daybook's, whichever copy of the package threw it.
+ *
+ * @example
+ * try {
+ *   await trail.record({ action: 'login', severity: 'fatal' });
+ * } catch (error) {
+ *   if (isDaybookError(error) && error.kind === 'data') console.log(error.field, error.value);
+ *   else throw error;
+ * }
+ */
+export function isDaybookError(thrown: unknown): thrown is DaybookError {
+  return typeof thrown === 'object' && thrown !== null && BRAND in thrown;
 }
 
 /**

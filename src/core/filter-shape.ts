@@ -48,9 +48,22 @@ const BESIDE = {
   reverted: { takes: 'true or false', isIt: (value) => typeof value === 'boolean' },
 } satisfies Record<keyof Beside, Shape>;
 
+/** What is wrong with a filter, and where. */
+interface Flaw {
+  readonly text: string;
+  readonly field: string;
+  readonly value: unknown;
+}
+
 /** What is wrong with a value that should be a filter; undefined for a filter. */
 export function filterFlaw(value: unknown): string | undefined {
-  if (!isObject(value)) return `a filter must be an object of conditions, and is ${kindOf(value)}`;
+  return flawOf(value)?.text;
+}
+
+function flawOf(value: unknown): Flaw | undefined {
+  if (!isObject(value)) {
+    return { text: `a filter must be an object of conditions, and is ${kindOf(value)}`, field: 'filter', value };
+  }
   const flaw = flawIn(value, { ...CONDITIONS, ...BESIDE }, '');
   if (flaw !== undefined || !Object.hasOwn(value, 'not')) return flaw;
   return flawIn(value['not'] as Record<string, unknown>, CONDITIONS, 'not.');
@@ -62,28 +75,32 @@ export function filterFlaw(value: unknown): string | undefined {
  * @throws DaybookError 'usage', naming the condition
  */
 export function checkFilter(filter: Filter): void {
-  const flaw = filterFlaw(filter);
-  if (flaw !== undefined) throw new DaybookError('usage', flaw);
+  const flaw = flawOf(filter);
+  if (flaw !== undefined) throw new DaybookError('usage', flaw.text, { field: flaw.field, value: flaw.value });
 }
 
 function flawIn(
   value: Record<string, unknown>,
   shapes: Readonly<Record<string, Shape>>,
   under: string,
-): string | undefined {
+): Flaw | undefined {
   for (const [name, given] of Object.entries(value)) {
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
     if (shape === undefined) {
-      return `a filter has no condition ${shown(under + name)}: it has ${Object.keys(shapes).join(', ')}`;
+      const text = `a filter has no condition ${shown(under + name)}: it has ${Object.keys(shapes).join(', ')}`;
+      return { text, field: `filter.${under}${name}`, value: given };
     }
-    if (!shape.isIt(given)) return `condition ${under}${name} must be ${shape.takes}, and is ${kindOf(given)}`;
+    if (!shape.isIt(given)) {
+      const text = `condition ${under}${name} must be ${shape.takes}, and is ${kindOf(given)}`;
+      return { text, field: `filter.${under}${name}`, value: given };
+    }
   }
   return undefined;
 }
 
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  if (!Array.isArray(value)) return typeof value === 'object' ? 'another kind of object' : `a ${typeof value}`;
+  if (!Array.isArray(value)) return typeof value === 'object' ? 'another kind of object' : shown(value);
   return value.length === 0 ? 'an empty list' : 'a list of something else';
 }
 

@@ -104,13 +104,14 @@ export function validateEntry(
     if (value === undefined || key === 'seq' || key === 'reverted_by') continue;
     const rule = RULES.get(key);
     if (rule === undefined) {
-      throw new DaybookError(kind, `${shown(key)} is not a field of an entry: the nearest is ${nearestField(key)}`);
+      const text = `${shown(key)} is not a field of an entry: the nearest is ${nearestField(key)}`;
+      throw new DaybookError(kind, text, { field: key, value });
     }
     const field = key as Field;
     entry[field] = readField(field, value, rule, kind, options);
     given.push(field);
   }
-  if (entry.action === '') throw new DaybookError(kind, 'action is missing: say what was done');
+  if (entry.action === '') throw new DaybookError(kind, 'action is missing: say what was done', { field: 'action' });
   const { old_values: before, new_values: after } = entry;
   if (before !== null && after !== null && !given.includes('changed_fields')) {
     entry.changed_fields = JSON.stringify(changedFields(before, after));
@@ -129,18 +130,18 @@ function readField(
 ): string | null {
   if (value === null) {
     if (rule.nullable) return null;
-    throw new DaybookError(kind, `${field} must not be null: leave it out, or give it a value`);
+    throw wrongField(field, value, kind, 'must not be null: leave it out, or give it a value');
   }
   if (rule.problem === undefined) return readDocument(field as DocumentField, value, options.documents);
-  if (typeof value !== 'string') throw new DaybookError(kind, `${field} ${shown(value)} is not a text`);
+  if (typeof value !== 'string') throw wrongField(field, value, kind, `${shown(value)} is not a text`);
   const problem = textProblem(value) ?? rule.problem(value);
-  if (problem !== undefined) throw new DaybookError(kind, `${field} ${shown(value)} ${problem}`);
+  if (problem !== undefined) throw wrongField(field, value, kind, `${shown(value)} ${problem}`);
   if (field !== 'ts' && field !== 'recorded_at') return value;
-  return underName(field, kind, () => normalizeTimestamp(value));
+  return underName(field, value, kind, () => normalizeTimestamp(value));
 }
 
 function readDocument(field: DocumentField, value: unknown, documents: 'text' | 'values'): JsonText {
-  return underName(field, 'data', () => {
+  return underName(field, value, 'data', () => {
     if (documents === 'values') return checkedText(field, value);
     if (typeof value !== 'string') throw new DaybookError('data', `${shown(value)} is not JSON text`);
     const plain = field === 'changed_fields' ? undefined : plainObject(value);
@@ -158,12 +159,16 @@ function checkedText(field: DocumentField, document: unknown): JsonText {
   return fromValue(document);
 }
 
+function wrongField(field: Field, value: unknown, kind: ErrorKind, problem: string): DaybookError {
+  return new DaybookError(kind, `${field} ${problem}`, { field, value });
+}
+
 /** Puts the name of a field before what is wrong with it. */
-function underName<Result>(field: Field, kind: ErrorKind, read: () => Result): Result {
+function underName<Result>(field: Field, value: unknown, kind: ErrorKind, read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    if (error instanceof DaybookError) throw new DaybookError(kind, `${field} ${error.message}`);
+    if (error instanceof DaybookError) throw wrongField(field, value, kind, error.message);
     throw error;
   }
 }

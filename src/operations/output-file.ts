@@ -95,9 +95,9 @@ function followed(path: string): Stats | 'nothing' | 'lost' {
   }
 }
 
-/** What would replace it is named, and never proposed: pasted, it could not be undone. */
+/** The field is what would replace it, where anything could. */
 function existing(path: string, force: Force): DaybookError {
-  return new DaybookError('refused', `${path} exists already${force === false ? ' (--force replaces it)' : ''}`);
+  return new DaybookError('refused', `${path} exists already`, force === false ? { field: 'force', value: force } : {});
 }
 
 /**

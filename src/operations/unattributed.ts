@@ -27,7 +27,10 @@ export async function unattributedReport(
 ): Promise<UnattributedReport> {
   const { limit, zone, now } = request;
   if (request.filter.actor !== undefined) {
-    throw new DaybookError('usage', `report unattributed is about the actor ${NOBODY}, without --actor`);
+    throw new DaybookError('usage', `report unattributed is about the actor ${NOBODY}: ask without other actors`, {
+      field: 'filter.actor',
+      value: request.filter.actor,
+    });
   }
   const filter: Filter = { ...request.filter, actor: [NOBODY] };
   const by = ['action', 'table', 'entity_type', 'source'] as const;

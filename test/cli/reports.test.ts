@@ -340,7 +340,7 @@ describe('a report', () => {
       [['report', 'bursts', '--window', '90'], '--window: duration "90" has no unit'],
       [['report', 'bursts', '--window', '1mo'], '--window: duration "1mo" has no fixed length'],
       [['report', 'bursts', '--window', '0s'], 'holds nothing'],
-      [['report', 'unattributed', '--actor', 'anna'], 'without --actor'],
+      [['report', 'unattributed', '--actor', 'anna'], 'without other actors'],
       [['report', 'actors', '--in', '2026-02-30'], '--in'],
     ] as const) {
       const { code, stdout, stderr } = await cli(words);

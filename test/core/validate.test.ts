@@ -259,3 +259,17 @@ describe('parseLine', () => {
     );
   });
 });
+
+test.each([
+  [{ action: 'login', severity: 'fatal' }, 'severity', 'fatal'],
+  [{ action: 'login', actor: null }, 'actor', null],
+  [{ action: 'login', entity_id: 7 }, 'entity_id', 7],
+  [{ action: 'login', ts: '2026-01-01' }, 'ts', '2026-01-01'],
+  [{ action: 'login', metadata: 'ip' }, 'metadata', 'ip'],
+  [{ action: 'login', actorr: 'anna' }, 'actorr', 'anna'],
+  [{}, 'action', undefined],
+])('an error of %o says which field is wrong, and its value', (fields, field, value) => {
+  expect(() => validateEntry(fields, 'data', { documents: 'values', now: 0 })).toThrow(
+    expect.objectContaining({ kind: 'data', field, value }),
+  );
+});
