@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Filter } from '../core/filter.js';
+import { expectWhole } from '../core/given.js';
 import type { Mark } from '../core/mark.js';
 import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, PageQuery } from '../store/audit-store.js';
@@ -23,6 +24,7 @@ const PAGE = 200;
  */
 export async function* follow(store: AuditStore, request: FollowRequest, reading: Reading): AsyncGenerator<Content> {
   const { filter, limit, signal } = request;
+  expectWhole('limit', limit, 0);
   let seen = await store.mark();
   yield* pages(store, await lastOnes({ store, filter, limit, upTo: seen }), reading);
   while (!signal.aborted) {

@@ -1,5 +1,6 @@
 import { decodeCursor, encodeCursor, questionHash } from '../core/cursor.js';
 import type { Filter } from '../core/filter.js';
+import { expectOneOf, expectWhole } from '../core/given.js';
 import type { AuditStore, Explanation, Key, PageQuery } from '../store/audit-store.js';
 import { readPiece } from './reading.js';
 import type { Content, Reading } from './reading.js';
@@ -57,6 +58,8 @@ export async function explainHistory(store: AuditStore, request: HistoryRequest)
  */
 async function pageQuery(store: AuditStore, request: HistoryRequest): Promise<PageQuery> {
   const { filter, order, limit, question } = request;
+  expectWhole('limit', limit, 1);
+  expectOneOf('order', order, ['newest', 'oldest']);
   if (request.cursor === undefined) return { filter, order, limit, upTo: await store.mark() };
   const cursor = decodeCursor(request.cursor, { order, question: questionHash(question) });
   const { since: _since, until: _until, ...timeless } = filter;

@@ -1,5 +1,6 @@
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
+import { expectOneOf } from '../core/given.js';
 import { GROUP_REPORTS, isNamed } from '../core/report.js';
 import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
 import { formatTimestamp } from '../core/timestamp.js';
@@ -28,6 +29,7 @@ export async function groupReport(
     readonly limit: number;
   },
 ): Promise<GroupReport> {
+  expectOneOf('report', request.report, Object.keys(GROUP_REPORTS));
   const field = GROUP_REPORTS[request.report];
   const { filter, by, limit } = request;
   if (by === field) throw new DaybookError('usage', `report ${request.report} goes by ${field} already`);

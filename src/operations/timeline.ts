@@ -1,7 +1,8 @@
-import { bucketStarts, mostBuckets } from '../core/buckets.js';
+import { BUCKETS, bucketStarts, mostBuckets } from '../core/buckets.js';
 import type { Bucket } from '../core/buckets.js';
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
+import { expectOneOf } from '../core/given.js';
 import type { BucketRow } from '../core/report.js';
 import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { Mark } from '../core/mark.js';
@@ -32,6 +33,7 @@ export async function timeline(
   request: { readonly filter: Filter; readonly bucket: Bucket; readonly zone: string; readonly now: number },
 ): Promise<Timeline> {
   const { filter, bucket, zone, now } = request;
+  expectOneOf('bucket', bucket, BUCKETS);
   const upTo = await store.mark();
   const first = await outermost(store, filter, 'oldest', upTo);
   const last = await outermost(store, filter, 'newest', upTo);

@@ -1,6 +1,9 @@
+import { ENTRY_FIELDS, HISTORY_FIELDS } from '../core/entry.js';
 import { checkFilter } from '../core/filter-shape.js';
 import type { Filter } from '../core/filter.js';
-import type { AuditStore } from './audit-store.js';
+import { expectOneOf, expectSomeOf, expectWhole } from '../core/given.js';
+import { GROUP_FIELDS } from '../core/report.js';
+import type { AuditStore, Key, Order, PageQuery, PruneRule } from './audit-store.js';
 
 /** Whether a filter is somewhere in this type. */
 type HoldsFilter<Type> = Type extends (...given: never[]) => unknown
@@ -98,18 +101,77 @@ const FILTERS: FiltersIn = {
   close: null,
 };
 
+const ORDERS: readonly Order[] = ['newest', 'oldest', 'recorded'];
+
+function checkQuery({ order, limit, after }: PageQuery): void {
+  expectOneOf('order', order, ORDERS);
+  expectWhole('limit', limit, 1);
+  checkKey(after);
+}
+
+function checkKey(after: Key | undefined): void {
+  if (after === undefined) return;
+  expectWhole('after.ms', after.ms, -Number.MAX_SAFE_INTEGER);
+  expectWhole('after.seq', after.seq, 0);
+}
+
+function checkRules(rules: readonly Pick<PruneRule, 'before'>[]): void {
+  for (const { before } of rules) if (before !== null) expectWhole('before', before, -Number.MAX_SAFE_INTEGER);
+}
+
+function checkColumnQuery(query: PageQuery, columns: readonly string[]): void {
+  checkQuery(query);
+  expectSomeOf('columns', columns, HISTORY_FIELDS);
+}
+
+/** What else is asked in names and numbers, which an engine may put into its statements as they are. */
+const VALUES: { readonly [Member in keyof AuditStore]?: (...asked: Asked<AuditStore[Member]>) => void } = {
+  page: checkQuery,
+  rows: checkColumnQuery,
+  lines: checkColumnQuery,
+  fields: checkColumnQuery,
+  explain: checkQuery,
+  values: (field) => expectOneOf('field', field, ENTRY_FIELDS),
+  groups: ({ by, limit }) => {
+    expectSomeOf('by', by, GROUP_FIELDS);
+    expectWhole('limit', limit, 1);
+  },
+  countBetween: (_filter, edges) => {
+    for (const edge of edges) expectWhole('edges', edge, -Number.MAX_SAFE_INTEGER);
+  },
+  bursts: ({ window, moreThan, limit }) => {
+    expectWhole('window', window, 1);
+    expectWhole('moreThan', moreThan, 0);
+    expectWhole('limit', limit, 1);
+  },
+  plan: (rules) => {
+    checkRules(rules);
+    for (const { keep } of rules) if (keep !== null) expectWhole('keep', keep, 0);
+  },
+  forecast: ({ rules }) => checkRules(rules),
+  deleteBatch: (_prune, { rules }, after, size) => {
+    checkRules(rules);
+    checkKey(after);
+    expectWhole('size', size, 1);
+  },
+};
+
+type Asked<Method> = Method extends (...asked: infer Values) => unknown ? Values : never;
+
 /**
- * The same store with a door that refuses what is no filter (`checkFilter`), whatever engine is behind it: an
- * application without types could ask for everything by a slip of the pen.
+ * The same store with a door that refuses what is no filter (`checkFilter`), and names and numbers that are none,
+ * whatever engine is behind it: an application without types could ask for everything by a slip of the pen.
  */
-export function withCheckedFilters(store: AuditStore): AuditStore {
+export function withCheckedQuestions(store: AuditStore): AuditStore {
   const checked = Object.entries(store).map(([name, method]: [string, (...asked: never[]) => Promise<unknown>]) => {
     const filtersIn = FILTERS[name as keyof AuditStore] as ((...asked: never[]) => readonly Filter[]) | null;
-    if (filtersIn === null) return [name, method];
+    const checkValues = VALUES[name as keyof AuditStore] as ((...asked: never[]) => void) | undefined;
+    if (filtersIn === null && checkValues === undefined) return [name, method];
     return [
       name,
       async (...asked: never[]): Promise<unknown> => {
-        for (const filter of filtersIn(...asked)) checkFilter(filter);
+        for (const filter of filtersIn?.(...asked) ?? []) checkFilter(filter);
+        checkValues?.(...asked);
         return method(...asked);
       },
     ];

@@ -153,3 +153,10 @@ test('explain tells of the page that is asked for', async () => {
   expect(later.plan.join()).toContain('ts_ms=? AND rowid<?');
   expect(later.parameters).toContain(11);
 });
+
+test.each([0, -1, NaN, 'abc', 1.5, undefined])('refuses %o as a limit, and does not read', async (limit) => {
+  const { store } = await sqliteTrail();
+  const request = { filter: {}, order: 'newest', limit: limit as number, question: '' } as const;
+  const told = { kind: 'usage', field: 'limit', value: limit };
+  await expect(history(store, request, { as: 'entries' }).next()).rejects.toMatchObject(told);
+});

@@ -72,3 +72,80 @@ test('a page of what falls keeps to the window of its question', async () => {
     expect((await store.page(query)).entries.map(({ seq }) => seq)).toEqual([2]);
   }
 });
+
+/** Every place where a store takes a name or a number, asked with this value. */
+function askedWith(store: AuditStore, value: unknown): Record<string, () => Promise<unknown>> {
+  const given = value as never;
+  const query: PageQuery = { filter: {}, order: 'newest', limit: 1, upTo: markOf(1000) };
+  const rule = { name: null, filter: {}, before: NOW + 1, keep: null };
+  const plan: PrunePlan = { rules: [{ ...rule, oldestKept: null }], upTo: markOf(1000), recordedBefore: null };
+  const queries = {
+    order: { ...query, order: given },
+    limit: { ...query, limit: given },
+    'after.ms': { ...query, after: { ms: given, seq: 1 } },
+    'after.seq': { ...query, after: { ms: 1, seq: given } },
+  };
+  const ofQueries = Object.entries(queries).flatMap(([field, wrong]) => [
+    [`page: ${field}`, () => store.page(wrong)],
+    [`rows: ${field}`, () => store.rows(wrong, ['seq'])],
+    [`lines: ${field}`, () => store.lines(wrong, ['seq'])],
+    [`fields: ${field}`, () => store.fields(wrong, ['seq'])],
+    [`explain: ${field}`, () => store.explain(wrong)],
+  ]) as [string, () => Promise<unknown>][];
+  return {
+    ...Object.fromEntries(ofQueries),
+    'rows: columns': () => store.rows(query, [given]),
+    'lines: columns': () => store.lines(query, [given]),
+    'fields: columns': () => store.fields(query, [given]),
+    'values: field': () => store.values(given, {}),
+    'groups: by': () => store.groups({ filter: {}, by: [given], limit: 1 }),
+    'groups: limit': () => store.groups({ filter: {}, by: ['actor'], limit: given }),
+    'countBetween: edges': () => store.countBetween({}, [given], markOf(1000)),
+    'bursts: window': () => store.bursts({ filter: {}, window: given, moreThan: 1, limit: 1 }),
+    'bursts: moreThan': () => store.bursts({ filter: {}, window: 1, moreThan: given, limit: 1 }),
+    'bursts: limit': () => store.bursts({ filter: {}, window: 1, moreThan: 1, limit: given }),
+    'plan: before': () => store.plan([{ ...rule, before: given }], [false]),
+    'plan: keep': () => store.plan([{ ...rule, keep: given }], [false]),
+    'forecast: before': () => store.forecast({ ...plan, rules: [{ ...rule, before: given, oldestKept: null }] }),
+    'deleteBatch: before': () =>
+      store.deleteBatch(1, { ...plan, rules: [{ ...rule, before: given, oldestKept: null }] }, undefined, 1),
+    'deleteBatch: size': () => store.deleteBatch(1, plan, undefined, given),
+    'deleteBatch: after.ms': () => store.deleteBatch(1, plan, { ms: given, seq: 1 }, 1),
+    'deleteBatch: after.seq': () => store.deleteBatch(1, plan, { ms: 1, seq: given }, 1),
+  };
+}
+
+const PLACES = Object.keys(askedWith({} as AuditStore, ''));
+const HOSTILE = [
+  'seq AS a, (SELECT token FROM secrets) AS seq',
+  '1 OR 1',
+  '',
+  'abc',
+  '7',
+  NaN,
+  Infinity,
+  1.5,
+  undefined,
+  ['seq'],
+  { toString: () => 'seq' },
+];
+
+test.each(PLACES)('%s is a name that daybook knows, or a whole number, and nothing else', async (place) => {
+  const { store } = await sqliteTrail();
+  await recordAll(store, [{ action: 'create' }]);
+  const field = place.slice(place.indexOf(' ') + 1);
+  for (const value of HOSTILE) {
+    const told = { kind: 'usage', field, message: expect.stringContaining(field) };
+    await expect(askedWith(store, value)[place]?.(), String(value)).rejects.toMatchObject(told);
+  }
+  await expect(askedWith(store, 2 ** 53)[place]?.()).rejects.toMatchObject({ kind: 'usage', field });
+});
+
+test('columns are asked for once, and are some', async () => {
+  const { store } = await sqliteTrail();
+  const query: PageQuery = { filter: {}, order: 'newest', limit: 1, upTo: markOf(1000) };
+  await expect(store.rows(query, [])).rejects.toMatchObject({ kind: 'usage', field: 'columns' });
+  await expect(store.rows(query, ['seq', 'seq'])).rejects.toMatchObject({ field: 'columns', value: 'seq' });
+  // oxlint-disable-next-line no-sparse-arrays
+  await expect(store.rows(query, ['seq', , 'ts'] as never)).rejects.toMatchObject({ field: 'columns' });
+});

@@ -1,5 +1,5 @@
 import type { AuditStore } from '../audit-store.js';
-import { withCheckedFilters } from '../checked.js';
+import { withCheckedQuestions } from '../checked.js';
 import { attempt } from './engine/index.js';
 import type { SqliteOptions } from './engine/index.js';
 import { lazily } from './lazily.js';
@@ -17,7 +17,7 @@ export type { SqliteOptions } from './engine/index.js';
 export function openSqlite(options: SqliteOptions): AuditStore {
   const session = openSession(options);
   const { path, presence } = options;
-  return withCheckedFilters({
+  return withCheckedQuestions({
     origin: { file: path, presence },
     ...recordsOf(session),
     ...readsOf(session),
