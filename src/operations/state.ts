@@ -4,14 +4,15 @@ import { entityText } from '../core/entity.js';
 import type { Entity } from '../core/entity.js';
 import type { JsonText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
+import { expectWhole } from '../core/given.js';
 import { documentIn, documentText, isJsonObject, parseMade } from '../core/json.js';
 import type { JsonDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
-import { parseTimestamp } from '../core/timestamp.js';
+import { normalizeTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
 
-/** A moment as it is asked for: by time, behind an entry, or now. Times are UTC text. */
+/** A moment as it is asked for: by time, behind an entry, or now. Times are text with `Z` or an offset. */
 export type Moment =
   | { readonly kind: 'time'; readonly at: string }
   | { readonly kind: 'entry'; readonly at: string; readonly seq: number }
@@ -52,9 +53,10 @@ interface Knowledge {
 export async function stateOf(
   store: AuditStore,
   entity: Entity,
-  moment: Moment,
+  asked: Moment,
   tell: Tell = () => undefined,
 ): Promise<EntityState> {
+  const moment = asStored(asked);
   const history = await historyOf(store, entity.type);
   const id = normalId(entity.id, history);
   const name = entityText(entity.type, id);
@@ -88,10 +90,11 @@ export async function stateOf(
 export async function* statesOf(
   store: AuditStore,
   type: string,
-  asked: Moment,
+  wanted: Moment,
   where: readonly ColumnValue[] = [],
   tell: Tell = () => undefined,
 ): AsyncGenerator<readonly EntityState[]> {
+  const asked = asStored(wanted);
   const history = await historyOf(store, type);
   const span = spanAt(history.spans, asked);
   const told = { at: asked.at };
@@ -135,6 +138,17 @@ export async function* statesOf(
       'failed',
       `the capture of ${type} was changed or pruned while its rows were read: try again`,
     );
+  }
+}
+
+/** Times are compared as text, and text order is time order only in the form that entries keep. */
+function asStored(moment: Moment): Moment {
+  if (moment.kind === 'entry') expectWhole('seq', moment.seq, 0);
+  try {
+    return { ...moment, at: normalizeTimestamp(moment.at) };
+  } catch (error) {
+    if (!(error instanceof DaybookError)) throw error;
+    throw new DaybookError('usage', `at ${error.message}`, { field: 'at', value: moment.at });
   }
 }
 

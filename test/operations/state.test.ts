@@ -67,6 +67,35 @@ describe('the state of a row', () => {
     expect(await state(trail, id, at(0))).toBeNull();
   });
 
+  test('is the same for one instant, however it is written', async () => {
+    const trail = await life();
+    const written = (seq: number): string[] => {
+      const local = (hours: number): string =>
+        new Date(BASE + seq * 1000 + hours * 3_600_000).toISOString().slice(0, 19);
+      return [
+        `${local(0)}Z`,
+        `${local(-3)}-03:00`,
+        `${local(3)}+03:00`,
+        `${local(14)}.0009+14:00`,
+        `${local(-12)}-12:00`,
+      ];
+    };
+    for (let seq = 0; seq <= 7; seq++) {
+      const entity = { type: 'users', id: '3' };
+      const expected = await stateOf(trail.store, entity, at(seq));
+      const rows = await table(trail, at(seq));
+      for (const text of written(seq)) {
+        const moment: Moment = { kind: 'time', at: text };
+        expect(await stateOf(trail.store, entity, moment), text).toEqual(expected);
+        expect(await table(trail, moment), text).toEqual(rows);
+      }
+    }
+    for (const text of ['2026-03-05', '2026-03-05T12:00:00', 'now', '']) {
+      const asked = stateOf(trail.store, { type: 'users', id: '3' }, { kind: 'time', at: text });
+      await expect(asked, text).rejects.toMatchObject({ kind: 'usage', field: 'at', value: text });
+    }
+  });
+
   test('says since when it is known, and the last change until then', async () => {
     const trail = await life();
     const tell = (moment: Moment): Promise<EntityState> => stateOf(trail.store, { type: 'users', id: '1' }, moment);
