@@ -50,7 +50,7 @@ const SHOWN = 20;
 
 /** What a rehearsal found, for people; `width` is undefined where nothing is to be cut. */
 export async function rehearsalText(found: Rehearsal, width: number | undefined): Promise<string> {
-  const { samples, unmatchedSamples, rejections, actions, actors, unmatched, rejected } = found;
+  const { samples, unmatchedSamples, rejections, actions, actors, unmatched, rejected, forgotten } = found;
   const entryLines = samples.map(sampleLine);
   const strays = unmatchedSamples.map(({ message }) => safe(message));
   const broken = rejections.map(({ position, reason }) => `${safe(position)}: ${safe(reason)}`);
@@ -63,12 +63,18 @@ export async function rehearsalText(found: Rehearsal, width: number | undefined)
   return [
     `${found.read} records${span}\n`,
     `${found.recorded} to record, ${found.skipped} there already, ${unmatched} that do not match, ${rejected} rejected\n`,
+    forgotten === 0 ? '' : `${forgottenText(forgotten)}\n`,
     part('actions', countLines(actions, ruler)),
     part('actors', countLines(actors, ruler)),
     part(`do not match, and become notes (${strays.length} of ${unmatched})`, strays),
     part(`rejected (${broken.length} of ${rejected})`, broken),
     part(`the first ${entryLines.length}`, entryLines),
   ].join('');
+}
+
+/** How many entries hold more than their source says now; which they are, a verification tells. */
+export function forgottenText(count: number): string {
+  return `${count === 1 ? '1 entry holds' : `${count} entries hold`} what the source has forgotten`;
 }
 
 /** What a rehearsal found, in the shape of the contract. */

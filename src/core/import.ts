@@ -58,6 +58,8 @@ export interface ImportedEntry {
   readonly fields: Partial<Omit<NewEntry, 'id' | 'ts'>> & Pick<NewEntry, 'action'>;
   /** Whether the format made out nothing but that there is a text. */
   readonly unmatched?: boolean;
+  /** What earlier versions made of the same record: an entry that holds one of these is of it. */
+  readonly earlier?: readonly ImportedEntry['fields'][];
 }
 
 /** How a format is to read a source: what the command line says. */

@@ -30,6 +30,10 @@ export function redacting(reader: Reader, paths: readonly string[], found: Set<s
   };
   return (record) => {
     const entries = reader(record);
-    return Array.from(entries, ({ fields, ...rest }) => ({ ...rest, fields: hidden(fields) }));
+    return Array.from(entries, ({ fields, earlier, ...rest }) => ({
+      ...rest,
+      fields: hidden(fields),
+      ...(earlier && { earlier: earlier.map(hidden) }),
+    }));
   };
 }

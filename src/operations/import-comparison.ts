@@ -13,6 +13,14 @@ export interface Difference {
   readonly fields: readonly string[] | null;
 }
 
+interface Verified {
+  readonly read: number;
+  readonly entries: number;
+  readonly rejected: number;
+  /** The entries of which their source does not say all any more. */
+  readonly forgotten: number;
+}
+
 /**
  * Compares every record of a source with its entry, field by field; yields what differs, and returns how many entries
  * there should be. Throws kind `interrupted` where the signal comes.
@@ -21,20 +29,26 @@ export async function* verifyImport(
   store: AuditStore,
   source: Source,
   options: ImportOptions,
-): AsyncGenerator<Difference, { readonly read: number; readonly entries: number; readonly rejected: number }> {
-  let [read, entries, broken] = [0, 0, 0];
+): AsyncGenerator<Difference, Verified> {
+  let [read, entries, broken, forgotten] = [0, 0, 0, 0];
   for await (const { step, outcomes } of comparedSteps(store, source, options)) {
     read += step.read;
     entries += step.entries.length;
     broken += step.rejected;
     for (const [index, { entry, position }] of step.entries.entries()) {
       const outcome = outcomes[index] as CompareOutcome;
-      if (outcome.outcome === 'same') continue;
+      if (outcome.outcome === 'same') {
+        const { forgotten: values } = outcome;
+        if (values === undefined) continue;
+        forgotten += 1;
+        await options.onForgotten?.({ position, id: entry.id ?? '', values });
+        continue;
+      }
       const fields = outcome.outcome === 'conflict' ? outcome.fields : null;
       yield { position, id: entry.id ?? '', fields };
     }
   }
-  return { read, entries, rejected: broken };
+  return { read, entries, rejected: broken, forgotten };
 }
 
 export async function* comparedSteps(

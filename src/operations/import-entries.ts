@@ -35,6 +35,15 @@ export interface ImportOptions {
   readonly signal?: AbortSignal;
   /** Told by a rehearsal and a verification, page by page, how many records they have read. */
   readonly onRead?: (read: number) => Promise<void>;
+  /** Told by a verification of each entry of which its source does not say all any more. */
+  readonly onForgotten?: (forgotten: Forgotten) => Promise<void>;
+}
+
+/** What an entry has that its source does not say any more, such as `metadata.user_id`. */
+export interface Forgotten {
+  readonly position: string;
+  readonly id: string;
+  readonly values: readonly string[];
 }
 
 /** An entry ready for the store, with what is told of it. */
@@ -43,6 +52,8 @@ export interface PendingEntry {
   readonly comparedIn: keyof typeof COMPARED;
   readonly position: string;
   readonly unmatched: boolean;
+  /** What earlier versions made of the same record. */
+  readonly earlier?: readonly NewEntry[];
 }
 
 /** The store's `openSorter`. */
@@ -191,14 +202,17 @@ function pending(
   { now, recordedAt }: { readonly now: number; readonly recordedAt: string },
   options: ImportOptions,
 ): PendingEntry {
-  const { id, time, fields, unmatched = false } = imported;
+  const { id, time, fields, unmatched = false, earlier } = imported;
   const { entity_id: entityId = null } = fields;
   const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
   const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
-  const input = { source: options.source, ...fields, scope, id };
-  const { entry } = validateEntry(input, 'data', { documents: 'text', now, times });
+  const entryOf = (said: ImportedEntry['fields']): NewEntry => {
+    const input = { source: options.source, ...said, scope, id };
+    return validateEntry(input, 'data', { documents: 'text', now, times }).entry;
+  };
   const comparedIn = time === null ? 'untimed' : fields.recorded_at === undefined ? 'timed' : 'whole';
-  return { entry, comparedIn, position, unmatched };
+  const pendingEntry = { entry: entryOf(fields), comparedIn, position, unmatched } as const;
+  return earlier === undefined ? pendingEntry : { ...pendingEntry, earlier: earlier.map(entryOf) };
 }
 
 /**
@@ -212,8 +226,8 @@ const COMPARED = {
 };
 
 /** By name until here: entries on their way through a sorter should not carry the fields of all of them. */
-export function requestOf({ entry, comparedIn }: PendingEntry): RecordRequest {
-  return { entry, given: COMPARED[comparedIn] };
+export function requestOf({ entry, comparedIn, earlier = [] }: PendingEntry): RecordRequest {
+  return { entry, given: COMPARED[comparedIn], ofSource: { earlier } };
 }
 
 function fieldsWithout(...left: readonly EntryField[]): readonly (keyof NewEntry)[] {

@@ -89,6 +89,7 @@ function rehearseEntry(
     return conflictOf(entry, outcome.fields, where);
   }
   run.totals[outcome.outcome === 'missing' ? 'recorded' : 'skipped'] += 1;
+  if (outcome.outcome === 'same' && outcome.forgotten !== undefined) run.totals.forgotten += 1;
   describeEntry(run, entry);
   return undefined;
 }

@@ -60,6 +60,7 @@ export async function* importSource(
         totals.rejected += options.reject === undefined ? 0 : 1;
       } else {
         totals[outcome.outcome] += 1;
+        if (outcome.outcome === 'skipped' && outcome.forgotten !== undefined) totals.forgotten += 1;
         if (entry.unmatched) totals.unmatched += 1;
       }
     }

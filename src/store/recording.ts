@@ -3,17 +3,25 @@ import type { Entry, NewEntry } from '../core/entry.js';
 export type RecordOutcome =
   | { readonly outcome: 'recorded'; readonly seq: number; readonly id: string }
   /** The id is there already, with the same content. */
-  | { readonly outcome: 'skipped'; readonly seq: number; readonly id: string }
+  | ({ readonly outcome: 'skipped'; readonly seq: number; readonly id: string } & Forgotten)
   /** The id is there already, with other content in these fields. */
   | { readonly outcome: 'conflict'; readonly seq: number; readonly id: string; readonly fields: readonly string[] };
 
+/** What the entry has that its source does not say any more: `actor`, `metadata.user_id`. Never empty. */
+interface Forgotten {
+  readonly forgotten?: readonly string[];
+}
+
 /** What became of one of many. */
 export type BatchOutcome =
-  { readonly outcome: 'recorded' | 'skipped' } | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
+  | { readonly outcome: 'recorded' }
+  | ({ readonly outcome: 'skipped' } & Forgotten)
+  | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
 
 /** How what is recorded compares with an entry that should be. */
 export type CompareOutcome =
-  | { readonly outcome: 'same' | 'missing' }
+  | { readonly outcome: 'missing' }
+  | ({ readonly outcome: 'same' } & Forgotten)
   /** The id is there, with other content in these fields. */
   | { readonly outcome: 'conflict'; readonly fields: readonly string[] };
 
@@ -21,6 +29,11 @@ export type CompareOutcome =
 export interface RecordRequest {
   readonly entry: NewEntry;
   readonly given: readonly (keyof NewEntry)[];
+  /**
+   * Where a source says it: it may say less than it once did, and more in the metadata. `earlier` is what earlier versions
+   * of daybook made of the same record.
+   */
+  readonly ofSource?: { readonly earlier: readonly NewEntry[] };
 }
 
 export interface RecordOptions {

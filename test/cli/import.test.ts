@@ -67,6 +67,7 @@ describe("LedGrab's log", () => {
       skipped: 0,
       unmatched: 0,
       rejected: 0,
+      forgotten: 0,
       entry: facts.entries + 1,
     });
     const counted = async (...words: string[]): Promise<number> => Number(await ok(['count', ...words]));
@@ -333,19 +334,38 @@ describe('records with any keys', () => {
     ]);
   });
 
-  test.each(['message', 'actor', 'entity', 'scope'])('a cell of %s that was emptied since is found', async (column) => {
-    const header = 'id,ts,action,actor,message,entity,scope\n';
-    const row = { id: '1', ts: TS, action: 'a', actor: 'u-1', message: 'm', entity: 't:1', scope: 's:1' };
-    await count();
-    const source = file('rows.csv', `${header}${Object.values(row).join(',')}\n`);
-    const command = ['import', 'csv', source, '--map', 'entity=entity'];
-    await ok(command);
-    expect((await cli([...command, '--verify'])).code).toBe(0);
-    writeFileSync(source, `${header}${Object.values({ ...row, [column]: '' }).join(',')}\n`);
-    const { code, stdout } = await cli([...command, '--verify']);
-    expect({ code, stdout }).toMatchObject({ code: 3, stdout: expect.stringContaining(`with another ${column}`) });
-    expect((await cli(command)).code).toBe(6);
-  });
+  const CELLS = { message: 'message', actor: 'actor', entity: 'entity_type, entity_id', scope: 'scope' };
+
+  test.each(Object.entries(CELLS))(
+    'a cell of %s that was emptied since is told, and is no conflict',
+    async (column, told) => {
+      const header = 'id,ts,action,actor,message,entity,scope\n';
+      const row = { id: '1', ts: TS, action: 'a', actor: 'u-1', message: 'm', entity: 't:1', scope: 's:1' };
+      await count();
+      const source = file('rows.csv', `${header}${Object.values(row).join(',')}\n`);
+      const command = ['import', 'csv', source, '--map', 'entity=entity'];
+      await ok(command);
+      expect((await cli([...command, '--verify'])).code).toBe(0);
+      writeFileSync(source, `${header}${Object.values({ ...row, [column]: '' }).join(',')}\n`);
+      const verified = await cli([...command, '--verify']);
+      expect(verified).toMatchObject({
+        code: 0,
+        stdout: `line 2: rows:1 holds ${told}, which the source has forgotten\n`,
+        stderr: 'all 1 entry of 1 records are there, 1 entry holds what the source has forgotten\n',
+      });
+      expect(await json([...command, '--verify', '--format', 'json'])).toMatchObject({ different: 0, forgotten: 1 });
+      expect(await cli(command)).toMatchObject({
+        code: 0,
+        stderr: 'read 1, recorded 0 entries, 1 were there already, 1 entry holds what the source has forgotten\n',
+      });
+      expect(await json([...command, '--format', 'json'])).toMatchObject({ skipped: 1, rejected: 0, forgotten: 1 });
+      expect(await json([...command, '--dry-run', '--format', 'json'])).toMatchObject({ skipped: 1, forgotten: 1 });
+      expect(await ok([...command, '--dry-run'])).toContain('1 entry holds what the source has forgotten\n');
+      writeFileSync(source, `${header}${Object.values({ ...row, [column]: 'x:2' }).join(',')}\n`);
+      expect((await cli([...command, '--verify'])).code).toBe(3);
+      expect((await cli(command)).code).toBe(6);
+    },
+  );
 
   test('times without an offset need a zone', async () => {
     const source = await events({ ts: '2026-07-05 14:07:09', action: 'a' });

@@ -226,6 +226,37 @@ describe('who acted', () => {
   });
 });
 
+describe('a foreign key that empties the user of old rows', () => {
+  const USER = { user_id: 5 };
+  const GONE = { user_id: null };
+
+  test.each([
+    [{}, 'a@example.com', ['metadata.user_id']],
+    [{ actor_email: null }, '5', ['actor']],
+    [{ actor_email: null, actor_type: 'system' }, '5', ['actor', 'actor_type']],
+    [{ actor_email: null, actor_type: null }, '5', ['actor']],
+    [{ actor_email: null, actor_type: 'moderator', migration_name: 'm' }, '5', ['actor']],
+    [{ table_name: 'users_organizations' }, 'a@example.com', ['metadata.user_id']],
+  ])('is no conflict for %j: the entry keeps it', async (columns, actor, forgotten) => {
+    expect(await entryOf({ ...USER, ...columns })).toMatchObject({ actor });
+    const before = await importedText('audit-logs');
+    const again = await importOf('audit-logs', [row({ ...columns, ...GONE })], '--format', 'json');
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { recorded: 0, skipped: 1, forgotten: 1 }]);
+    const verified = await importOf('audit-logs', [row({ ...columns, ...GONE })], '--verify');
+    const told = `line 1: audit-logs:1 holds ${forgotten.join(', ')}, which the source has forgotten\n`;
+    expect([verified.code, verified.stdout]).toEqual([0, told]);
+    expect(await importedText('audit-logs')).toBe(before);
+  });
+
+  test('does not hide another user', async () => {
+    await entryOf({ ...USER });
+    expect(await importOf('audit-logs', [row({ user_id: 6 })])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('with another metadata'),
+    });
+  });
+});
+
 test.each([
   [{ action: 'UPSERT' }, 'action "UPSERT" is not one of INSERT, UPDATE, DELETE'],
   [{ action: null }, 'action is missing'],

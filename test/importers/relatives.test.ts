@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cli, ok, trail } from '../support/cli.js';
@@ -307,5 +308,31 @@ describe('sqlite-history-json', () => {
     expect([missing.code, missing.stderr]).toEqual([2, expect.stringContaining('--table is missing')]);
     const { code, stderr } = await cli(['import', 'sqlite-history-json', file, '--table', 'items']);
     expect([code, stderr]).toEqual([2, expect.stringContaining(' --table _history_json_items\n')]);
+  });
+});
+
+describe('sources that forget who it was, as their foreign keys do', () => {
+  const UTC = ['--assume-tz', 'UTC'];
+
+  test.each([
+    ['django-auditlog', 'relatives/django-auditlog/auditlog_logentry.ndjson', ['actor_id'], UTC],
+    [
+      'postgresql-audit',
+      'relatives/postgresql-audit/joined.ndjson',
+      ['actor_id', 'client_addr', 'transaction_id'],
+      UTC,
+    ],
+    ['audit-logs', 'proconnect/audit_logs.ndjson', ['user_id', 'actor_email'], []],
+  ])('%s is imported again without a conflict', async (format, file, columns, options) => {
+    const { recorded } = await imports(format, fixture(file), ...options);
+    const before = await importedText(format);
+    // As text, which keeps every digit; keys within documents have a blank behind their colon.
+    const value = new RegExp(`"(${columns.join('|')})":(?:"[^"]*"|[^", ][^",]*)(?=[,}])`, 'g');
+    const emptied = readFileSync(fixture(file), 'utf8').trim().replaceAll(value, '"$1":null').split('\n');
+    const again = await importOf(format, emptied, '--format', 'json', ...options);
+    expect([again.code, JSON.parse(again.stdout)]).toMatchObject([0, { recorded: 0, skipped: recorded, rejected: 0 }]);
+    expect((JSON.parse(again.stdout) as { forgotten: number }).forgotten).toBeGreaterThan(0);
+    expect((await importOf(format, emptied, '--verify', ...options)).code).toBe(0);
+    expect(await importedText(format)).toBe(before);
   });
 });

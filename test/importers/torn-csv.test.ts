@@ -96,7 +96,7 @@ describe.each([
     });
     const verified = await cli(['import', 'csv', source, '--verify', '--format', 'json']);
     expect(verified.code).toBe(3);
-    expect(JSON.parse(verified.stdout)).toEqual({ read: 9, entries: 6, rejected: 3, different: 0 });
+    expect(JSON.parse(verified.stdout)).toEqual({ read: 9, entries: 6, rejected: 3, different: 0, forgotten: 0 });
   });
 
   test('rehearsed, say the same before anything is recorded', async () => {
@@ -136,7 +136,7 @@ describe('a torn quote', () => {
   test('in the first record, and in each', async () => {
     const rows = [1, 2, 3].map((second) => `${at(second)},"a,torn`);
     const { counts, rejects } = await withRejects('csv', await events(rows));
-    expect(counts).toEqual({ read: 3, recorded: 0, skipped: 0, unmatched: 0, rejected: 3, entry: 1 });
+    expect(counts).toEqual({ read: 3, recorded: 0, skipped: 0, unmatched: 0, rejected: 3, forgotten: 0, entry: 1 });
     expect(rejects.map(({ position }) => position)).toEqual(['line 2', 'line 3', 'line 4']);
   });
 

@@ -83,7 +83,14 @@ describe('an import', () => {
   test('records what is new, with its source and when it was recorded; a second one adds nothing', async () => {
     const { store } = await sqliteTrail();
     const source = sourceOf([{ id: 'a', ms: '1000' }], [{ id: 'b', ms: '2000' }]);
-    expect(await imported(store, source)).toEqual({ read: 2, recorded: 2, skipped: 0, unmatched: 0, rejected: 0 });
+    expect(await imported(store, source)).toEqual({
+      read: 2,
+      recorded: 2,
+      skipped: 0,
+      unmatched: 0,
+      rejected: 0,
+      forgotten: 0,
+    });
     expect(await store.find({ id: 'b' })).toMatchObject({
       ts: '1970-01-01T00:00:02.000Z',
       recorded_at: '2026-03-05T12:00:00.000Z',
@@ -203,6 +210,7 @@ describe('an import', () => {
       skipped: 1,
       unmatched: 0,
       rejected: 3,
+      forgotten: 0,
     });
     expect(rejects.map(({ position, reason }) => `${position}: ${reason}`)).toEqual([
       'line 2: bad one',
@@ -216,15 +224,38 @@ describe('an import', () => {
     ]);
   });
 
-  test('takes it for another content of an id where a record no longer says what it said', async () => {
+  const saying = (
+    fields: Partial<ImportedEntry['fields']>,
+    more: Partial<ImportedEntry> = {},
+  ): ImportOptions['reader'] => {
+    return () => [{ id: 'a', time: { ms: 1, finer: '' }, fields: { action: 'note', ...fields }, ...more }];
+  };
+
+  test('knows a record again that no longer says what it said, and counts it', async () => {
     const { store } = await sqliteTrail();
-    const saying = (fields: Partial<ImportedEntry['fields']>): ImportOptions['reader'] => {
-      return () => [{ id: 'a', time: { ms: 1, finer: '' }, fields: { action: 'note', ...fields } }];
-    };
     await imported(store, sourceOf([{}]), { reader: saying({ entity_id: 'e-1' }) });
     const { rejects, reject } = collecting();
-    await imported(store, sourceOf([{}]), { reader: saying({}), reject });
-    expect(rejects.map(({ reason }) => reason)).toEqual(['id a is recorded already, with another entity_id']);
+    const again = { reader: saying({}), reject };
+    expect(await imported(store, sourceOf([{}]), again)).toMatchObject({ skipped: 1, rejected: 0, forgotten: 1 });
+    expect(rejects).toEqual([]);
+    expect(await store.find({ id: 'a' })).toMatchObject({ entity_id: 'e-1' });
+  });
+
+  test('knows a record again of which an earlier version made something else', async () => {
+    const { store } = await sqliteTrail();
+    const [once, now] = [
+      { action: 'note', actor: 'jam_cleared' },
+      { action: 'jam_cleared', actor: 'system' },
+    ];
+    await imported(store, sourceOf([{}]), { reader: saying(once) });
+    const knowing = saying(now, { earlier: [{ action: 'other' }, once] });
+    for (const sorter of [undefined, openSorter as () => EntrySorter]) {
+      const options = { reader: knowing, ...(sorter && { sorter }) };
+      expect(await imported(store, sourceOf([{}]), options)).toMatchObject({ skipped: 1, forgotten: 0 });
+    }
+    await expect(imported(store, sourceOf([{}]), { reader: saying(now) })).rejects.toThrow(
+      'with another action, actor',
+    );
   });
 
   test('ends at a conflict, and tells how far it came', async () => {
@@ -358,7 +389,7 @@ describe('an interrupt from outside', () => {
 });
 
 describe('the entry of an import', () => {
-  const totals = { read: 3, recorded: 2, skipped: 1, unmatched: 0, rejected: 0 };
+  const totals = { read: 3, recorded: 2, skipped: 1, unmatched: 0, rejected: 0, forgotten: 0 };
   const what = { format: 'ledgrab', source: 'home', actor: ACTOR };
 
   test('carries its counts', async () => {
@@ -442,12 +473,16 @@ describe('whatever a source holds', () => {
         const options = { ...OPTIONS, ...(sorter && { sorter }), rehearsed: async () => openRehearsed() };
         for (const round of ['first', 'second']) {
           const [foretold, done] = [collecting(), collecting()];
-          const { read, recorded, skipped, unmatched, rejected } = await rehearseImport(store, sourceOf(...held), {
-            ...options,
-            reject: foretold.reject,
-          });
+          const { read, recorded, skipped, unmatched, rejected, forgotten } = await rehearseImport(
+            store,
+            sourceOf(...held),
+            {
+              ...options,
+              reject: foretold.reject,
+            },
+          );
           const totals = await imported(store, sourceOf(...held), { ...options, reject: done.reject });
-          expect({ round, read, recorded, skipped, unmatched, rejected }).toEqual({ round, ...totals });
+          expect({ round, read, recorded, skipped, unmatched, rejected, forgotten }).toEqual({ round, ...totals });
           const told = ({ position, reason }: Reject): string =>
             `${position}: ${reason.replace('stands in the source before', 'is recorded already')}`;
           expect(foretold.rejects.map(told).toSorted()).toEqual(done.rejects.map(told).toSorted());
@@ -482,7 +517,7 @@ describe('a verification', () => {
       { position: 'line 2', id: 'b', fields: ['ts', 'message'] },
       { position: 'line 3', id: 'c', fields: null },
     ]);
-    expect(step.value).toEqual({ read: 4, entries: 3, rejected: 1 });
+    expect(step.value).toEqual({ read: 4, entries: 3, rejected: 1, forgotten: 0 });
     expect(rejects).toHaveLength(1);
     expect((await store.extent({})).lastSeq).toBe(2);
   });

@@ -5,6 +5,7 @@ import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../operations/open-import.js';
 import type { ImportOptions } from '../../operations/import-entries.js';
 import type { ImportTotals } from '../../operations/import-totals.js';
+import { forgottenText } from '../import-text.js';
 import type { Progress } from '../../terminal/progress.js';
 import { declare, entries, interruptible, note, originOf, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -197,7 +198,7 @@ async function importAll(
   const reading = await progressOf('read', source, { globals, context });
   let progress = reading;
   await withStore(context, globals, async (store) => {
-    let totals: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0 };
+    let totals: ImportTotals = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0, forgotten: 0 };
     const recordEnd = (stopped?: string): Promise<number | null> =>
       recordImport(store, totals, {
         format: format.name,
@@ -264,20 +265,18 @@ async function printTotals(
   output: 'json' | undefined,
   { globals, context }: Run,
 ): Promise<void> {
-  const { read, recorded, skipped, unmatched, rejected } = totals;
-  if (output === 'json') {
-    const counts = { read, recorded, skipped, unmatched, rejected, entry: seq };
-    return printJson(counts, context);
-  }
+  const { read, ...counts } = totals;
+  if (output === 'json') return printJson({ read, ...counts, entry: seq }, context);
   await note(context, globals, `read ${read}, ${totalsText(totals)}`);
 }
 
-function totalsText({ recorded, skipped, unmatched, rejected }: ImportTotals): string {
+function totalsText({ recorded, skipped, unmatched, rejected, forgotten }: ImportTotals): string {
   return [
     `recorded ${entries(recorded)}`,
     ...(skipped === 0 ? [] : [`${skipped} were there already`]),
     ...(unmatched === 0 ? [] : [`${unmatched} did not match and are kept as text`]),
     ...(rejected === 0 ? [] : [`${rejected} rejected`]),
+    ...(forgotten === 0 ? [] : [forgottenText(forgotten)]),
   ].join(', ');
 }
 
@@ -316,8 +315,12 @@ async function verify(
     await options.reject?.(broken);
     if (format === undefined) await say(`${broken.position}: ${broken.reason}`);
   };
+  const onForgotten: ImportOptions['onForgotten'] = async ({ position, id, values }) => {
+    if (format === undefined)
+      await say(`${position}: ${id} holds ${values.join(', ')}, which the source has forgotten`);
+  };
   const result = await withStore(context, globals, async (store) => {
-    const differences = verifyImport(store, source, { ...options, reject, onRead: progress.update });
+    const differences = verifyImport(store, source, { ...options, reject, onForgotten, onRead: progress.update });
     try {
       for (;;) {
         const step = await differences.next();
@@ -338,5 +341,6 @@ async function verify(
       `${different} of ${entries(result.entries)} differ, ${result.rejected} records are broken`,
     );
   }
-  await note(context, globals, `all ${entries(result.entries)} of ${result.read} records are there`);
+  const forgotten = result.forgotten === 0 ? '' : `, ${forgottenText(result.forgotten)}`;
+  await note(context, globals, `all ${entries(result.entries)} of ${result.read} records are there${forgotten}`);
 }

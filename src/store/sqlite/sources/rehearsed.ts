@@ -1,6 +1,6 @@
 import type { NewEntry } from '../../../core/entry.js';
 import type { CompareOutcome, RecordRequest } from '../../audit-store.js';
-import { differing } from '../trail/index.js';
+import { compared } from '../trail/index.js';
 import { attemptTemporary, openTemporary } from '../engine/index.js';
 
 /** What a rehearsal would have recorded by now, however much: it is kept in a temporary file. */
@@ -28,9 +28,7 @@ export function openRehearsed(): RehearsedEntries {
   return {
     compare: (request) => {
       const before = attemptTemporary(() => known(request.entry));
-      if (before === undefined) return { outcome: 'missing' };
-      const fields = differing(request, before);
-      return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };
+      return before === undefined ? { outcome: 'missing' } : compared(request, before);
     },
     close: () => connection.close(),
   };

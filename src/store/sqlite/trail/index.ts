@@ -32,6 +32,6 @@ export type { DoomedRow } from './doomed-rows.js';
 export { lastSeq } from './extent.js';
 export { findEntry } from './find-entries.js';
 export { keyAt, readPage } from './pages.js';
-export { differing, inserter, refuseTakenBack } from './recording.js';
+export { compared, inserter, refuseTakenBack } from './recording.js';
 export { lastWithFewer, readTally, tallyOf } from './tally.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';

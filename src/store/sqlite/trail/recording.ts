@@ -1,8 +1,9 @@
 import type { Statement } from 'better-sqlite3';
 import { DaybookError } from '../../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
-import { ENTRY_FIELDS, JSON_FIELDS } from '../../../core/entry.js';
-import { sameDocument } from '../../../core/json.js';
+import { ENTRY_FIELDS } from '../../../core/entry.js';
+import { differingFields, recogniseRecord } from '../../../core/recognised.js';
+import type { Recognised } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
 import type { Connection } from '../engine/index.js';
@@ -296,8 +297,9 @@ function recordUnlessThere(
     const known = there.get(entry.id) ?? findEntry(connection, { id: entry.id });
     if (known === undefined) throw new DaybookError('failed', `entry ${entry.id} was there and cannot be read`);
     const { seq, id } = known;
-    const fields = differing(request, known);
-    outcomes.push(fields.length === 0 ? { outcome: 'skipped', seq, id } : { outcome: 'conflict', seq, id, fields });
+    const { differing: fields, forgotten } = recognised(request, known);
+    if (fields.length > 0) outcomes.push({ outcome: 'conflict', seq, id, fields });
+    else outcomes.push({ outcome: 'skipped', seq, id, ...(forgotten.length > 0 && { forgotten }) });
     if (stopAtConflict && fields.length > 0) break;
   }
   flush();
@@ -314,19 +316,20 @@ export function compareEntries(connection: Connection, requests: readonly Record
   return requests.map((request) => {
     const known = request.entry.id === null ? undefined : there.get(request.entry.id);
     if (known === undefined) return { outcome: 'missing' };
-    const fields = differing(request, known);
-    return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };
+    return compared(request, known);
   });
 }
 
-/** The fields in which an entry would differ from one of its id. */
-export function differing({ entry, given }: RecordRequest, known: NewEntry): (keyof NewEntry)[] {
-  return given.filter((field) => !sameValue(field, entry[field], known[field]));
+/** How what is asked for compares with the entry of its id. */
+export function compared(request: RecordRequest, known: NewEntry): CompareOutcome {
+  const { differing: fields, forgotten } = recognised(request, known);
+  if (fields.length > 0) return { outcome: 'conflict', fields };
+  return { outcome: 'same', ...(forgotten.length > 0 && { forgotten }) };
 }
 
-function sameValue(field: keyof NewEntry, given: string | null, known: string | null): boolean {
-  if (given === known) return true;
-  return JSON_FIELDS.has(field) && given !== null && known !== null && sameDocument(given, known);
+function recognised({ entry, given, ofSource }: RecordRequest, known: NewEntry): Recognised {
+  if (ofSource === undefined) return { differing: differingFields(entry, given, known), forgotten: [] };
+  return recogniseRecord(entry, given, known, ofSource.earlier);
 }
 
 /** Throws kind `refused` for an entry that is taken back already. */
