@@ -3,22 +3,23 @@ import { eachGiven, forLists, type Conditions, type EntityPattern, type Filter, 
 import { readCriteria } from './prune-account.js';
 import type { RuleCount } from './prune-account.js';
 
-/** What every entry of capture has in common. */
+/** What every entry of a row change has in common. */
 const ACTIONS = ['create', 'update', 'delete'];
 
 /**
- * Whether a prune may have taken captured entries of a type, or of one entity, by the criteria of its account and by
- * what its rules took. In doubt it may have.
+ * Whether a prune may have taken row changes of a type, or of one entity, by the criteria of its account and by what its
+ * rules took: those of capture, or those that were imported from these sources. In doubt it may have.
  */
 export function mayHaveTaken(
   criteria: JsonText,
   rules: readonly RuleCount[],
   entityType: string,
   id: string | null,
+  sources: readonly string[] = [],
 ): boolean {
   return filtersThatTook(criteria, rules).some((filter) => {
-    const conditions = eachGiven(MAY_MATCH, filter, entityType, id);
-    return conditions.every(Boolean) && !eachGiven(EXCLUDES, filter.not ?? {}, entityType, id).some(Boolean);
+    const conditions = eachGiven(MAY_MATCH, filter, entityType, id, sources);
+    return conditions.every(Boolean) && !eachGiven(EXCLUDES, filter.not ?? {}, entityType, id, sources).some(Boolean);
   });
 }
 
@@ -52,18 +53,17 @@ function filtersThatTook(criteria: JsonText, rules: readonly RuleCount[]): Filte
   return filters === undefined ? [{}] : filters.filter((_, position) => rules[position]?.deleted !== 0);
 }
 
-type Captured = [entityType: string, id: string | null];
+type Changes = [entityType: string, id: string | null, sources: readonly string[]];
 
 const always = (): boolean => true;
 const never = (): boolean => false;
 
-/** Whether captured entries of a type, or of one entity, may meet a condition. */
-const MAY_MATCH: Table<Conditions, Captured, boolean> = {
+/** Whether row changes of a type, or of one entity, may meet a condition. Those of capture have no source. */
+const MAY_MATCH: Table<Conditions, Changes, boolean> = {
   category: (values) => values.includes('entity'),
   action: (values) => ACTIONS.some((action) => values.includes(action)),
   severity: (values) => values.includes('info'),
-  // They come from no other trail.
-  source: never,
+  source: (values, _type, _id, sources) => sources.some((source) => values.includes(source)),
   entity: (patterns, entityType, id) =>
     patterns.some(
       (pattern) =>
@@ -80,11 +80,11 @@ const MAY_MATCH: Table<Conditions, Captured, boolean> = {
 };
 
 /** Whether all of them meet a condition. */
-const EXCLUDES: Table<Conditions, Captured, boolean> = {
+const EXCLUDES: Table<Conditions, Changes, boolean> = {
   category: (values) => values.includes('entity'),
   action: (values) => ACTIONS.every((action) => values.includes(action)),
   severity: (values) => values.includes('info'),
-  source: never,
+  source: (values, _type, _id, sources) => sources.length > 0 && sources.every((source) => values.includes(source)),
   entity: (patterns, entityType, id) =>
     patterns.some(
       (pattern) =>

@@ -8,12 +8,13 @@ import { resolveAt } from '../core/period.js';
 import type { Clock } from '../core/period.js';
 import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { HistoryEntry } from '../core/entry.js';
+import type { Filter } from '../core/filter.js';
 import type { AuditStore } from '../store/audit-store.js';
-import { historyOf, stateOf } from './state.js';
+import { historyOf, normalId, stateOf } from './state.js';
 import type { Moment } from './state.js';
 
 /**
- * The moment at which a captured record was made: behind its create entry, else the time in a column of it. Throws kind
+ * The moment at which a record of a captured or an imported table was made: behind its create entry, else the time in a column of it. Throws kind
  * `missing` where neither tells, and kind `data` for a column that holds no time.
  */
 export async function momentOf(
@@ -44,25 +45,23 @@ export async function momentOf(
   return { kind: 'time', at: formatTimestamp(ms) };
 }
 
-/** The last captured change of this kind. */
+/** The last captured change of this kind, else the last that was imported. */
 async function lastChange(
   store: AuditStore,
-  { type, id }: Entity,
+  { type, id: asked }: Entity,
   action: 'create' | 'delete',
 ): Promise<HistoryEntry | undefined> {
   const history = await historyOf(store, type);
-  const { entries } = await store.page({
-    filter: {
-      category: ['entity'],
-      action: [action],
-      entity: [{ type, id }],
-      meta: [{ path: 'table', value: history.table }],
-    },
-    order: 'newest',
-    limit: 20,
-    upTo: await store.mark(),
-  });
-  return entries.find(({ recorded_at, source }) => recorded_at === null && source === null);
+  const id = normalId(asked, history);
+  const changes = { category: ['entity'], action: [action], entity: [{ type, id }] };
+  const page = async (filter: Filter): Promise<readonly HistoryEntry[]> =>
+    (await store.page({ filter, order: 'newest', limit: 20, upTo: await store.mark() })).entries;
+  const captured = await page({ ...changes, meta: [{ path: 'table', value: history.table }] });
+  const found = captured.find(({ recorded_at, source }) => recorded_at === null && source === null);
+  if (found !== undefined) return found;
+  const { sources } = await store.importedHistory(type, id);
+  if (sources.length === 0) return undefined;
+  return (await page({ ...changes, source: sources.map(({ source }) => source) }))[0];
 }
 
 /** Seconds before this are dated 5138, milliseconds 1973: one number is hardly ever both. */

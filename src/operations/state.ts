@@ -11,6 +11,7 @@ import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
 import { normalizeTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
+import { importedStateOf, importedStatesOf } from './imported-state.js';
 
 /** A moment as it is asked for: by time, behind an entry, or now. Times are text with `Z` or an offset. */
 export type Moment =
@@ -46,7 +47,8 @@ interface Knowledge {
 }
 
 /**
- * What one row was at a moment. Throws kind `missing` for a type of which no table was ever captured.
+ * What one row was at a moment. Where it was not captured then, imported row changes tell. Throws kind `missing` for a
+ * type of which no table was ever captured and no row changes were imported.
  *
  * @example await stateOf(store, { type: 'users', id: '42' }, { kind: 'time', at: '2026-03-05T12:00:00.000Z' });
  */
@@ -64,6 +66,10 @@ export async function stateOf(
   const nothing = { values: null, seq: null };
   const span = spanAt(history.spans, moment);
   if (span === undefined) {
+    const imported = await store.importedHistory(entity.type, id);
+    if (imported.sources.length > 0) {
+      return importedStateOf(store, { type: entity.type, id }, moment, imported, tell);
+    }
     tell(whyUnknown(history, moment));
     return { ...told, exists: null, ...nothing, known_since: nextSince(history.spans, moment) };
   }
@@ -99,7 +105,14 @@ export async function* statesOf(
   const span = spanAt(history.spans, asked);
   const told = { at: asked.at };
   const unknown = { entity: type, ...told, exists: null, values: null, seq: null };
+  const picked = pickedBy(where);
   if (span === undefined) {
+    const imported = await store.importedHistory(type, null);
+    if (imported.sources.length > 0) {
+      yield* pickedFrom(importedStatesOf(store, type, asked, imported, tell), picked);
+      tellUnseen(type, picked, tell);
+      return;
+    }
     tell(whyUnknown(history, asked));
     yield [{ ...unknown, known_since: nextSince(history.spans, asked) }];
     return;
@@ -119,7 +132,6 @@ export async function* statesOf(
     yield [{ ...unknown, known_since: before.knownSince }];
   }
   const at = momentIn(type, span, moment);
-  const picked = pickedBy(where);
   for (let place: TablePlace | null = null, more = true; more; more = place !== null) {
     const page = await store.tableEvidence(at, before.live, place, PAGE);
     const states = page.rows.flatMap((evidence) => {
@@ -130,8 +142,7 @@ export async function* statesOf(
     if (states.length > 0) yield states;
     place = page.next;
   }
-  const strange = picked.unseen();
-  if (strange.length > 0) tell(`no row of ${type} had a column ${strange.join(', ')}`);
+  tellUnseen(type, picked, tell);
   const after = await knowledge(store, { type, id: null }, span, moment);
   if (after.gone || after.live !== before.live) {
     throw new DaybookError(
@@ -152,18 +163,35 @@ function asStored(moment: Moment): Moment {
   }
 }
 
+/** The rows that are picked, page by page. */
+async function* pickedFrom(
+  pages: AsyncIterable<readonly EntityState[]>,
+  picked: Picked,
+): AsyncGenerator<readonly EntityState[]> {
+  for await (const page of pages) {
+    const states = page.filter(({ values }) => picked.holds(values));
+    if (states.length > 0) yield states;
+  }
+}
+
+function tellUnseen(type: string, picked: Picked, tell: Tell): void {
+  const strange = picked.unseen();
+  if (strange.length > 0) tell(`no row of ${type} had a column ${strange.join(', ')}`);
+}
+
+/** What is known of a type by capture; without spans where only imports tell of it. */
 export async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
   const history = await store.captureHistory(type);
   if (history !== undefined) return history;
-  throw new DaybookError('missing', `no table is captured as ${JSON.stringify(type)}, nor ever was`, {
-    hint: 'daybook capture list',
-  });
+  if ((await store.importedHistory(type, null)).sources.length > 0) return { table: type, capture: null, spans: [] };
+  const what = `no table is captured as ${JSON.stringify(type)}, nor ever was, and no row changes of it were imported`;
+  throw new DaybookError('missing', what, { hint: 'daybook capture list' });
 }
 
 /** An id as entries have it: the JSON array of a composite key may have been written with spaces. */
-export function normalId(id: string, { capture }: CaptureHistory): string {
-  if (capture === null || capture.primaryKey.length < 2) return id;
-  const key = documentIn(id);
+export function normalId(id: string, { capture, spans }: CaptureHistory): string {
+  const isComposite = capture === null ? spans.length === 0 && id.startsWith('[') : capture.primaryKey.length > 1;
+  const key = isComposite ? documentIn(id) : undefined;
   return key === undefined ? id : documentText(key);
 }
 
@@ -176,7 +204,7 @@ function momentIn(entityType: string, span: CaptureSpan, moment: Moment): Captur
 }
 
 /** The span that a moment lies in: undefined before the first, in a gap, and after the last where that has ended. */
-function spanAt(spans: readonly CaptureSpan[], moment: Moment): CaptureSpan | undefined {
+export function spanAt(spans: readonly CaptureSpan[], moment: Moment): CaptureSpan | undefined {
   switch (moment.kind) {
     case 'now':
       return spans.find((span) => span.untilSeq === null);
@@ -258,14 +286,16 @@ function columnsOf(row: JsonText): string {
   return JSON.stringify(Object.keys(JSON.parse(row) as object));
 }
 
+interface Picked {
+  holds(values: JsonText | null): boolean;
+  unseen(): readonly string[];
+}
+
 /**
  * Picks rows by the values of columns; a row that is not known is always picked. Afterwards it tells which columns none
  * of the rows had: columns come and go, but one that was never there is a slip of the pen.
  */
-function pickedBy(where: readonly ColumnValue[]): {
-  holds(values: JsonText | null): boolean;
-  unseen(): readonly string[];
-} {
+function pickedBy(where: readonly ColumnValue[]): Picked {
   const unseen = new Set(where.map(({ column }) => column));
   let any = false;
   const has = (row: JsonDocument, { column, value }: ColumnValue): boolean => {

@@ -5,8 +5,10 @@ import type { Filter } from '../core/filter.js';
 import { matches } from '../core/match.js';
 import type { ReachedState } from '../core/state.js';
 import { parseTimestamp } from '../core/timestamp.js';
-import type { AuditStore, Key } from '../store/audit-store.js';
-import { historyOf, normalId, stateOf } from './state.js';
+import type { AuditStore, ImportedChange, ImportedHistory, Key } from '../store/audit-store.js';
+import { rowFollower } from './imported-rows.js';
+import type { ImportedTurn } from './imported-rows.js';
+import { historyOf, normalId, spanAt, stateOf } from './state.js';
 import type { Tell } from './state.js';
 
 export interface StatesRequest {
@@ -21,7 +23,10 @@ export interface StatesRequest {
 
 const PAGE = 256;
 
-/** Each state of an entity, oldest first, page by page. Throws kind `missing` for a type that was never captured. */
+/**
+ * Each state of an entity, oldest first, page by page: what was captured, and what was imported of other times. Throws
+ * kind `missing` for a type that was never captured, and of which no row changes were imported.
+ */
 export async function* statesThrough(
   store: AuditStore,
   request: StatesRequest,
@@ -42,14 +47,18 @@ export async function* statesThrough(
   // The question below is narrower in these three, so that what was asked of them is looked at behind it. Of the entity,
   // the id may be written in another way.
   const { entity: _entity, ...asked } = request.filter;
+  const imported = await store.importedHistory(type, id);
+  const follow = importedFollower(entity, imported, spans, tell);
   const filter: Filter = {
-    ...asked,
+    // What imports left a row as rests on all of its changes.
+    ...(imported.sources.length > 0 ? {} : asked),
     category: ['entity'],
     action: ['create', 'update', 'delete'],
     entity: [{ type, id }],
   };
+  const isAsked = (one: HistoryEntry): boolean => matches(asked, one, one.reverted_by !== null);
   const upTo = await store.mark();
-  let any = false;
+  let [any, anyCaptured] = [false, false];
   for (let after: Key | undefined, more = true; more; more = after !== undefined) {
     const page = await store.page({
       filter,
@@ -58,21 +67,79 @@ export async function* statesThrough(
       upTo,
       ...(after === undefined ? {} : { after }),
     });
-    const entries = page.entries.filter(
-      (entry) => isCaptured(entry) && matches(asked, entry, entry.reverted_by !== null),
-    );
-    const states = entries.map((entry) => reached(entity, entry));
-    const [first] = entries;
-    if (!any && all && first !== undefined && first.old_values !== null) {
-      states.unshift({ ...before, at: began(first.seq), exists: true, values: first.old_values });
+    const states: ReachedState[] = [];
+    for (const entry of page.entries) {
+      if (isCaptured(entry)) {
+        if (!isAsked(entry)) continue;
+        if (!anyCaptured && all && entry.old_values !== null) {
+          states.push({ ...before, at: began(entry.seq), exists: true, values: entry.old_values });
+        }
+        anyCaptured = true;
+        states.push(reached(entity, entry));
+      } else {
+        for (const { event, row } of follow(entry)) {
+          const told = event.change === null ? await store.find({ seq: event.seq }) : entry;
+          if (told !== undefined && isAsked(told)) states.push({ ...reached(entity, told), ...row });
+        }
+      }
     }
     any ||= states.length > 0;
     if (states.length > 0) yield states;
     after = page.next ?? undefined;
   }
-  if (any || !all) return;
+  const left: ReachedState[] = [];
+  for (const { event, row } of follow(undefined)) {
+    const told = await store.find({ seq: event.seq });
+    if (told !== undefined && isAsked(told)) left.push({ ...reached(entity, told), ...row });
+  }
+  if (left.length > 0) yield left;
+  if (any || left.length > 0 || !all || spans.length === 0) return;
   const { exists, values, known_since: since } = await stateOf(store, { type, id }, { kind: 'now', at: request.now });
   if (exists === true) yield [{ ...before, at: since ?? request.now, exists, values }];
+}
+
+/**
+ * Follows the imported changes of an entity, and tells where the source misses some. What was captured at the same time
+ * is told by capture. Without an entry it gives what is left at the end.
+ */
+function importedFollower(
+  entity: string,
+  history: ImportedHistory,
+  spans: readonly CaptureSpan[],
+  tell: Tell,
+): (entry: HistoryEntry | undefined) => readonly ImportedTurn[] {
+  const sources = new Set(history.sources.map(({ source }) => source));
+  const follower = rowFollower(history);
+  let last: ImportedTurn | undefined;
+  return (entry) => {
+    const change = entry === undefined ? undefined : importedChangeOf(entry);
+    if (change !== undefined && !sources.has(change.source)) return [];
+    const turns = change === undefined ? follower.end() : follower.follow(change);
+    return turns.filter((turn) => {
+      const { event, row, joined } = turn;
+      if (!joined && last !== undefined) {
+        tell(`the source misses a change of ${entity} between ${last.event.ts} and ${event.ts}`);
+      }
+      // An emptied table is told of a row that was in it.
+      const isChange = event.change !== null || last?.row.exists === true || last === undefined;
+      last = turn;
+      if (row.exists && row.values === null) tell(`entry ${event.seq} does not hold the values of ${entity}`);
+      return isChange && spanAt(spans, { kind: 'time', at: event.ts }) === undefined;
+    });
+  };
+}
+
+/** An entry as an imported change; without a source it is none. */
+function importedChangeOf({ seq, action, ts, source, entity_id: id, ...entry }: HistoryEntry): ImportedChange {
+  return {
+    seq,
+    action: action as ImportedChange['action'],
+    ts,
+    source: source ?? '',
+    id: id ?? '',
+    before: entry.old_values,
+    after: entry.new_values,
+  };
 }
 
 /** The ends of spans whose gap reaches into the time that is asked about; `resumed` is the span that ended the gap. */

@@ -73,6 +73,8 @@ const FILTERS: FiltersIn = {
   rowEvidence: null,
   tableEvidence: null,
   pruneReach: null,
+  importedHistory: null,
+  importedChanges: null,
   captures: null,
   addCaptures: null,
   refreshCaptures: null,

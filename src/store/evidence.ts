@@ -1,5 +1,6 @@
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
 import type { JsonText } from '../core/entry.js';
+import type { RowTelling } from '../core/row-changes.js';
 import type { Key } from './reading.js';
 
 /**
@@ -50,7 +51,41 @@ export interface PruneReach {
   readonly seq: number;
 }
 
-/** What captured entries say of rows at a moment. */
+/** A source of imported row changes of a type. */
+export interface ImportedSource {
+  readonly source: string;
+  readonly telling: RowTelling;
+  /** The time of its last entry: the source may have gone on since. */
+  readonly lastTs: string;
+  /** Whether an import of it put records aside or stopped before its end. */
+  readonly incomplete: boolean;
+}
+
+/** What imports tell of a type as a whole. */
+export interface ImportedHistory {
+  readonly sources: readonly ImportedSource[];
+  /** The entries at which its table was emptied at once, in order; those before a prune of its changes are left out. */
+  readonly truncations: readonly { readonly ts: string; readonly seq: number }[];
+  /**
+   * Up to this time prunes may have taken changes from between others; null where none did. A prune that took the oldest
+   * changes of each row, and no others, does not count.
+   */
+  readonly prunedUpTo: string | null;
+}
+
+/** An imported change of a row. */
+export interface ImportedChange extends CapturedChange {
+  readonly id: string;
+  readonly ts: string;
+  readonly source: string;
+}
+
+/** Where a walk through imported changes stands. */
+export interface ImportedPlace extends Key {
+  readonly id: string;
+}
+
+/** What captured and imported entries say of rows at a moment. */
 export interface Evidence {
   /** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
   captureHistory(entityType: string): Promise<CaptureHistory | undefined>;
@@ -63,4 +98,14 @@ export interface Evidence {
   tableEvidence(moment: CapturedMoment, live: boolean, place: TablePlace | null, size: number): Promise<EvidencePage>;
   /** How far prunes may have taken captured entries of a type, or of one entity, from a span; null where none did. */
   pruneReach(entityType: string, id: string | null, span: CaptureSpan): Promise<PruneReach | null>;
+  /** What was imported of a type, or of one entity of it: no sources where no row changes of it were. */
+  importedHistory(entityType: string, id: string | null): Promise<ImportedHistory>;
+  /** Imported changes of a type, or of one entity, from these sources: row by row, each in the order of history. */
+  importedChanges(
+    entityType: string,
+    id: string | null,
+    sources: readonly string[],
+    after: ImportedPlace | null,
+    size: number,
+  ): Promise<readonly ImportedChange[]>;
 }

@@ -108,6 +108,8 @@ const METHODS = {
   rowEvidence: 'reads',
   tableEvidence: 'reads',
   pruneReach: 'reads',
+  importedHistory: 'reads',
+  importedChanges: 'reads',
   captures: 'reads',
   addCaptures: simply((store) => store.addCaptures(['t'], captureRequest(), ACTOR)),
   refreshCaptures: simply((store) => store.refreshCaptures([], ACTOR)),

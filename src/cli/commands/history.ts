@@ -52,7 +52,7 @@ export function addHistory(program: Command, context: Context): void {
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
-    .option('--states', 'what a captured entity was after each change, oldest first')
+    .option('--states', 'what an entity was after each captured or imported change, oldest first')
     .option('--explain', 'show the SQL and how SQLite runs it')
     .option('--no-pager', 'do not page long output')
     .action(async (entity: string | undefined, options: Options, self: Command) => {

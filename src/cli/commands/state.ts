@@ -36,7 +36,7 @@ export function addState(program: Command, context: Context): void {
     notes:
       'Without a time, the row is shown as it is now. If the trail cannot know what a row was, it is "not known" ("exists": null), with the reason on stderr. A row that was not there does not exist. Columns that the capture ignores (--ignore) may be newer than the rest.',
   })
-    .argument('<type:id|type>', 'a row, or every row, of a captured table')
+    .argument('<type:id|type>', 'a row, or every row, of a table that is captured or whose changes were imported')
     .addOption(
       new Option(
         '--where <column=value>',
@@ -47,7 +47,7 @@ export function addState(program: Command, context: Context): void {
     .addOption(
       new Option('--at-entry <seq>', 'right after this entry').argParser(wholeNumber(1)).conflicts(['at', 'asOf']),
     )
-    .addOption(new Option('--as-of <type:id>', 'when this captured record was made').conflicts(['at', 'atEntry']))
+    .addOption(new Option('--as-of <type:id>', 'when this record was made').conflicts(['at', 'atEntry']))
     .option('--as-of-column <column>', 'where no entry tells of that, the column that does')
     .addOption(formatOption('json', 'ndjson'))
     .option('--no-pager', 'do not page long output')

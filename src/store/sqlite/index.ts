@@ -63,6 +63,8 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       rowEvidence: true,
       tableEvidence: true,
       pruneReach: true,
+      importedHistory: true,
+      importedChanges: true,
     }),
     ...lazily(async () => (await import('./undo/index.js')).undoesOf(session), { undo: true }),
     ...lazily(async () => (await import('./mirrors/index.js')).mirrorsOf(session), {

@@ -4,6 +4,7 @@ import type { Session } from '../engine/index.js';
 import { pruneReach } from '../trail/index.js';
 import { checkCaptures } from './check.js';
 import { rowEvidence, tableEvidence } from './evidence.js';
+import { importedChanges, importedHistory } from './imported-evidence.js';
 import {
   addCaptures,
   namedOrAll,
@@ -27,7 +28,7 @@ export function capturesOf({ connection, clock, read, readAtOnce, write, slowly 
   };
 }
 
-/** What captured entries say of rows at a moment. */
+/** What captured and imported entries say of rows at a moment. */
 export function evidenceOf({ connection, read, readAtOnce }: Session): Evidence {
   return {
     captureHistory: (type) => readAtOnce(() => readCaptureHistory(connection, type)),
@@ -35,5 +36,8 @@ export function evidenceOf({ connection, read, readAtOnce }: Session): Evidence 
     tableEvidence: (moment, live, place, size) =>
       readAtOnce(() => tableEvidence(connection, moment, { live, place, size })),
     pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
+    importedHistory: (type, id) => readAtOnce(() => importedHistory(connection, type, id)),
+    importedChanges: (type, id, sources, after, size) =>
+      read(() => importedChanges(connection, { type, id, sources, after, size })),
   };
 }

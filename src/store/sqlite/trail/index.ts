@@ -6,6 +6,7 @@ export {
   lastAccount,
   mendAccounts,
   openPrune,
+  importedReach,
   pruneReach,
   prunedSoFar,
   renewPrune,
