@@ -33,7 +33,7 @@ export async function burstReport(
   const window = fixedMilliseconds(request.window);
   if (window === 0) throw new DaybookError('usage', `a window of ${request.window.text} holds nothing`);
   const { bursts, more } = await store.bursts({ filter, window, moreThan, limit });
-  const rows = bursts.map(({ actor, name, count, first, last, firstSeq, lastSeq }) => ({
+  const rows = bursts.map(({ actor, name, count, first, last, firstSeq, lastSeq, entries = count }) => ({
     actor,
     count,
     first: formatTimestamp(first),
@@ -42,7 +42,11 @@ export async function burstReport(
     name,
     first_seq: firstSeq,
     last_seq: lastSeq,
-    command: historyCommand({ ...filter, actor: [actor], since: first, until: last }, count, database),
+    command: historyCommand(
+      { ...filter, actor: [actor], since: first, until: last },
+      Math.max(count, entries),
+      database,
+    ),
   }));
   return { more, rows };
 }

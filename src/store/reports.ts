@@ -2,6 +2,10 @@ import type { Filter } from '../core/filter.js';
 import type { Mark } from '../core/mark.js';
 import type { GroupField } from '../core/report.js';
 
+// A change of a key is a delete and a create that name each other in their metadata. What counts takes the pair for one
+// update, also where the filter asks for actions or changed fields: the second entry counts, or the first where it alone
+// matches.
+
 /** Entries by what they have in common. */
 export interface GroupQuery {
   readonly filter: Filter;
@@ -57,6 +61,8 @@ export interface Burst {
   readonly last: number;
   readonly firstSeq: number;
   readonly lastSeq: number;
+  /** How many entries that is, where it may be more: a change of a key counts once, and is two entries. */
+  readonly entries?: number;
 }
 
 export interface Bursts {

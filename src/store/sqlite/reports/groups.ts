@@ -6,6 +6,7 @@ import { conditionsOf, filterCondition, revertedBy, windowOf, chooseDrive, index
 import { counted, reading, seqOf, and, concat, join, sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
 import { namesOf } from '../names/index.js';
+import { entriesToCount } from './key-changes.js';
 
 /** A field to group by. */
 interface Dimension {
@@ -62,11 +63,14 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
   return reading(connection, () => {
     const dimensions = by.map((field) => DIMENSIONS[field]);
     const condition = and([filterCondition(filter), sql(dimensions[0]?.present ?? 'TRUE')]);
+    const changes = entriesToCount(connection, filter, { withFields: by.includes('field') });
+    const entries = changes ?? sql('daybook_entries');
     const statement = concat(
       'SELECT ',
       shown(dimensions),
-      `, count(*) AS count, min(e.ts_ms) AS first, max(e.ts_ms) AS last, max(e.seq) AS lastSeq FROM daybook_entries AS e
-       ${walked(filter, dimensions)}${expanded(by)} WHERE `,
+      ', count(*) AS count, min(e.ts_ms) AS first, max(e.ts_ms) AS last, max(e.seq) AS lastSeq FROM ',
+      entries,
+      ` AS e ${changes === undefined ? walked(filter, dimensions) : ''}${expanded(by)} WHERE `,
       condition,
       ` GROUP BY ${grouping(dimensions)} ORDER BY count(*) DESC, ${positions(by)} LIMIT `,
       sql('?', limit + 1),
@@ -84,8 +88,7 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
     const reverted = revertedGroups(
       connection,
       dimensions,
-      by,
-      condition,
+      { by, entries, condition },
       new Set(groups.map(({ keys }) => placeOf(keys))),
     );
     return {
@@ -99,9 +102,16 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
         lastSeq,
       })),
       more: rows.length > limit,
-      total: total(connection, filter, by, rows, limit),
+      total: total(connection, { by, entries, condition: filterCondition(filter) }, rows, limit),
     };
   });
+}
+
+/** What is counted: which entries, as a table and a condition, and by what. */
+interface Counted {
+  readonly by: readonly GroupField[];
+  readonly entries: Sql;
+  readonly condition: Sql;
 }
 
 /** Fields that every entry has, and one value of. */
@@ -110,15 +120,14 @@ const ALWAYS: ReadonlySet<GroupField> = new Set(['category', 'action', 'severity
 /** How many entries match: what the groups add up to, where each entry is in one of them and all are there. */
 function total(
   connection: Connection,
-  filter: Filter,
-  by: readonly GroupField[],
+  { by, entries, condition }: Counted,
   rows: readonly GroupRow[],
   limit: number,
 ): number {
   const [first, ...others] = by;
   const sums = first !== undefined && ALWAYS.has(first) && !others.includes('field') && rows.length <= limit;
   if (sums) return rows.reduce((sum, { count }) => sum + count, 0);
-  return counted(connection, concat('SELECT count(*) FROM daybook_entries AS e WHERE ', filterCondition(filter)));
+  return counted(connection, concat('SELECT count(*) FROM ', entries, ' AS e WHERE ', condition));
 }
 
 function shown(dimensions: readonly Dimension[]): string {
@@ -175,15 +184,15 @@ function nameGroups(
 function revertedGroups(
   connection: Connection,
   dimensions: readonly Dimension[],
-  by: readonly GroupField[],
-  condition: Sql,
+  { by, entries, condition }: Counted,
   wanted: ReadonlySet<string>,
 ): ReadonlyMap<string, number> {
   const statement = concat(
     `SELECT ${shown(dimensions)}, count(*) AS count
      FROM (SELECT DISTINCT r.reverts AS id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts IS NOT NULL) AS t
-     CROSS JOIN daybook_entries AS e ON e.id = t.id${expanded(by)}
-     WHERE ${revertedBy('e')} IS NOT NULL AND `,
+     CROSS JOIN `,
+    entries,
+    ` AS e ON e.id = t.id${expanded(by)} WHERE ${revertedBy('e')} IS NOT NULL AND `,
     condition,
     ` GROUP BY ${grouping(dimensions)}`,
   );
@@ -203,8 +212,13 @@ export function countBetween(
   mark: Mark,
 ): readonly number[] {
   return reading(connection, () => {
-    const drive = chooseDrive(connection, filter);
     const upTo = seqOf(mark);
+    const changes = entriesToCount(connection, filter, { withFields: false, upTo });
+    if (changes !== undefined) {
+      const condition = and([filterCondition(filter, 'e', upTo), sql('e.seq <= ?', upTo)]);
+      return countEach(connection, concat('SELECT e.ts_ms FROM ', changes, ' AS e WHERE ', condition), edges);
+    }
+    const drive = chooseDrive(connection, filter);
     const conditions = [...conditionsOf(filter, '+e', upTo), ...windowOf(filter, '+e'), sql('+e.seq <= ?', upTo)];
     const counts = drive.runs.map((run) =>
       concat(
@@ -225,4 +239,29 @@ export function countBetween(
       .pluck()
       .all(...statement.parameters);
   });
+}
+
+/** Counts what matches between the edges, which ascend, where no index has the answer. */
+function countEach(connection: Connection, matching: Sql, edges: readonly number[]): readonly number[] {
+  const counts = edges.slice(1).map(() => 0);
+  for (const ms of connection
+    .prepare<unknown[], number>(matching.sql)
+    .pluck()
+    .iterate(...matching.parameters)) {
+    const index = lastUpTo(edges, ms);
+    const count = counts[index];
+    if (count !== undefined) counts[index] = count + 1;
+  }
+  return counts;
+}
+
+/** The place of the last edge that is not behind a moment; -1 where all are. */
+function lastUpTo(edges: readonly number[], ms: number): number {
+  let [low, high] = [0, edges.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((edges[middle] ?? Infinity) <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }
