@@ -69,6 +69,8 @@ export interface Capture {
   readonly spans: readonly CaptureSpan[];
   /** What is not as it should be, in words that go on behind the table's name; null where all is well. */
   readonly problem: string | null;
+  /** Whether its triggers are those of an earlier daybook: they record each change, but not as well as those of today. */
+  readonly outdated: boolean;
 }
 
 /** Whether changes may go unseen for what is wrong with a capture: triggers that run before ours only change the order. */

@@ -18,6 +18,8 @@ export interface Status {
   readonly unaccounted: { readonly count: number; readonly since: number | null };
   readonly policies: readonly { readonly name: string; readonly due: number }[];
   readonly last_prune: { readonly at: string; readonly deleted: number; readonly entry: number | null } | null;
+  /** The captured tables with the triggers of an earlier daybook, which go on recording until they are refreshed. */
+  readonly outdated_captures: readonly string[];
   readonly problems: readonly Problem[];
 }
 
@@ -45,13 +47,14 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
   const last = await store.lastPrune();
   const graceStart = durationBefore(now, request.grace, zone);
   const overdue = await dueThen(store, policyRules(policies, graceStart, zone), formatTimestamp(graceStart));
+  const captures = await store.captures();
   const problems = problemsIn({
     database: request.database,
     facts,
     overdue: { count: overdue, grace: request.grace.text },
     cutOff: await store.cutOffPrunes(),
     missed: await store.missedByCheckpoints(),
-    captures: await store.captures(),
+    captures,
     mirrors: await store.mirrors(),
     leaked: await store.leakedContext(),
     policies: standing.flatMap(({ problem }) => problem ?? []),
@@ -71,6 +74,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     policies: due,
     last_prune:
       last === undefined ? null : { at: last.finishedAt ?? last.heartbeat, deleted: last.deleted, entry: last.entry },
+    outdated_captures: captures.flatMap(({ table, outdated }) => (outdated ? [table] : [])),
     problems,
   };
 }

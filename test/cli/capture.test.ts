@@ -155,6 +155,7 @@ describe('capture list', () => {
         since: NOW,
         gaps: [],
         problem: null,
+        outdated: false,
       },
     ]);
     expect(await ok(['capture', 'list'])).toBe(

@@ -638,6 +638,7 @@ describe('shapes', () => {
       'unaccounted',
       'policies',
       'last_prune',
+      'outdated_captures',
       'problems',
     ]);
     expect(before).toEqual({
@@ -655,6 +656,7 @@ describe('shapes', () => {
       unaccounted: { count: 0, since: null },
       policies: [{ name: 'old', due: 2 }],
       last_prune: null,
+      outdated_captures: [],
       problems: [{ code: 'overdue', message: expect.any(String) }],
     });
     expect(Object.keys(before['bytes'] as object)).toEqual(['file', 'wal', 'free', 'disk_free']);

@@ -38,6 +38,7 @@ test('an empty trail has nothing to tell and no problem', async () => {
     unaccounted: { count: 0, since: null },
     policies: [],
     last_prune: null,
+    outdated_captures: [],
     problems: [],
   });
   expect(bytes.file).toBeGreaterThan(0);
@@ -62,6 +63,7 @@ test('tells what is there, what is due, and of the last prune', async () => {
       { name: 'old', due: 0 },
     ],
     last_prune: { at: formatTimestamp(NOW), deleted: 4, entry: 7 },
+    outdated_captures: [],
     problems: [],
   });
   await store.changePolicy('few', null, ACTOR);

@@ -124,7 +124,7 @@ function addList(group: Command, context: Context): void {
     description: 'list the captured tables, since when, and with which gaps',
     examples: ['capture list', 'capture list --format json'],
     notes:
-      'As JSON: {"captures": [{"table", "entity_type", "scope", "actor_column", "name_column", "ignore", "redact", "keep", "json", "require_actor", "columns", "since", "gaps": [{"from", "to"}], "problem"}]}; "since" is the time from which the trail of the table begins.',
+      'As JSON: {"captures": [{"table", "entity_type", "scope", "actor_column", "name_column", "ignore", "redact", "keep", "json", "require_actor", "columns", "since", "gaps": [{"from", "to"}], "problem", "outdated"}]}; "outdated" is true where its triggers are those of an earlier daybook, "since" is the time from which the trail of the table begins.',
   })
     .addOption(formatOption())
     .action(async (options: FormatOption, self: Command) => {
@@ -141,7 +141,7 @@ function addList(group: Command, context: Context): void {
 }
 
 /** A capture in the shape of the list. */
-function listed({ table, settings, columns: all, spans, problem }: Capture): object {
+function listed({ table, settings, columns: all, spans, problem, outdated }: Capture): object {
   return {
     table,
     ...shownSettings(settings),
@@ -149,6 +149,7 @@ function listed({ table, settings, columns: all, spans, problem }: Capture): obj
     since: spans[0]?.sinceTs ?? null,
     gaps: gapsOf(spans),
     problem,
+    outdated,
   };
 }
 
@@ -156,7 +157,7 @@ function gapsOf(spans: Capture['spans']): { from: string | null; to: string }[] 
   return spans.slice(1).map((span, index) => ({ from: spans[index]?.untilTs ?? null, to: span.sinceTs }));
 }
 
-function line({ table, settings, spans, problem }: Capture): string {
+function line({ table, settings, spans, problem, outdated }: Capture): string {
   const parts = [
     settings.entityType === table ? table : `${table} as ${settings.entityType}`,
     `since ${spans[0]?.sinceTs ?? '?'}`,
@@ -164,6 +165,7 @@ function line({ table, settings, spans, problem }: Capture): string {
     ...(settings.ignore.length > 0 ? [`ignored: ${settings.ignore.join(', ')}`] : []),
     ...(settings.requireActor ? ['needs an actor'] : []),
     ...gapsOf(spans).map(({ from, to }) => `gap from ${from ?? '?'} to ${to}`),
+    ...(outdated ? ['triggers of an earlier daybook'] : []),
     ...(problem === null ? [] : [`PROBLEM: ${table} ${problem}`]),
   ];
   return parts.join('; ');

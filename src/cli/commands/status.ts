@@ -118,6 +118,9 @@ function statusText(found: Status): string {
     ['unaccounted', unaccountedText(found.unaccounted)],
     ...found.policies.map(({ name, due }): [string, string] => [`policy ${name}`, `${due} due`]),
     ['last prune', last === null ? 'none' : `${last.at}, ${last.deleted} deleted, entry ${last.entry ?? '-'}`],
+    ...(found.outdated_captures.length === 0
+      ? []
+      : [['triggers', outdatedText(found.outdated_captures)] satisfies [string, string]]),
     ...(found.problems.length === 0 ? [['problems', 'none'] satisfies [string, string]] : []),
     ...found.problems.map(({ code, message }): [string, string] => [`problem ${code}`, message]),
   ];
@@ -126,6 +129,15 @@ function statusText(found: Status): string {
     .map(([label, value]) => `${visible(`${label.padEnd(width)}  ${value}`, { newlines: 'mark' })}\n`)
     .join('');
 }
+
+function outdatedText(tables: readonly string[]): string {
+  const more = tables.length - NAMED;
+  const named = `${tables.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `of an earlier daybook on ${named}: daybook capture refresh brings those of today, without a gap`;
+}
+
+/** So many tables are named. */
+const NAMED = 5;
 
 function unaccountedText({ count, since }: Status['unaccounted']): string {
   return count === 0 ? 'none' : `${count}${since === null ? '' : `, fewer at entry ${since}`}`;

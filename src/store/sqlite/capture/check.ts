@@ -200,6 +200,34 @@ const CASES: Readonly<Record<string, Case>> = {
     const { free } = another(bench);
     return expectUpdate(bench, () => update(bench, 'UPDATE', { [free]: 9_007_199_254_740_993n }));
   },
+  'a text that a JSON function wrote': (bench) => {
+    const { free } = another(bench);
+    return expectUpdate(bench, () => setToJson(bench, free));
+  },
+  'INSERT OR REPLACE of a text that a JSON function wrote by the same': (bench) => {
+    const { free } = another(bench);
+    setToJson(bench, free);
+    const row = { ...bench.row, [free]: JSON_TEXT };
+    return expectTold(bench, () => insert(bench, 'INSERT OR REPLACE', row, { column: free, sql: 'json(?)' }));
+  },
+  'a key that a JSON function wrote': (bench) => {
+    const last = bench.table.primaryKey.at(-1) as string;
+    // A column of numbers makes one of its JSON.
+    const isNumber = bench.table.columns.some(({ name, holds }) => name === last && holds === 'integer');
+    const key = isNumber ? at(newKey(bench), last) : JSON_TEXT;
+    const row = { ...bench.row, ...newUniques(bench), [last]: key };
+    const entries = recordedBy(bench, () =>
+      insert(bench, 'INSERT', { ...row, [last]: String(key) }, { column: last, sql: 'json(?)' }),
+    );
+    const there = stored({ ...bench, row });
+    if (there.json === null) throw new NotTried('no row came of it');
+    const [entry] = entries;
+    return entry?.action === 'create' &&
+      entry.entity_id === there.id &&
+      (entry.new_values === there.json || changesMore(bench))
+      ? null
+      : `expected a create of ${there.id}, found ${said(entries)}`;
+  },
   'an update of the key': (bench) => {
     const key = newKey(bench);
     const before = stored(bench);
@@ -375,12 +403,25 @@ function removeRow(bench: Bench): void {
     .run(...keyOf(bench));
 }
 
-function insert(bench: Bench, verb: string, row: Readonly<Record<string, Value>>): void {
-  const columns = writable(bench.table);
+/** A text that would be bytes, if it were taken for a document of capture. */
+const JSON_TEXT = '{"$blob":"00ff"}';
+
+function setToJson(bench: Bench, column: string): void {
   bench.connection
-    .prepare(
-      `${verb} INTO ${identifier(bench.table.name)} (${columns.map(identifier).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-    )
+    .prepare(`UPDATE ${identifier(bench.table.name)} SET ${identifier(column)} = json(?) WHERE ${keyCondition(bench)}`)
+    .run(JSON_TEXT, ...keyOf(bench));
+}
+
+function insert(
+  bench: Bench,
+  verb: string,
+  row: Readonly<Record<string, Value>>,
+  written?: { readonly column: string; readonly sql: string },
+): void {
+  const columns = writable(bench.table);
+  const values = columns.map((column) => (column === written?.column ? written.sql : '?')).join(', ');
+  bench.connection
+    .prepare(`${verb} INTO ${identifier(bench.table.name)} (${columns.map(identifier).join(', ')}) VALUES (${values})`)
     .run(...columns.map((column) => at(row, column)));
 }
 

@@ -2,6 +2,7 @@ export {
   captureOf,
   findCapture,
   liftCapture,
+  outdatedCaptures,
   readCaptures,
   refreshCapture,
   reinstallCaptures,

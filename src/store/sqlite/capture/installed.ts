@@ -5,6 +5,7 @@ import type { Actor } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import { isTexts, keptJson } from '../../../core/kept-json.js';
 import { shellWord } from '../../../core/shell.js';
+import { earlierTriggers } from './earlier-triggers.js';
 import { spansOf } from './spans.js';
 import { captureTriggerNames, captureTriggers } from './triggers.js';
 import type { Trigger } from './triggers.js';
@@ -70,8 +71,7 @@ export function readCaptureHistory(connection: Connection, entityType: string): 
       .pluck()
       .get(entityType);
   if (table === undefined) return undefined;
-  const capture =
-    installed === undefined ? null : Object.assign(installed, { problem: problemOf(connection, installed) });
+  const capture = installed === undefined ? null : Object.assign(installed, conditionOf(connection, installed));
   return { table, capture, spans: spansOf(connection, entityType) };
 }
 
@@ -85,7 +85,7 @@ export function readCaptures(connection: Connection): Capture[] {
 
 function examined(connection: Connection, capture: Installed): Capture {
   const spans = spansOf(connection, capture.settings.entityType);
-  return { ...capture, spans, problem: problemOf(connection, capture) };
+  return { ...capture, spans, ...conditionOf(connection, capture) };
 }
 
 /** The capture of a table by its name, with what is wrong with it, or undefined. Throws kind `refused` where it cannot be read. */
@@ -104,32 +104,48 @@ export function unreadableCapture(table: string): string {
 
 type Installed = Pick<Capture, 'table' | 'settings' | 'columns' | 'primaryKey'>;
 
-/** What differs from what should be there, or null. */
-function problemOf(connection: Connection, capture: Installed): string | null {
+type Condition = Pick<Capture, 'problem' | 'outdated'>;
+
+/** What differs from what should be there, and whether the triggers are those of an earlier daybook. */
+function conditionOf(connection: Connection, capture: Installed): Condition {
+  const wrong = (problem: string | null, outdated = false): Condition => ({ problem, outdated });
   const table = tableOf(connection, capture.table);
-  if (table === undefined) return 'is no longer there, or cannot be captured any more';
+  if (table === undefined) return wrong('is no longer there, or cannot be captured any more');
   const columns = table.columns.map((column) => column.name);
   const come = columns.filter((name) => !capture.columns.includes(name));
   const gone = capture.columns.filter((name) => !columns.includes(name));
   if (come.length + gone.length > 0) {
-    return `has other columns than when it was captured (${[...come.map((name) => `+${name}`), ...gone.map((name) => `-${name}`)].join(', ')})`;
+    return wrong(
+      `has other columns than when it was captured (${[...come.map((name) => `+${name}`), ...gone.map((name) => `-${name}`)].join(', ')})`,
+    );
   }
   const there = triggersOf(connection, capture.table);
-  const missing = (nests: boolean): number =>
-    captureTriggers(table, capture.settings, nests).filter(({ name, sql }) => there.get(name) !== sql).length;
-  const lacks = missing(false);
-  if (lacks > 0) {
-    // Those that reckon with writes within a write do no harm where there are none any more.
-    if (missing(true) > 0) return `lacks ${lacks} of its ${MOMENT_COUNT} capture triggers, or they were changed`;
-  } else {
-    const nesting = nestingTriggers(connection, table.name).flatMap(({ name, later }) => (later ? [] : [name]));
-    if (nesting.length > 0) {
-      return `has triggers that were made after capture and may write into it within a REPLACE (${nesting.join(', ')})`;
-    }
+  const missing = (triggersFor: typeof captureTriggers, nests: boolean): number =>
+    triggersFor(table, capture.settings, nests).filter(({ name, sql }) => there.get(name) !== sql).length;
+  const lacks = missing(captureTriggers, false);
+  // Those that reckon with writes within a write do no harm where there are none any more.
+  const nests = lacks > 0 && missing(captureTriggers, true) === 0;
+  const outdated = lacks > 0 && !nests && [false, true].some((nested) => missing(earlierTriggers, nested) === 0);
+  if (lacks > 0 && !nests && !outdated) {
+    return wrong(`lacks ${lacks} of its ${MOMENT_COUNT} capture triggers, or they were changed`);
+  }
+  const unforeseen = lacks === 0 || (outdated && missing(earlierTriggers, true) > 0);
+  const nesting = nestingTriggers(connection, table.name).flatMap(({ name, later }) => (later ? [] : [name]));
+  if (unforeseen && nesting.length > 0) {
+    return wrong(
+      `has triggers that were made after capture and may write into it within a REPLACE (${nesting.join(', ')})`,
+      outdated,
+    );
   }
   const later = laterTriggers(connection, table.name);
-  return later.length > 0 ? `has triggers that were made after capture and run before it (${later.join(', ')})` : null;
+  return wrong(
+    later.length > 0 ? `has triggers that were made after capture and run before it (${later.join(', ')})` : null,
+    outdated,
+  );
 }
+
+/** What there is to say of triggers that work, but are not those of today. */
+const OUTDATED = 'has triggers of an earlier daybook';
 
 const MOMENT_COUNT = captureTriggerNames('').length;
 
@@ -228,8 +244,14 @@ function addCapture(connection: Connection, asked: string, request: CaptureReque
       hint: `… --entity-type ${settings.entityType}_2`,
     });
   }
-  const problem = known === undefined ? null : problemOf(connection, known);
-  if (known !== undefined && problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
+  const { problem, outdated } =
+    known === undefined ? { problem: null, outdated: false } : conditionOf(connection, known);
+  if (
+    known !== undefined &&
+    problem === null &&
+    !outdated &&
+    JSON.stringify(known.settings) === JSON.stringify(settings)
+  ) {
     return unchanged(table.name);
   }
   const seq = record(
@@ -272,7 +294,7 @@ export function removeCapture(connection: Connection, asked: string, change: Cha
 export function refreshCapture(connection: Connection, asked: string, change: Change, why?: string): CaptureChange {
   const capture = captureOf(connection, asked);
   const { table, settings } = capture;
-  if (capture.problem === null) return unchanged(table);
+  if (capture.problem === null && !capture.outdated) return unchanged(table);
   const description = describeTable(connection, table);
   const fitted = fittedSettings(description, capture);
   const gap = losesChanges(capture.problem);
@@ -283,7 +305,7 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     settings,
     fitted.settings,
     change,
-    `${why ?? capture.problem}: its capture is as it should be again`,
+    `${why ?? capture.problem ?? OUTDATED}: its capture is as it should be again`,
   );
   const nesting = install(connection, description, fitted.settings);
   if (gap) {
@@ -291,6 +313,13 @@ export function refreshCapture(connection: Connection, asked: string, change: Ch
     beginSpan(connection, table, settings.entityType, seq);
   }
   return { table, changed: true, entry: seq, redacted: fitted.redacted, nesting };
+}
+
+/** The tables whose capture is whole, but has the triggers of an earlier daybook. */
+export function outdatedCaptures(connection: Connection): string[] {
+  return readCaptures(connection).flatMap(({ table, outdated, problem }) =>
+    outdated && !losesChanges(problem) ? [table] : [],
+  );
 }
 
 /** Drops the triggers of a captured table, for a change of the table itself, and gives its name; undefined for another. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CaptureChange } from '../../../core/capture.js';
 import type { Captures, Evidence } from '../../audit-store.js';
 import { leakedContext } from '../context/index.js';
 import type { Session } from '../engine/index.js';
@@ -14,13 +16,22 @@ import {
   removeCapture,
 } from './installed.js';
 
+/** So many milliseconds between two tables belong to others: who waits for a lock looks again within that. */
+const TURN = 20;
+
 /** What records the changes of an application's rows. */
 export function capturesOf({ connection, clock, read, readAtOnce, write, slowly }: Session): Captures {
   return {
     captures: () => readAtOnce(() => readCaptures(connection)),
     addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
-    refreshCaptures: (tables, actor) =>
-      write(() => namedOrAll(connection, tables).map((table) => refreshCapture(connection, table, { actor, clock }))),
+    refreshCaptures: async (tables, actor) => {
+      const changes: CaptureChange[] = [];
+      for (const table of await read(() => namedOrAll(connection, tables))) {
+        if (changes.at(-1)?.changed === true) await sleep(TURN);
+        changes.push(await write(() => refreshCapture(connection, table, { actor, clock })));
+      }
+      return changes;
+    },
     removeCaptures: (tables, actor) =>
       write(() => tables.map((table) => removeCapture(connection, table, { actor, clock }))),
     checkCaptures: (tables) => slowly(() => checkCaptures(connection, tables)),

@@ -169,7 +169,7 @@ export function identityOf(table: TableDescription, prefix: string): string {
   if (column.holds === 'integer') return `CAST(${value} AS TEXT)`;
   const number = ` OR (${value} GLOB '[-0-9]*' AND ${value} NOT GLOB '*[^-0-9.e+]*')`;
   const unclear = `${value} GLOB '["{]*' OR ${value} = 'null' OR instr(${value}, char(0))${column.untyped ? number : ''}`;
-  return `CASE typeof(${value}) WHEN 'text' THEN iif(${unclear}, json_quote(${value}), ${value}) WHEN 'null' THEN 'null' ELSE CAST(${encoded(column, value)} AS TEXT) END`;
+  return `CASE typeof(${value}) WHEN 'text' THEN iif(${unclear}, json_quote(${value} || ''), ${value}) WHEN 'null' THEN 'null' ELSE CAST(${encoded(column, value)} AS TEXT) END`;
 }
 
 /**
@@ -182,10 +182,19 @@ export function identityOf(table: TableDescription, prefix: string): string {
  */
 function encoded(column: TableColumn, value: string): string {
   const bytes = `json_object('$blob', lower(hex(${value})))`;
-  if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${value})`;
-  if (column.holds !== 'anything') return value;
+  if (column.holds === 'integer') return value;
+  if (column.holds === 'text') return plainText(value);
+  if (column.holds === 'text or bytes') return `iif(typeof(${value}) = 'blob', ${bytes}, ${plainText(value)})`;
   const scaled = `(SELECT printf('%!.17g', ${value} / value) || 'p' || exponent FROM daybook_powers_of_two WHERE value <= abs(${value}) OR exponent = -1020 ORDER BY exponent DESC LIMIT 1)`;
-  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', ${scaled}) END WHEN 'blob' THEN ${bytes} ELSE ${value} END`;
+  return `CASE typeof(${value}) WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value} WHEN ${value} = ${value} * 2 THEN json_object('$real', iif(${value} > 0, 'inf', '-inf')) WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value} THEN json(printf('%!.17g', ${value})) ELSE json_object('$real', ${scaled}) END WHEN 'blob' THEN ${bytes} WHEN 'text' THEN ${plainText(value)} ELSE ${value} END`;
+}
+
+/**
+ * A text as nothing but a text: what a JSON function wrote is marked as JSON, and the mark goes through NEW, OLD of a
+ * computed column, a CAST, a plus and a subquery, so that it would be put into a document as one. It does not go through this.
+ */
+function plainText(value: string): string {
+  return `${value} || ''`;
 }
 
 function columnOf(table: TableDescription, name: string): TableColumn {

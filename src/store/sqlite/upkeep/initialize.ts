@@ -6,7 +6,7 @@ import { shellWord } from '../../../core/shell.js';
 import { newEntry } from '../../../core/entry.js';
 import type { Actor } from '../../../core/entry.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
-import { mendSpans, unreadableSpans } from '../capture/index.js';
+import { mendSpans, outdatedCaptures, refreshCapture, unreadableSpans } from '../capture/index.js';
 import {
   attempt,
   newerSchema,
@@ -89,7 +89,8 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
   if (before === null) return { outcome: own ? 'created' : 'added', schemaVersion: SCHEMA_VERSION, repaired: [] };
   upgrade(connection, options);
   const repaired = repair(connection, options);
-  const outcome = before < SCHEMA_VERSION ? 'upgraded' : repaired.length > 0 ? 'repaired' : 'unchanged';
+  const renewed = renewCaptures(connection, options);
+  const outcome = before < SCHEMA_VERSION || renewed ? 'upgraded' : repaired.length > 0 ? 'repaired' : 'unchanged';
   return { outcome, schemaVersion: SCHEMA_VERSION, repaired };
 }
 
@@ -142,6 +143,19 @@ function upgrade(connection: Connection, options: InitializeOptions): void {
 /** Puts back what is missing or was spoiled, each in a transaction with its entry, and gives what it was. */
 function repair(connection: Connection, options: InitializeOptions): string[] {
   return [...putBack(connection, options), ...closeGuard(connection, options), ...mend(connection, options)];
+}
+
+/** So many milliseconds between two tables belong to others: who waits for a lock looks again within that. */
+const TURN = 20;
+
+/** Gives captured tables the triggers of today in place of earlier ones, each table in a transaction with its entry. */
+function renewCaptures(connection: Connection, { actor, clock }: InitializeOptions): boolean {
+  const tables = outdatedCaptures(connection);
+  for (const [at, table] of tables.entries()) {
+    if (at > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TURN);
+    writing(connection, () => refreshCapture(connection, table, { actor, clock }));
+  }
+  return tables.length > 0;
 }
 
 /** Makes readable what only this can mend: what another program put there becomes an entry. */
