@@ -7,7 +7,7 @@ import { cli, given, inTestDirectory, json, ok, trail } from '../support/cli.js'
 
 test('the definition that is compared is the one that the migrations make', () => {
   const model = new Database(':memory:');
-  model.exec(MIGRATIONS_TABLE + MIGRATIONS.map(({ sql }) => sql).join('\n'));
+  model.unsafeMode().exec(MIGRATIONS_TABLE + MIGRATIONS.map(({ sql }) => sql).join('\n'));
   const sql = model.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries'`).pluck().get();
   expect(ENTRIES_TABLE).toBe(sql);
   const tables = model.prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'daybook_*'`).pluck();
@@ -185,4 +185,18 @@ describe('a table of ours that is none', () => {
     plain.close();
     expect(await cli(['count'])).toMatchObject({ code: 4, stderr: expect.stringContaining('daybook_checkpoints') });
   });
+});
+
+test('documents that came in while the guard was away let nothing pass after init put it back', async () => {
+  await given({ action: 'update', metadata: {} });
+  const plain = new Database(await trail());
+  plain.exec('DROP TRIGGER daybook_entries_append_only_insert');
+  expect((await cli(['export', '--format', 'ndjson'])).code).toBe(0);
+  plain.exec(`INSERT INTO daybook_entries (action, metadata) VALUES ('x', '{"a":1},"severity":"FORGED","x":{}')`);
+  expect((await cli(['export', '--format', 'ndjson'])).code).toBe(4);
+  expect((await cli(['init'])).code).toBe(0);
+  const { code, stdout, stderr } = await cli(['export', '--format', 'ndjson']);
+  expect([code, stdout.includes('FORGED'), stderr]).toEqual([4, false, expect.stringContaining('entry 2 is damaged')]);
+  expect(() => plain.exec(`INSERT INTO daybook_entries (action, metadata) VALUES ('x', '{')`)).toThrow(/^daybook: /);
+  plain.close();
 });

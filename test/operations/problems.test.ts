@@ -445,11 +445,28 @@ describe('a deep look', () => {
     const { trail, store } = await sqliteTrail();
     const plain = trail.plain();
     plain.pragma('ignore_check_constraints = ON');
-    plain.exec(`INSERT INTO daybook_entries (action, ts, metadata)
-      VALUES ('a', '2026-01-01T00:00:00.000Z', '{"a":1},"severity":"FORGED"')`);
+    const insert = `INSERT INTO daybook_entries (action, ts, metadata) VALUES`;
+    const forged = `${insert} ('a', '2026-01-01T00:00:00.000Z', '{"a":1},"severity":"FORGED"')`;
+    expect(() => plain.exec(forged)).toThrow(/^daybook: metadata/);
+    plain.exec(`${insert} ('', '2026-01-01T00:00:00.000Z', '{}')`);
     expect(codesOf(await ask(store))).toEqual([]);
     const { problems } = await ask(store, { deep: true });
     expect(problems).toMatchObject([{ code: 'corrupt', message: expect.stringContaining('CHECK constraint failed') }]);
+  });
+
+  test('finds documents that came in while the guard was away', async () => {
+    const { trail, store } = await sqliteTrail();
+    const plain = trail.plain();
+    const guard = plain
+      .prepare<[], string>(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries_append_only_insert'`)
+      .pluck()
+      .get();
+    plain.exec(`DROP TRIGGER daybook_entries_append_only_insert;
+      INSERT INTO daybook_entries (action, ts, metadata)
+        VALUES ('a', '2026-01-01T00:00:00.000Z', '{"a":1},"severity":"FORGED"'); ${guard}`);
+    expect(codesOf(await ask(store))).toEqual([]);
+    const { problems } = await ask(store, { deep: true });
+    expect(problems).toMatchObject([{ code: 'corrupt', message: expect.stringContaining('entry 1: its metadata') }]);
   });
 
   test('finds them, with their seq, where the table no longer has rules', async () => {
@@ -459,16 +476,15 @@ describe('a deep look', () => {
     const { sql } = plain.prepare(`SELECT sql FROM sqlite_schema WHERE name = 'daybook_entries'`).get() as {
       sql: string;
     };
-    const checked = /metadata TEXT.*/.exec(sql)?.[0] ?? '';
-    rewrite(plain, 'daybook_entries', checked, 'metadata TEXT,');
+    const checked = /(ts TEXT NOT NULL DEFAULT .*?) CHECK .*\n.*/.exec(sql);
+    rewrite(plain, 'daybook_entries', checked?.[0] ?? '', `${checked?.[1]},`);
     const bare = await trail.open();
     expect(codesOf(await ask(bare, { deep: true }))).toEqual(['definition']);
-    trail.plain().exec(`INSERT INTO daybook_entries (action, ts, metadata)
-      VALUES ('a', '2026-01-01T00:00:00.000Z', '{"a":1},"severity":"FORGED"')`);
+    trail.plain().exec(`INSERT INTO daybook_entries (action, ts) VALUES ('a', '2026-01-01 00:00:00.000')`);
     const { problems } = await ask(bare, { deep: true });
     expect(problems).toMatchObject([
       { code: 'definition' },
-      { code: 'corrupt', message: expect.stringContaining('entry 4: its metadata') },
+      { code: 'corrupt', message: expect.stringContaining('entry 4: its ts') },
     ]);
   });
 

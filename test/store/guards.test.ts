@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -6,6 +7,7 @@ import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { EARLIEST, formatTimestamp, LATEST } from '../../src/core/timestamp.js';
 import { MIGRATIONS, MIGRATIONS_TABLE } from '../../src/store/sqlite/engine/schema.js';
+import { temporaryDirectory } from '../support/program.js';
 import { intentOf, NOW, numbered, planOf, readAll, recordAll, rule, sqliteTrail } from './trail.js';
 
 // Named apart: it is no package that is missing.
@@ -19,7 +21,8 @@ function emptySchema(): Database.Database {
   onTestFinished(() => {
     connection.close();
   });
-  connection.exec(SCHEMA);
+  connection.unsafeMode().exec(SCHEMA);
+  connection.unsafeMode(false);
   return connection;
 }
 
@@ -294,7 +297,9 @@ describe('every check', () => {
       );
       const given = column === 'action' ? [value] : ['x', value];
       // "now" is no moment that stays.
-      expect(() => insert.run(given), JSON.stringify(value)).toThrow(/CHECK|NOT NULL|cannot store|non-deterministic/);
+      expect(() => insert.run(given), JSON.stringify(value)).toThrow(
+        /CHECK|NOT NULL|cannot store|non-deterministic|^daybook: metadata, old_values/,
+      );
     }
     expect(connection.prepare('SELECT count(*) FROM daybook_entries').pluck().get()).toBe(0);
   });
@@ -316,7 +321,9 @@ describe('every check', () => {
     const insert = connection.prepare(
       `INSERT INTO daybook_entries (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
     );
-    expect(() => insert.run([endings[column] ?? 'a\0b', 'x'].slice(0, columns.length))).toThrow(/CHECK/);
+    expect(() => insert.run([endings[column] ?? 'a\0b', 'x'].slice(0, columns.length))).toThrow(
+      /CHECK|^daybook: metadata, old_values/,
+    );
   });
 
   test('lets every good value pass', () => {
@@ -399,6 +406,24 @@ SELECT count(*) || ' ' || sum(ts_ms = 1772719629123) || ' ' || sum(id GLOB '????
       expect(() => shell(`${SCHEMA + PROBE}${statement};`)).toThrow(/daybook: |CHECK constraint/);
     }
   });
+
+  test.skipIf(!hasProgram(SHELL, '--version'))(
+    'leaves all of its file readable to a program that trusts no schema',
+    () => {
+      const ask = (input: string): string =>
+        execFileSync(SHELL, ['-bail', file], { input, encoding: 'utf8', stdio: 'pipe' });
+      const file = path.join(temporaryDirectory(), 'app.db');
+      ask(`CREATE TABLE app (i); INSERT INTO app VALUES (1);${SCHEMA + PROBE}`);
+      for (const untrusting of ['PRAGMA trusted_schema = OFF;', '.dbconfig trusted_schema off']) {
+        const names = ask(`${untrusting}\nSELECT name FROM sqlite_schema WHERE type = 'table'`).trim().split('\n');
+        expect(names).toContain('daybook_entries');
+        for (const name of names.filter((one) => !one.includes(' '))) {
+          expect(ask(`${untrusting}\nSELECT count(*) >= 0 FROM "${name}"`), name).toMatch(/1\n$/);
+        }
+        ask(`${untrusting}\nINSERT INTO app (i) VALUES (2); UPDATE app SET i = 3;`);
+      }
+    },
+  );
 
   test.skipIf(!hasProgram('python3', '-c', 'import sqlite3'))("of Python's module", () => {
     const script = `

@@ -26,7 +26,7 @@ beforeEach(async () => {
   const known = await vi.importActual<typeof schema>('../../src/store/sqlite/engine/schema.js');
   oldVersion = known.SCHEMA_VERSION;
   const connection = new Database(file);
-  connection.exec(known.MIGRATIONS_TABLE + known.MIGRATIONS.map((migration) => migration.sql).join('\n'));
+  connection.unsafeMode().exec(known.MIGRATIONS_TABLE + known.MIGRATIONS.map((migration) => migration.sql).join('\n'));
   const applied = connection.prepare("INSERT INTO daybook_migrations VALUES (?, ?, '2026-01-01T00:00:00.000Z')");
   for (const { version, name } of known.MIGRATIONS) applied.run(version, name);
   connection.exec("INSERT INTO daybook_entries (id, action) VALUES ('a', 'x')");

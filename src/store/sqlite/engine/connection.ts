@@ -116,6 +116,16 @@ export function openTrail(options: ConnectionOptions): Connection {
   return openFile(options, (connection) => expectTrail(connection, options.path));
 }
 
+/** Runs the SQL of a migration: what takes a CHECK away writes into the schema, which SQLite allows for this long only. */
+export function runMigration(connection: Connection, sql: string): void {
+  connection.unsafeMode(true);
+  try {
+    connection.exec(sql);
+  } finally {
+    connection.unsafeMode(false);
+  }
+}
+
 /** Makes sure that a database holds a trail with the schema of this program. Throws kind `missing`. */
 export function expectTrail(connection: Connection, path: string): void {
   const version = schemaVersion(connection);

@@ -8,6 +8,7 @@ export {
   openFile,
   openTrail,
   reading,
+  runMigration,
   schemaVersion,
   writing,
 } from './connection.js';
@@ -17,7 +18,16 @@ export { expectFileName } from './file-name.js';
 export { expectOwnJournal } from './hot-journal.js';
 export { markOf, seqOf } from './marks.js';
 export type { Reader } from './readable.js';
-export { ENTRIES_TABLE, FIT, GUARD_TRIGGERS, MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION, TABLES } from './schema.js';
+export {
+  ENTRIES_TABLE,
+  FIT,
+  GUARD_TRIGGERS,
+  INSERT_GUARD,
+  MIGRATIONS,
+  MIGRATIONS_TABLE,
+  SCHEMA_VERSION,
+  TABLES,
+} from './schema.js';
 export type { Migration } from './schema.js';
 export { and, concat, join, list, or, sql, wrap } from './sql.js';
 export type { Sql } from './sql.js';

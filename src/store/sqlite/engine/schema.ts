@@ -37,6 +37,14 @@ const json = (column: string, type: string): string =>
 
 const object = (column: string): string => `${column} = '{}' OR (${json(column, 'object')})`;
 
+/** The columns of documents, each with the rule of what it holds. */
+const DOCUMENTS: readonly (readonly [column: string, rule: (column: string) => string])[] = [
+  ['metadata', object],
+  ['old_values', (column) => `${column} IS NULL OR ${object(column)}`],
+  ['new_values', (column) => `${column} IS NULL OR ${object(column)}`],
+  ['changed_fields', (column) => `${column} IS NULL OR (${json(column, 'array')})`],
+];
+
 const ENTRIES = `
 CREATE TABLE daybook_entries (
   seq INTEGER PRIMARY KEY AUTOINCREMENT CHECK (seq BETWEEN 1 AND 9007199254740991),
@@ -273,20 +281,70 @@ CREATE TABLE daybook_retention_entries (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/**
+ * With `PRAGMA trusted_schema = OFF`, SQLite 3.40 reads no table of a file in which a CHECK asks for a JSON function. So
+ * the guard asks for it: triggers are read when they are to fire.
+ */
+const ENTRIES_WITHOUT_JSON = DOCUMENTS.reduce(
+  (table, [column, rule]) => table.replace(`CHECK (${rule(column)})`, `CHECK (${clean(column)})`),
+  ENTRIES,
+);
+
+const isDocument = ([column, rule]: (typeof DOCUMENTS)[number]): string => `(${rule(`NEW.${column}`)})`;
+
+const DOCUMENT_GUARD = `
+CREATE TRIGGER daybook_entries_append_only_insert BEFORE INSERT ON daybook_entries
+WHEN NEW.seq IS NOT -1 OR EXISTS (SELECT 1 FROM daybook_entries WHERE id = NEW.id)
+  OR NOT ${DOCUMENTS.map(isDocument).join('\n  OR NOT ')}
+BEGIN
+  SELECT CASE WHEN NEW.seq IS NOT -1 THEN RAISE(ABORT, 'daybook: seq is given by the trail, leave it out')
+    WHEN EXISTS (SELECT 1 FROM daybook_entries WHERE id = NEW.id)
+    THEN RAISE(ABORT, 'daybook: an entry with this id is recorded already, and entries never change')
+    ELSE RAISE(ABORT, 'daybook: metadata, old_values and new_values are JSON objects, changed_fields is a JSON array') END;
+END;
+`;
+
+/** To take a CHECK away, its text goes from the schema (https://sqlite.org/lang_altertable.html, 7): what is stored stays. */
+const READABLE_ANYWHERE = `
+DROP TRIGGER IF EXISTS daybook_entries_append_only_insert;
+${DOCUMENT_GUARD.trim()}
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = ${literal(asKept(ENTRIES_WITHOUT_JSON))}
+WHERE type = 'table' AND name = 'daybook_entries' AND sql = ${literal(asKept(ENTRIES))};
+PRAGMA writable_schema = RESET;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'the trail', sql: ENTRIES + INDEXES + ACCOUNTS + SETTINGS + GUARDS },
   { version: 2, name: 'capture', sql: CAPTURE },
   { version: 3, name: 'names and mirrors', sql: NAMES_AND_MIRRORS },
   { version: 4, name: 'entries of policies', sql: POLICY_ENTRIES },
+  { version: 5, name: 'a trail that is readable without trust', sql: READABLE_ANYWHERE },
 ];
 
 /** How SQLite keeps the definition of the table of entries. */
-export const ENTRIES_TABLE = ENTRIES.trim().replace(/;$/, '');
+export const ENTRIES_TABLE = asKept(ENTRIES_WITHOUT_JSON);
 
-/** How SQLite keeps the triggers that guard it. */
-export const GUARD_TRIGGERS: readonly string[] = GUARDS.trim()
-  .split(/;\n(?=CREATE)/)
-  .map((trigger) => trigger.replace(/;$/, ''));
+/** How SQLite keeps the trigger that guards what is recorded. */
+export const INSERT_GUARD = asKept(DOCUMENT_GUARD);
+
+/** How SQLite keeps the triggers that guard the table of entries. */
+export const GUARD_TRIGGERS: readonly string[] = [
+  INSERT_GUARD,
+  ...GUARDS.trim()
+    .split(/;\n(?=CREATE)/)
+    .slice(1)
+    .map(asKept),
+];
+
+/** A definition as SQLite keeps it. */
+function asKept(sql: string): string {
+  return sql.trim().replace(/;$/, '');
+}
+
+function literal(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
 
 /**
  * What the table holds of each field, as SQL over the entry `e`: the rules that keep an entry's text from passing for

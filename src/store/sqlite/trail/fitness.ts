@@ -4,7 +4,7 @@ import type { HistoryField } from '../../../core/entry.js';
 import { Damaged } from '../../../core/errors.js';
 import { revertedBy } from './compile.js';
 import type { Connection } from '../engine/index.js';
-import { ENTRIES_TABLE, FIT } from '../engine/index.js';
+import { ENTRIES_TABLE, FIT, INSERT_GUARD } from '../engine/index.js';
 
 /** The connections that have the function which says that a field is not what it should be. */
 const looking = new WeakSet<Connection>();
@@ -13,8 +13,8 @@ const looking = new WeakSet<Connection>();
 export type ColumnOf = (field: HistoryField) => string;
 
 /**
- * How the fields of an entry are read now. Where the table of entries is as daybook makes it, its CHECKs have seen to
- * what it holds. Where it is not, each field is looked at on its way out, and one that is not what it should be throws
+ * How the fields of an entry are read now. Where the table of entries is as daybook makes it, its CHECKs and its guard
+ * have seen to what it holds. Where it is not, each field is looked at on its way out, and one that is not what it should be throws
  * kind `missing`, naming the seq: a document is put into JSON as it stands, and could forge what comes behind it.
  */
 export function columnOf(connection: Connection): ColumnOf {
@@ -35,10 +35,25 @@ function plain(field: HistoryField): string {
   return field === 'reverted_by' ? revertedBy('e') : `e.${field}`;
 }
 
-/** Whether the table of entries is defined as daybook makes it. It may change at any time: only asking tells. */
-export function isAsMade(connection: Connection): boolean {
-  const definition = connection.prepare(`SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?`).pluck();
-  return definition.get('daybook_entries') === ENTRIES_TABLE;
+/**
+ * Whether the table of entries is defined as daybook makes it, and its guard has always been there: without it, anything
+ * may have been recorded before `init` put it back. Both may change at any time: only asking tells.
+ */
+function isAsMade(connection: Connection): boolean {
+  const made = connection
+    .prepare<[string, string], number>(
+      `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'daybook_entries' AND sql = ?
+         OR type = 'trigger' AND name = 'daybook_entries_append_only_insert' AND sql = ?`,
+    )
+    .pluck();
+  if (made.get(ENTRIES_TABLE, INSERT_GUARD) !== 2) return false;
+  const putBack = connection
+    .prepare<[], number>(
+      `SELECT 1 FROM daybook_entries WHERE action = 'init' AND category = 'system'
+         AND instr(metadata, 'daybook_entries_append_only_insert')`,
+    )
+    .pluck();
+  return putBack.get() === undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ export {
   windowOf,
 } from './compile.js';
 export { chooseDrive, indexedBy } from './drive.js';
-export { columnOf, isAsMade, unfitDocument, unfitFields } from './fitness.js';
+export { columnOf, unfitDocument, unfitFields } from './fitness.js';
 export type { ColumnOf } from './fitness.js';
 export { readDoomed } from './doomed-rows.js';
 export type { DoomedRow } from './doomed-rows.js';

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { DaybookError } from '../../../core/errors.js';
 import type { Interruptible } from '../../audit-store.js';
 import type { Connection } from '../engine/index.js';
-import { isAsMade, unfitFields } from '../trail/index.js';
+import { unfitFields } from '../trail/index.js';
 import { TABLES } from '../engine/index.js';
 
 /** More of what is wrong would say nothing new. */
@@ -87,8 +87,7 @@ function structure(copy: Connection): string[] {
 function brokenRules(copy: Connection): string[] {
   copy.pragma('ignore_check_constraints = OFF');
   const broken = TABLES.flatMap((table) => answers(() => found(copy, `quick_check(${table})`)) ?? []);
-  // A table that lost its rules cannot tell of them.
-  if (answers(() => isAsMade(copy)) !== false) return broken;
+  // A table that lost its rules cannot tell of them, and of documents a trigger has them.
   const unfit = answers(() => unfitFields(copy, MOST)) ?? [];
   return [...broken, ...unfit.map((one) => (typeof one === 'string' ? one : `entry ${one[0]}: its ${one[1]}`))];
 }

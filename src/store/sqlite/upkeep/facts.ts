@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { ForeignTrigger, StoreFacts } from '../../audit-store.js';
-import { reading, MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION, TABLES } from '../engine/index.js';
+import { reading, runMigration, MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION, TABLES } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { lastWithFewer, tallyOf } from '../trail/index.js';
 
@@ -102,7 +102,8 @@ function ownObjects(connection: Connection): SchemaObject[] {
 function expectedObjects(): SchemaObject[] {
   const model = new Database(':memory:');
   try {
-    model.exec(MIGRATIONS_TABLE + MIGRATIONS.map((migration) => migration.sql).join('\n'));
+    model.exec(MIGRATIONS_TABLE);
+    for (const { sql } of MIGRATIONS) runMigration(model, sql);
     return ownObjects(model);
   } finally {
     model.close();

@@ -16,6 +16,7 @@ import {
   expectFileName,
   MIGRATIONS,
   MIGRATIONS_TABLE,
+  runMigration,
   SCHEMA_VERSION,
 } from '../engine/index.js';
 import type { Connection, Migration } from '../engine/index.js';
@@ -118,7 +119,7 @@ function createTrail(connection: Connection, { clock }: InitializeOptions): numb
 }
 
 function apply(connection: Connection, { version, name, sql }: Migration, clock: () => number): void {
-  connection.exec(sql);
+  runMigration(connection, sql);
   connection
     .prepare('INSERT INTO daybook_migrations (version, name, applied_at) VALUES (?, ?, ?)')
     .run(version, name, formatTimestamp(clock()));
