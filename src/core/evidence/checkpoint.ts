@@ -1,0 +1,75 @@
+import { HASH_BYTES } from './hashing.js';
+import { COSIGNATURE, hasSigned, isSignedBy, keyId, readNote, signaturesBy, signBytes, signedNote } from './notes.js';
+import type { PublicKey, Signature, SignedNote } from './notes.js';
+
+// A checkpoint of C2SP (https://c2sp.org/tlog-checkpoint): what the whole tree came to at a size.
+
+export interface Checkpoint {
+  readonly origin: string;
+  readonly size: number;
+  readonly root: Buffer;
+}
+
+export interface ReadCheckpoint extends Checkpoint {
+  readonly note: SignedNote;
+}
+
+/** The text that is signed. */
+function checkpointText({ origin, size, root }: Checkpoint): string {
+  return `${origin}\n${size}\n${root.toString('base64')}\n`;
+}
+
+/**
+ * A checkpoint signed by a key: once over the text alone, which every tool for Ed25519 can verify, and once with the time
+ * (cosignature/v1), in whole seconds since 1970.
+ */
+export function signedCheckpoint(
+  checkpoint: Checkpoint,
+  privateKey: Uint8Array,
+  key: PublicKey,
+  seconds: number,
+): string {
+  const text = checkpointText(checkpoint);
+  return signedNote(text, privateKey, key, [cosignature(text, privateKey, key, seconds)]);
+}
+
+/** A signature over a checkpoint's text and a time, as witnesses give it. */
+function cosignature(text: string, privateKey: Uint8Array, key: PublicKey, seconds: number): Signature {
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(BigInt(seconds));
+  const bytes = Buffer.concat([time, signBytes(privateKey, cosigned(text, seconds))]);
+  return { name: key.name, id: keyId(key, COSIGNATURE), bytes };
+}
+
+function cosigned(text: string, seconds: number | bigint): Buffer {
+  return Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
+}
+
+/** Reads a checkpoint, whoever signed it; undefined for what is none. */
+export function readCheckpoint(text: string): ReadCheckpoint | undefined {
+  const note = readNote(text);
+  if (note === undefined) return undefined;
+  const [origin = '', size = '', encoded = '', ...rest] = note.text.slice(0, -1).split('\n');
+  const root = Buffer.from(encoded, 'base64');
+  if (origin === '' || !/^(?:0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) return undefined;
+  if (root.length !== HASH_BYTES || root.toString('base64') !== encoded || rest.includes('')) return undefined;
+  return { origin, size: Number(size), root, note };
+}
+
+/** Whether a key has signed a checkpoint, over its text. */
+export function isCheckpointBy(key: PublicKey, checkpoint: ReadCheckpoint): boolean {
+  return hasSigned(key, checkpoint.note);
+}
+
+/**
+ * The time, in seconds since 1970, that a key has signed with a checkpoint; null where it signed none, or where one of
+ * its signatures is false.
+ */
+export function cosignedAt(key: PublicKey, { note }: ReadCheckpoint): number | null {
+  const claimed = signaturesBy(note, key, COSIGNATURE).map(({ bytes }) => {
+    if (bytes.length !== 72) return null;
+    const seconds = bytes.readBigUInt64BE();
+    return isSignedBy(key.key, cosigned(note.text, seconds), bytes.subarray(8)) ? Number(seconds) : null;
+  });
+  return claimed.includes(null) ? null : (claimed[0] ?? null);
+}
