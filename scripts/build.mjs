@@ -27,7 +27,16 @@ const shared = {
 };
 
 /** Libraries of the program that have a file of their own, so that only what is needed is loaded and compiled. */
-const LIBRARIES = ['chalk', 'cli-table3', 'commander', 'csv-stringify/sync', 'lossless-json', 'luxon', 'string-width'];
+const LIBRARIES = [
+  'chalk',
+  'cli-table3',
+  'commander',
+  'csv-stringify/sync',
+  'lossless-json',
+  'luxon',
+  'pg',
+  'string-width',
+];
 
 /** Parts of ours that must be there only once: an error is recognised by its class. */
 const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts' };
@@ -40,8 +49,12 @@ const ROOMS = ['capture', 'exec', 'mirrors', 'names', 'prune', 'reports', 'sourc
 
 const doorOf = (room) => path.posix.join('src/store/sqlite', room, 'index.ts');
 
+/** The other engine, which only its addresses load. */
+const POSTGRES = { 'store-postgres': 'src/store/postgres/index.ts' };
+
 /** The parts of ours that have a file of their own, by the door that others import. */
 const BESIDE = {
+  ...Object.fromEntries(Object.entries(POSTGRES).map(([name, file]) => [file, name])),
   ...Object.fromEntries(Object.entries(SHARED).map(([name, file]) => [file, name])),
   ...Object.fromEntries(STORE.map((room) => [doorOf(room), 'store'])),
   ...Object.fromEntries(ROOMS.map((room) => [doorOf(room), `store-${room}`])),
@@ -60,7 +73,8 @@ async function buildProgram() {
     // A real import() would start Node's ES module loader.
     supported: { 'dynamic-import': false },
     outdir: 'dist/program',
-    external: ['better-sqlite3'],
+    // It brings machine code; the other is what pg would use if it were there.
+    external: ['better-sqlite3', 'pg-native'],
   };
   const builds = await Promise.all([
     build({
@@ -68,6 +82,7 @@ async function buildProgram() {
       entryPoints: {
         cli: 'src/cli/main.ts',
         ...SHARED,
+        ...POSTGRES,
         ...Object.fromEntries(ROOMS.map((room) => [`store-${room}`, doorOf(room)])),
         ...Object.fromEntries(commands.map((name) => [`command-${name}`, `src/cli/commands/${name}.ts`])),
       },

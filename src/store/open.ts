@@ -1,9 +1,9 @@
 import type { Address } from '../core/address.js';
 import type { Actor } from '../core/entry.js';
-import { DaybookError } from '../core/errors.js';
 import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
+import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
 import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
 import type { RehearsedEntries, Sorter } from './sqlite/sources/index.js';
@@ -22,6 +22,8 @@ export interface OpenOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   readonly presence: Presence;
+  /** Where an engine keeps several trails apart: the one that is meant. */
+  readonly schema?: string;
   /** Runs what takes long with a signal that an interrupt sets. */
   readonly interruptible?: Interruptible;
   /** Is told where a private copy is read, because the database itself cannot be; `unfinished` after a crash. */
@@ -43,8 +45,12 @@ const uninterrupted: Interruptible = (work) => work(new AbortController().signal
  * kind `busy`.
  */
 export async function openStore(address: Address, options: OpenOptions): Promise<AuditStore> {
-  const { openSqlite, openLive, openReadable } = await sqlite(address);
-  const { readonly, busyTimeout, sequential = false, clock, presence } = options;
+  const { readonly, busyTimeout, sequential = false, clock, presence, schema = SCHEMA } = options;
+  if (address.engine === 'postgres') {
+    const { openPostgres } = await postgres();
+    return openPostgres({ address, schema, readonly, busyTimeout, clock, presence });
+  }
+  const { openSqlite, openLive, openReadable } = await sqlite();
   const path = address.connects;
   const open = (copy?: string): AuditStore =>
     openSqlite({ path, copy, readonly, busyTimeout, sequential, clock, presence });
@@ -67,9 +73,12 @@ export async function initializeStore(
     readonly busyTimeout: number;
     readonly clock: () => number;
     readonly actor: Actor;
+    readonly schema?: string;
   },
 ): Promise<Initialized> {
-  await sqlite(address);
+  if (address.engine === 'postgres') {
+    return (await postgres()).initialize({ address, schema: SCHEMA, ...options });
+  }
   const { initialize } = await import('./sqlite/upkeep/index.js');
   return initialize({ path: address.connects, ...options });
 }
@@ -107,7 +116,13 @@ export async function namesInTable(
   return (await import('./sqlite/names/index.js')).namesInTable(...asked);
 }
 
-async function sqlite({ engine, shown }: Address): Promise<typeof Sqlite> {
-  if (engine === 'sqlite') return import('./sqlite/index.js');
-  throw new DaybookError('usage', `this daybook opens SQLite files, and ${shown} is an address of PostgreSQL`);
+/** Where PostgreSQL has the trail, unless somebody says otherwise. */
+const SCHEMA = 'daybook';
+
+async function sqlite(): Promise<typeof Sqlite> {
+  return import('./sqlite/index.js');
+}
+
+async function postgres(): Promise<typeof Postgres> {
+  return import('./postgres/index.js');
 }

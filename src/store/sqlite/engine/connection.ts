@@ -7,7 +7,7 @@ import { shellWord } from '../../../core/shell.js';
 import { expectFileName } from './file-name.js';
 import { expectOwnJournal } from './hot-journal.js';
 import { SCHEMA_VERSION, TABLES } from './schema.js';
-import type { Sql } from './sql.js';
+import type { Sql } from '../../sql.js';
 
 export type Connection = Database.Database;
 

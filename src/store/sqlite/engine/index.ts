@@ -29,8 +29,8 @@ export {
   TABLES,
 } from './schema.js';
 export type { Migration } from './schema.js';
-export { and, concat, join, list, or, sql, wrap } from './sql.js';
-export type { Sql } from './sql.js';
+export { and, concat, join, list, or, sql, wrap } from '../../sql.js';
+export type { Sql } from '../../sql.js';
 export { standingFile } from './standing-file.js';
 export { attemptTemporary, openTemporary } from './temporary.js';
 export { checkpointLog, followed, hurrying } from './write-ahead-log.js';

@@ -1,4 +1,4 @@
-import type { Cell } from '../../../core/cell.js';
+import type { Cell } from '../core/cell.js';
 
 /** A piece of SQL with the values of its question marks, in order: text from outside is only ever a parameter. */
 export interface Sql {

@@ -1,0 +1,73 @@
+import type { Client } from 'pg';
+import type { Cell } from '../../../core/cell.js';
+import type { Sql } from '../../sql.js';
+
+/** A value of a question mark: one of a field, or a list of them for one column of many rows. */
+export type Parameter = Cell | readonly (string | null)[];
+
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly Parameter[];
+}
+
+/** What runs statements, in the transaction that is open. */
+export interface Connection {
+  /** Rows as arrays, in the order of their columns. */
+  rows<Row extends readonly unknown[] = Cell[]>(statement: Statement): Promise<Row[]>;
+  /** Rows as objects. */
+  all<Row>(statement: Statement): Promise<Row[]>;
+  /** How many rows a statement changed. */
+  run(statement: Statement): Promise<number>;
+}
+
+const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 700, 701, 1700]);
+const BOOLEAN = 16;
+
+/** Whole numbers as numbers, and everything else as the text that PostgreSQL writes: documents keep every digit so. */
+const TYPES = {
+  getTypeParser: (type: number) => (text: string) => {
+    if (NUMBERS.has(type)) return Number(text);
+    return type === BOOLEAN ? text === 't' : text;
+  },
+};
+
+/**
+ * Statements go unnamed, so that a pooler may hand each transaction to another session: text from outside is only ever
+ * a parameter.
+ */
+export function connectionOf(client: Client): Connection {
+  const query = (statement: Statement, rowMode?: 'array') =>
+    client.query({
+      text: numbered(statement.sql),
+      values: [...statement.parameters],
+      types: TYPES as never,
+      ...(rowMode && { rowMode }),
+    } as never) as unknown as Promise<{ rows: unknown[]; rowCount: number | null }>;
+  return {
+    rows: async <Row>(statement: Statement) => (await query(statement, 'array')).rows as Row[],
+    all: async <Row>(statement: Statement) => (await query(statement)).rows as Row[],
+    run: async (statement) => (await query(statement)).rowCount ?? 0,
+  };
+}
+
+/** PostgreSQL's own signs for parameters. No text of ours holds a question mark otherwise. */
+function numbered(text: string): string {
+  let number = 0;
+  return text.replaceAll('?', () => `$${++number}`);
+}
+
+/** What a question with one answer says. */
+export async function answer<T>(connection: Connection, statement: Sql): Promise<T | undefined> {
+  const [row] = await connection.rows<[T]>(statement);
+  return row?.[0];
+}
+
+/** What a count says: it has one row, always. */
+export async function counted(connection: Connection, statement: Sql): Promise<number> {
+  return (await answer<number>(connection, statement)) ?? 0;
+}
+
+/** A name as PostgreSQL reads it. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,61 @@
+import type { AuditStore } from '../audit-store.js';
+import { withCheckedQuestions } from '../checked.js';
+import { lacking } from '../lacking.js';
+import { openSession } from './engine/index.js';
+import type { PostgresOptions } from './engine/index.js';
+import { directoryOf } from './names/index.js';
+import { prunesOf, retainsOf } from './prune/index.js';
+import { reportsOf } from './reports/index.js';
+import { checkpointsOf, readsOf, recordsOf } from './trail/index.js';
+import { upkeepOf } from './upkeep/index.js';
+
+export { initialize } from './upkeep/index.js';
+
+/**
+ * Opens the trail in a PostgreSQL database. Its rooms are put together here.
+ * Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`.
+ */
+export async function openPostgres(options: PostgresOptions): Promise<AuditStore> {
+  const session = await openSession(options);
+  return withCheckedQuestions({
+    origin: { file: undefined, presence: options.presence },
+    ...recordsOf(session),
+    ...readsOf(session),
+    ...checkpointsOf(session),
+    ...reportsOf(session),
+    ...retainsOf(session),
+    ...prunesOf(session),
+    ...directoryOf(session),
+    ...upkeepOf(session),
+    // No trail has captures and mirrors here yet.
+    captures: async () => [],
+    mirrors: async () => [],
+    leakedContext: async () => null,
+    ...lacking('PostgreSQL', ROOMS_TO_COME),
+    close: () => session.close(),
+  });
+}
+
+const capture = 'capture row changes';
+const states = 'tell the states of rows';
+const mirror = 'mirror entries';
+
+/** What this engine does not do, in words. */
+const ROOMS_TO_COME = {
+  importNames: 'import lists of names',
+  addCaptures: capture,
+  refreshCaptures: capture,
+  removeCaptures: capture,
+  checkCaptures: capture,
+  captureHistory: states,
+  rowEvidence: states,
+  tableEvidence: states,
+  pruneReach: states,
+  undo: 'undo row changes',
+  resolveMirror: mirror,
+  compareMirror: mirror,
+  mirrorPrunes: mirror,
+  addMirror: mirror,
+  removeMirror: mirror,
+  execute: 'run SQL with a context',
+} as const;

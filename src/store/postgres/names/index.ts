@@ -1,0 +1,2 @@
+export { namesOf } from './names-of-groups.js';
+export { directoryOf } from './room.js';

@@ -1,0 +1,1 @@
+export { prunesOf, retainsOf } from './room.js';

@@ -1,0 +1,28 @@
+import { ENTRY_FIELDS } from '../../../core/entry.js';
+import type { HistoryEntry } from '../../../core/entry.js';
+import { concat, sql } from '../../sql.js';
+import type { Connection, Generation } from '../engine/index.js';
+import { columnsOf, toEntry } from './pages.js';
+
+/** One entry, by its seq or its id. */
+export async function findEntry(
+  connection: Connection,
+  generations: readonly Generation[],
+  key: { readonly seq: number } | { readonly id: string },
+): Promise<HistoryEntry | undefined> {
+  const condition = 'seq' in key ? sql('e.seq = ?', key.seq) : sql('e.id = ?', key.id);
+  const columns = columnsOf([...ENTRY_FIELDS, 'reverted_by'], generations);
+  const [row] = await connection.rows(concat('SELECT ', columns, ' FROM daybook_entries AS e WHERE ', condition));
+  return row === undefined ? undefined : toEntry(row);
+}
+
+/** Those of the entries with these ids that are there, by their ids. What took them back is not asked for. */
+export async function findEntries(connection: Connection, ids: readonly string[]): Promise<Map<string, HistoryEntry>> {
+  if (ids.length === 0) return new Map();
+  const columns = columnsOf(ENTRY_FIELDS, []);
+  const rows = await connection.rows({
+    sql: `SELECT ${columns.sql} FROM daybook_entries AS e WHERE e.id = ANY (?::text[])`,
+    parameters: [ids],
+  });
+  return new Map(rows.map(toEntry).map((entry) => [entry.id, entry]));
+}

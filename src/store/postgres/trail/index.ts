@@ -1,0 +1,17 @@
+export {
+  accountOf,
+  closeAccount,
+  cutOffAccounts,
+  lastAccount,
+  openPrune,
+  prunedSoFar,
+  readTally,
+  renewPrune,
+} from './accounts.js';
+export { checkpointReaches } from './checkpoints.js';
+export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
+export { currentMark } from './extent.js';
+export { keyAt } from './pages.js';
+export { pageStatement } from './page-statement.js';
+export { insertOne } from './recording.js';
+export { checkpointsOf, readsOf, recordsOf } from './room.js';

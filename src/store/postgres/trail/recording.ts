@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import { DaybookError } from '../../../core/errors.js';
+import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
+import { JSON_FIELDS } from '../../../core/entry.js';
+import { sameDocument } from '../../../core/json.js';
+import { formatTimestamp } from '../../../core/timestamp.js';
+import type { CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { sql } from '../../sql.js';
+import { GIVEN_COLUMNS } from '../engine/index.js';
+import type { Connection, Generation } from '../engine/index.js';
+import { findEntries, findEntry } from './find-entries.js';
+
+const COLUMNS = GIVEN_COLUMNS as readonly (keyof NewEntry)[];
+
+const TYPES: Readonly<Partial<Record<keyof NewEntry, string>>> = {
+  ts: 'timestamptz',
+  recorded_at: 'timestamptz',
+  metadata: 'json',
+  old_values: 'json',
+  new_values: 'json',
+  changed_fields: 'json',
+};
+
+/** A UUIDv7 (RFC 9562, 5.7): who gives the ids of a batch knows which of its entries were there already. */
+function uuidV7(ms: number): string {
+  const time = Math.max(0, ms).toString(16).padStart(12, '0').slice(-12);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+}
+
+/**
+ * All entries by one statement, in their order: a column is one parameter, whatever the number of entries. What is there
+ * already stays. The last parameter names actors whose name the directory gives, within the statement: no name can change
+ * between its being looked up and its being recorded. An id that is there is looked for first, since a seq that was given
+ * for nothing is not given again.
+ */
+const INSERT = `INSERT INTO daybook_entries (${COLUMNS.join(', ')})
+  SELECT ${COLUMNS.map((column) =>
+    column === 'actor_name' ? 'coalesce(r.actor_name, n.name)' : `r.${column}::${TYPES[column] ?? 'text'}`,
+  ).join(', ')}
+  FROM unnest(${COLUMNS.map(() => '?::text[]').join(', ')}, ?::text[]) WITH ORDINALITY AS r (${COLUMNS.join(', ')}, actor_to_name, place)
+  LEFT JOIN daybook_actors AS n ON n.actor = r.actor_to_name
+  WHERE NOT EXISTS (SELECT FROM daybook_entries AS k WHERE k.id = r.id)
+  ORDER BY r.place
+  ON CONFLICT (id) DO NOTHING
+  RETURNING seq, id`;
+
+interface Recorded {
+  readonly seq: number;
+  readonly id: string;
+}
+
+/** A request with an id and a time, and whose name the directory is to give. */
+interface Complete {
+  readonly id: string;
+  readonly request: RecordRequest;
+  readonly entry: NewEntry;
+  readonly actorToName: string | null;
+}
+
+function complete(request: RecordRequest, clock: () => number): Complete {
+  const { entry } = request;
+  const now = clock();
+  const id = entry.id ?? uuidV7(now);
+  return {
+    id,
+    request,
+    entry: { ...entry, id, ts: entry.ts ?? formatTimestamp(now) },
+    actorToName: wantsName(request) ? entry.actor : null,
+  };
+}
+
+/** Whether the directory gives the entry its actor's name, where it knows one. */
+function wantsName({ entry, given }: RecordRequest): boolean {
+  return entry.actor_name === null && isOfNow(entry) && !given.includes('actor_name');
+}
+
+/** What an actor was called at another time, or in another trail, is not for the directory of today to say. */
+function isOfNow({ ts, recorded_at: recordedAt, source }: NewEntry): boolean {
+  return ts === null && recordedAt === null && source === null;
+}
+
+/** What the trail takes of these: the seqs by the ids. Those that it has already are left out. */
+async function insert(connection: Connection, all: readonly Complete[]): Promise<Map<string, number>> {
+  if (all.length === 0) return new Map();
+  const columns = COLUMNS.map((column) => all.map(({ entry }) => entry[column]));
+  const named = all.map(({ actorToName }) => actorToName);
+  const recorded = await connection.all<Recorded>({ sql: INSERT, parameters: [...columns, named] });
+  return new Map(recorded.map(({ id, seq }) => [id, seq]));
+}
+
+/** Records one entry in the open transaction. */
+export async function insertOne(connection: Connection, entry: NewEntry, clock: () => number): Promise<number> {
+  const one = complete({ entry, given: [] }, clock);
+  const seq = (await insert(connection, [one])).get(one.id);
+  if (seq === undefined) throw notRecorded(1);
+  return seq;
+}
+
+/** Records what is not there yet; an id that is there already is compared instead. Runs in the open transaction. */
+export async function recordEntries(
+  connection: Connection,
+  requests: readonly RecordRequest[],
+  stopAtConflict: boolean,
+  clock: () => number,
+): Promise<RecordOutcome[]> {
+  const all = requests.map((request) => complete(request, clock));
+  if (!stopAtConflict) return recordThem(connection, all);
+  await connection.run(sql('SAVEPOINT before_conflict'));
+  const outcomes = await recordThem(connection, all);
+  const conflict = outcomes.findIndex(({ outcome }) => outcome === 'conflict');
+  if (conflict < 0) return outcomes;
+  // Nothing behind it is recorded: what comes before it is, by itself.
+  await connection.run(sql('ROLLBACK TO SAVEPOINT before_conflict'));
+  return [...(await recordThem(connection, all.slice(0, conflict))), ...outcomes.slice(conflict, conflict + 1)];
+}
+
+async function recordThem(connection: Connection, all: readonly Complete[]): Promise<RecordOutcome[]> {
+  const first = new Map<string, Complete>();
+  for (const one of all) if (!first.has(one.id)) first.set(one.id, one);
+  const recorded = await insert(connection, [...first.values()]);
+  const isRecorded = (one: Complete): boolean => recorded.has(one.id) && first.get(one.id) === one;
+  const others = all.filter((one) => !isRecorded(one)).map(({ id }) => id);
+  const there = await findEntries(connection, [...new Set(others)]);
+  return all.map((one): RecordOutcome => {
+    const { id } = one;
+    const seq = recorded.get(id);
+    if (seq !== undefined && isRecorded(one)) return { outcome: 'recorded', seq, id };
+    const known = there.get(id);
+    if (known === undefined) throw notRecorded(all.length);
+    const fields = differing(one.request, known);
+    return fields.length === 0
+      ? { outcome: 'skipped', seq: known.seq, id }
+      : { outcome: 'conflict', seq: known.seq, id, fields };
+  });
+}
+
+/** What is recorded of these, without recording anything. */
+export async function compareEntries(
+  connection: Connection,
+  requests: readonly RecordRequest[],
+): Promise<CompareOutcome[]> {
+  const there = await findEntries(
+    connection,
+    requests.flatMap(({ entry }) => entry.id ?? []),
+  );
+  return requests.map((request) => {
+    const known = request.entry.id === null ? undefined : there.get(request.entry.id);
+    if (known === undefined) return { outcome: 'missing' };
+    const fields = differing(request, known);
+    return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };
+  });
+}
+
+/** The fields in which an entry would differ from one of its id. */
+function differing({ entry, given }: RecordRequest, known: NewEntry): (keyof NewEntry)[] {
+  return given.filter((field) => !sameValue(field, entry[field], known[field]));
+}
+
+function sameValue(field: keyof NewEntry, given: string | null, known: string | null): boolean {
+  if (given === known) return true;
+  return JSON_FIELDS.has(field) && given !== null && known !== null && sameDocument(given, known);
+}
+
+/** Throws kind `refused` for an entry that is taken back already. */
+async function refuseTakenBack(
+  connection: Connection,
+  generations: readonly Generation[],
+  entry: HistoryEntry,
+): Promise<void> {
+  if (entry.reverted_by === null) return;
+  const by = (await findEntry(connection, generations, { id: entry.reverted_by }))?.seq ?? entry.reverted_by;
+  throw new DaybookError('refused', `entry ${entry.seq} is taken back already, by entry ${by}`, {
+    hint: `daybook show ${by}`,
+  });
+}
+
+/** Records an entry that takes back another. The transaction must be serializable, so that two cannot both be the one. */
+export async function recordRevert(
+  connection: Connection,
+  generations: readonly Generation[],
+  entry: NewEntry & { readonly reverts: string },
+  clock: () => number,
+): Promise<Entry> {
+  const target = await findEntry(connection, generations, { id: entry.reverts });
+  if (target === undefined) throw new DaybookError('missing', `no entry ${entry.reverts}`);
+  await refuseTakenBack(connection, generations, target);
+  const seq = await insertOne(connection, entry, clock);
+  const recorded = await findEntry(connection, generations, { seq });
+  if (recorded === undefined) throw new DaybookError('failed', `entry ${seq} was recorded and cannot be read`);
+  return recorded;
+}
+
+function notRecorded(count: number): DaybookError {
+  const what = count === 1 ? 'the entry is not recorded' : `${count} entries are not recorded`;
+  return new DaybookError('failed', `${what}: a trigger on daybook_entries kept one out`, { hint: 'daybook status' });
+}

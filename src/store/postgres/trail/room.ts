@@ -1,0 +1,70 @@
+import type { Checkpoints, Reads, Records } from '../../audit-store.js';
+import type { Session } from '../engine/index.js';
+import { settleCutOff } from './accounts.js';
+import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
+import { currentMark, readExtent } from './extent.js';
+import { readValues } from './field-values.js';
+import { findEntry } from './find-entries.js';
+import { readLines } from './lines.js';
+import { explainPage } from './page-statement.js';
+import { readPage, readRows } from './pages.js';
+import { compareEntries, recordEntries, recordRevert } from './recording.js';
+
+/** What records entries. */
+export function recordsOf(session: Session): Records {
+  const { connection, generations, clock, read, write, owns } = session;
+  /** What a killed prune left open becomes an entry first, where we may do that. */
+  const settle = async (): Promise<void> => {
+    if (owns) await settleCutOff(session);
+  };
+  return {
+    record: (requests, { stopAtConflict = false } = {}) =>
+      write(async () => {
+        await settle();
+        return recordEntries(connection, requests, stopAtConflict, clock);
+      }),
+    recordOneOfMany: (requests, { stopAtConflict = false, durable = false } = {}) =>
+      write(
+        async () => {
+          await settle();
+          return recordEntries(connection, requests, stopAtConflict, clock);
+        },
+        { durable },
+      ),
+    compare: (requests) => read(() => compareEntries(connection, requests)),
+    revert: (entry) =>
+      write(
+        async () => {
+          await settle();
+          return recordRevert(connection, generations, entry, clock);
+        },
+        { serializable: true },
+      ),
+  };
+}
+
+/** What reads the trail. */
+export function readsOf({ connection, generations, read }: Session): Reads {
+  return {
+    page: (query) => read(() => readPage(connection, generations, query)),
+    rows: (query, columns) => read(() => readRows(connection, generations, query, columns)),
+    lines: (query, columns) => read(() => readLines(connection, generations, query, columns)),
+    fields: async () => null,
+    explain: (query) => read(() => explainPage(connection, generations, query)),
+    find: (key) => read(() => findEntry(connection, generations, key)),
+    extent: (filter, within) => read(() => readExtent(connection, generations, filter, within)),
+    mark: () => read(() => currentMark(connection, generations)),
+    values: (field, filter) => read(() => readValues(connection, generations, field, filter)),
+  };
+}
+
+/** What remembers how far an export has come. */
+export function checkpointsOf({ connection, clock, read, write }: Session): Checkpoints {
+  return {
+    checkpoint: (name) => read(() => readCheckpoint(connection, name)),
+    beginCheckpoint: (name, question, filter, upTo) =>
+      write(() => beginCheckpoint(connection, name, question, filter, upTo)),
+    missedByCheckpoints: () => read(() => readMissed(connection)),
+    moveCheckpoint: (name, from, to) => write(() => moveCheckpoint(connection, name, from, to, clock)),
+  };
+}

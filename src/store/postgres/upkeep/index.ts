@@ -1,0 +1,2 @@
+export { initialize } from './initialize.js';
+export { upkeepOf } from './room.js';

@@ -1,0 +1,116 @@
+import type { Actor } from '../../../core/entry.js';
+import { newEntry } from '../../../core/entry.js';
+import { DaybookError } from '../../../core/errors.js';
+import { formatTimestamp } from '../../../core/timestamp.js';
+import type { Initialized } from '../../audit-store.js';
+import { sql } from '../../sql.js';
+import {
+  answer,
+  connect,
+  identifier,
+  MIGRATIONS,
+  MIGRATIONS_TABLE,
+  newerSchema,
+  SCHEMA_VERSION,
+} from '../engine/index.js';
+import type { PostgresOptions, Server } from '../engine/index.js';
+import { insertOne } from '../trail/index.js';
+
+export interface InitializeOptions extends Omit<PostgresOptions, 'readonly' | 'presence'> {
+  readonly actor: Actor;
+}
+
+/** Creates the trail in a schema of its own, or upgrades it. All of it is one transaction, and a second run changes nothing. */
+export async function initialize(options: InitializeOptions): Promise<Initialized> {
+  const server = await connect(options);
+  try {
+    return await server.write(() => prepare(server, options));
+  } finally {
+    await server.close();
+  }
+}
+
+async function prepare(server: Server, { schema, clock, actor }: InitializeOptions): Promise<Initialized> {
+  const { connection, asked } = server;
+  await expectText(server);
+  const name = identifier(schema);
+  const before = await schemaVersion(server, schema);
+  if (before !== null && before > SCHEMA_VERSION) throw newerSchema(asked.shown, before);
+  if (before === null) {
+    const there = await answer<boolean>(
+      connection,
+      sql('SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = ?)', schema),
+    );
+    // Whoever may not make one may still use one that is theirs.
+    if (there !== true) await connection.run(sql(`CREATE SCHEMA ${name}`));
+    if (there !== true) await connection.run(sql(`REVOKE ALL ON SCHEMA ${name} FROM PUBLIC`));
+  }
+  await run(server, MIGRATIONS_TABLE(name));
+  for (const migration of MIGRATIONS) {
+    if (migration.version <= (before ?? 0)) continue;
+    await run(server, migration.sql(name));
+    await connection.run(
+      sql(
+        'INSERT INTO daybook_migrations (version, name, applied_at) VALUES (?, ?, ?)',
+        migration.version,
+        migration.name,
+        formatTimestamp(clock()),
+      ),
+    );
+  }
+  const moved = await beginGeneration(server, name);
+  if (before === null) return { outcome: 'created', schemaVersion: SCHEMA_VERSION, repaired: [] };
+  const repaired = moved ? ['the marks of a trail that came from another server'] : [];
+  if (before < SCHEMA_VERSION || moved) {
+    const message = moved
+      ? `put back ${repaired.join(', ')}`
+      : `upgraded the schema from ${before} to ${SCHEMA_VERSION}`;
+    const metadata = JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired });
+    await insertOne(connection, newEntry({ ...actor, category: 'system', action: 'init', message, metadata }), clock);
+  }
+  const outcome = before < SCHEMA_VERSION ? 'upgraded' : moved ? 'repaired' : 'unchanged';
+  return { outcome, schemaVersion: SCHEMA_VERSION, repaired };
+}
+
+/** Several statements at once have no parameters. */
+async function run(server: Server, text: string): Promise<void> {
+  await server.connection.run(sql(text));
+}
+
+/** Text of any language must fit. */
+async function expectText({ connection, asked }: Server): Promise<void> {
+  const encoding = await answer<string>(connection, sql(`SELECT current_setting('server_encoding')`));
+  if (encoding === 'UTF8') return;
+  throw new DaybookError(
+    'refused',
+    `database ${asked.database} keeps text in ${encoding ?? 'no encoding'}: a trail needs UTF8`,
+  );
+}
+
+async function schemaVersion({ connection }: Server, schema: string): Promise<number | null> {
+  const there = await answer<boolean>(
+    connection,
+    sql(
+      `SELECT EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = ? AND c.relname = 'daybook_migrations')`,
+      schema,
+    ),
+  );
+  if (there !== true) return null;
+  return (await answer<number | null>(connection, sql('SELECT max(version) FROM daybook_migrations'))) ?? null;
+}
+
+/** What came by a dump says when it was recorded in terms of another server: from here on, others hold. */
+async function beginGeneration({ connection }: Server, name: string): Promise<boolean> {
+  const current = 'SELECT system_identifier FROM pg_control_system()';
+  const last = 'SELECT system_identifier FROM daybook_generations ORDER BY generation DESC LIMIT 1';
+  const same = await answer<boolean | null>(connection, sql(`SELECT (${last}) = (${current})`));
+  if (same === true) return false;
+  // Whoever records meanwhile has finished then, and whoever waits comes behind.
+  await connection.run(sql(`LOCK TABLE ${name}.daybook_entries IN SHARE MODE`));
+  await connection.run(
+    sql(`INSERT INTO daybook_generations (system_identifier, after_seq)
+      SELECT (${current}), coalesce((SELECT max(seq) FROM daybook_entries), 0)`),
+  );
+  return same === false;
+}
