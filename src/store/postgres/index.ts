@@ -51,6 +51,8 @@ const ROOMS_TO_COME = {
   rowEvidence: states,
   tableEvidence: states,
   pruneReach: states,
+  importedHistory: states,
+  importedChanges: states,
   undo: 'undo row changes',
   resolveMirror: mirror,
   compareMirror: mirror,
