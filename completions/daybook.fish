@@ -732,7 +732,7 @@ complete -c daybook -n '__daybook_at "daybook import"' -l key -r -f -d 'the colu
 complete -c daybook -n '__daybook_at "daybook import"' -l column -r -f -d 'the column of the notes'
 complete -c daybook -n '__daybook_at "daybook import"' -l entity-type -r -f -d 'the type of the entities'
 complete -c daybook -n '__daybook_at "daybook import"' -l order -r -f -a 'newest-first oldest-first' -d 'how notes stand in their text'
-complete -c daybook -n '__daybook_at "daybook import"' -l pattern -r -f -d 'how a note looks: a preset or a regular expression'
+complete -c daybook -n '__daybook_at "daybook import"' -l pattern -r -f -d 'how a note looks: a preset or a regular expression (repeatable, tried in order)'
 complete -c daybook -n '__daybook_at "daybook import"' -l exact -d 'the CSV was exported with --exact'
 complete -c daybook -n '__daybook_at "daybook import"' -l assume-tz -r -f -d 'the zone of times without an offset'
 complete -c daybook -n '__daybook_at "daybook import"' -l scope-from -r -f -d 'the scope of an entity, from another table of the source'

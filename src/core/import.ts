@@ -75,7 +75,8 @@ export interface ImportSettings {
   readonly key: string | undefined;
   readonly column: string | undefined;
   readonly order: 'newest-first' | 'oldest-first' | undefined;
-  readonly pattern: string | undefined;
+  /** How a note looks: several are tried in their order. */
+  readonly pattern: string | readonly string[] | undefined;
   /** Whether CSV of our own was made with `--exact`: no formulas in it were disarmed. */
   readonly exact?: boolean | undefined;
   /** The table that is read, in a SQLite file. */

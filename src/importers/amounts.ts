@@ -12,6 +12,8 @@ const FIRST_WORDS: ReadonlyMap<string, string> = new Map([
 /** A value before and after. */
 export interface ValueChange {
   readonly name: string;
+  /** As it was written, where that is another word. */
+  readonly written?: string;
   readonly before: JsonDocument;
   readonly after: JsonDocument;
 }
@@ -26,7 +28,8 @@ export function underOneNaming(changes: readonly ValueChange[]): ValueChange[] {
   for (const change of changes) {
     const first = FIRST_WORDS.get(change.name);
     const name = first === undefined || written.has(first) ? change.name : first;
-    if (!named.has(name)) named.set(name, { ...change, name });
+    if (named.has(name)) continue;
+    named.set(name, name === change.name ? change : { ...change, name, written: change.name });
   }
   return [...named.values()];
 }

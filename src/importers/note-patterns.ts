@@ -2,7 +2,8 @@ import { createContext, Script } from 'node:vm';
 import { DaybookError } from '../core/errors.js';
 import type { ImportSettings } from '../core/import.js';
 import { shown } from '../core/json.js';
-import { memoForm } from './memos.js';
+import { underOneNaming } from './amounts.js';
+import { actionWord, codedMemoForm, memoForm, valueOf } from './memos.js';
 import { moderationPieces } from './moderations.js';
 import { EMPTY_LINES, LINE_END, piecesOf, spansOf } from './note-pieces.js';
 import type { Note, NoteForm, Piece } from './note-pieces.js';
@@ -24,18 +25,32 @@ interface Preset {
   readonly order: Order;
   readonly zone?: string;
   /** What can stand in one column with others. */
-  readonly form?: NoteForm;
+  readonly forms?: readonly NoteForm[];
   readonly pieces: NotePattern['pieces'];
 }
 
 function lineForms(forms: readonly NoteForm[]): NotePattern['pieces'] {
-  return (text) => piecesOf(text, { apart: LINE_END, forms, stampOf });
+  const known = formsTogether(forms);
+  return (text) => piecesOf(text, { apart: LINE_END, forms: known, stampOf });
 }
+
+/** Where stamped notes may stand behind them, earlier versions took coded labels for authors; else for no note at all. */
+function formsTogether(forms: readonly NoteForm[]): NoteForm[] {
+  const authors = forms.includes(stampedForm);
+  return forms.map((form) => {
+    if (form !== codedMemoForm) return form;
+    return authors
+      ? { ...form, readBefore: stampedForm.read }
+      : { ...form, goesOn: false, readBefore: () => undefined };
+  });
+}
+
+const MEMOS = [memoForm, codedMemoForm];
 
 const PRESETS: ReadonlyMap<string, Preset> = new Map(
   Object.entries<Preset>({
-    memo: { order: 'newest-first', zone: 'UTC', form: memoForm, pieces: lineForms([memoForm]) },
-    stamped: { order: 'newest-first', zone: 'UTC', form: stampedForm, pieces: lineForms([stampedForm]) },
+    memo: { order: 'newest-first', zone: 'UTC', forms: MEMOS, pieces: lineForms(MEMOS) },
+    stamped: { order: 'newest-first', zone: 'UTC', forms: [stampedForm], pieces: lineForms([stampedForm]) },
     moderation: { order: 'oldest-first', zone: 'UTC', pieces: moderationPieces },
     journal: {
       order: 'newest-first',
@@ -48,59 +63,89 @@ const GROUPS = ['ts', 'actor', 'message'] as const;
 const HINT = "… --pattern '(?<ts>\\S+) (?<actor>\\S+): (?<message>.*)'";
 
 /**
- * A pattern as the command line says it: a preset, several that share a column, or a regular expression with the named
- * groups ts, actor and message, which has to match a whole line. Throws kind `usage`.
+ * Patterns as the command line says them, tried in their order: presets, several of which may share a column, or regular
+ * expressions with named groups, which have to match a whole line. Throws kind `usage`.
  */
-export function notePattern(pattern: string | undefined): NotePattern {
+export function notePattern(pattern: ImportSettings['pattern']): NotePattern {
   const presets = [...PRESETS.keys()].join(', ');
-  if (pattern === undefined || pattern === '') {
+  const patterns = typeof pattern === 'string' ? [pattern] : (pattern ?? []);
+  if (patterns.length === 0 || patterns.includes('')) {
     throw new DaybookError(
       'usage',
       `--pattern is missing: one of ${presets}, or a regular expression with the named groups ${GROUPS.join(', ')}`,
       { hint: '… --pattern memo,stamped' },
     );
   }
-  if (!/^[\w-]+(?:,[\w-]+)*$/.test(pattern)) return ownPattern(pattern);
-  const chosen = pattern.split(',').map((name) => {
-    const preset = PRESETS.get(name);
-    if (preset !== undefined) return { name, preset };
+  const all = patterns.flatMap(partsOf);
+  const [only] = all;
+  if (only?.preset !== undefined && all.length === 1) return { zone: undefined, ...only.preset };
+  const alone = all.find(({ formsOn }) => formsOn === undefined);
+  if (alone !== undefined) {
     throw new DaybookError(
       'usage',
-      `--pattern ${shown(name)} is neither a preset (${presets}) nor has it named groups`,
-      {
-        hint: HINT,
-      },
+      `--pattern ${shown(patterns.join(','))}: ${alone.name} shares its column with no other`,
+      { hint: '… --pattern memo,stamped' },
     );
-  });
-  const [first] = chosen;
-  if (first !== undefined && chosen.length === 1) return { zone: undefined, ...first.preset };
-  const forms = chosen.map(({ name, preset: { form } }) => {
-    if (form !== undefined) return form;
-    throw new DaybookError('usage', `--pattern ${shown(pattern)}: ${name} shares its column with no other`, {
-      hint: '… --pattern memo,stamped',
-    });
-  });
-  return { order: first?.preset.order, zone: first?.preset.zone, pieces: lineForms(forms) };
+  }
+  const preset = all.find((part) => part.preset !== undefined)?.preset;
+  return {
+    order: preset?.order,
+    zone: preset?.zone,
+    pieces: (text) => {
+      const lines = spansOf(text, LINE_END).map(({ start, end }) => text.slice(start, end));
+      const forms = formsTogether(all.flatMap(({ formsOn }) => formsOn?.(lines) ?? []));
+      // Only presets say how a time stands in front of what is no note.
+      return piecesOf(text, { apart: LINE_END, forms, stampOf: preset === undefined ? () => undefined : stampOf });
+    },
+  };
 }
 
-function ownPattern(source: string): NotePattern {
+/** A preset, or an expression. */
+interface Part {
+  readonly name: string;
+  readonly preset?: Preset;
+  /** How notes look in these lines; undefined for what shares its column with no other. */
+  readonly formsOn: ((lines: readonly string[]) => readonly NoteForm[]) | undefined;
+}
+
+function partsOf(pattern: string): Part[] {
+  if (!/^[\w-]+(?:,[\w-]+)*$/.test(pattern)) return [ownPart(pattern)];
+  return pattern.split(',').map((name) => {
+    const preset = PRESETS.get(name);
+    if (preset !== undefined) return { name, preset, formsOn: preset.forms && (() => preset.forms ?? []) };
+    throw new DaybookError(
+      'usage',
+      `--pattern ${shown(name)} is neither a preset (${[...PRESETS.keys()].join(', ')}) nor has it named groups`,
+      { hint: HINT },
+    );
+  });
+}
+
+/** A regular expression as the form of a note: it reads all lines of a text at once, since they have its time together. */
+function ownPart(source: string): Part {
   const expression = compiled(source);
-  const missing = GROUPS.filter((group) => !groupsOf(source).includes(group));
+  const groups = groupsOf(source);
+  // An action says enough of a note: who did it, and what else there is to say, may be missing then.
+  const needed = groups.includes('action') ? GROUPS.slice(0, 1) : GROUPS;
+  const missing = needed.filter((group) => !groups.includes(group));
   if (missing.length > 0) {
     throw new DaybookError('usage', `--pattern ${shown(source)} has no group named ${missing.join(', ')}`, {
       hint: HINT,
     });
   }
-  const match = guarded(expression);
+  const matchAll = guarded(expression);
+  const saysMoreNow = groups.some((group) => OWN_GROUPS.test(group));
   return {
-    order: undefined,
-    zone: undefined,
-    pieces: (text) => {
-      const lines = spansOf(text, LINE_END).map(({ start, end }) => text.slice(start, end));
-      return match(lines).map((found, index) => {
-        const raw = lines[index] ?? '';
-        return { raw, note: found === null ? null : ownNote(raw, found), continued: 0 };
-      });
+    name: source,
+    formsOn: (lines) => {
+      const found = matchAll(lines);
+      const notes = new Map(lines.map((line, index) => [line, found[index] ?? undefined]));
+      const reading = (read: typeof ownNote) => (text: string) => {
+        const match = notes.get(text);
+        return match && read(text, match);
+      };
+      const readBefore = saysMoreNow ? { readBefore: reading(plainNote) } : {};
+      return [{ goesOn: false, read: reading(ownNote), ...readBefore }];
     },
   };
 }
@@ -155,7 +200,45 @@ function guarded(expression: RegExp): (lines: readonly string[]) => readonly (Re
   };
 }
 
-function ownNote(line: string, { groups = {}, indices }: RegExpExecArray): Note {
+/** What a group's name says beyond the words that it holds. */
+const OWN_GROUPS = /^(?:action|actor_type|reason|(?:original|new)_.+)$/;
+
+function ownNote(line: string, found: RegExpExecArray): Note {
+  const { groups = {}, indices } = found as { groups?: Readonly<Record<string, string | undefined>> } & typeof found;
+  const plain = plainNote(line, found);
+  const { action, actor_type: actorType, actor } = groups;
+  const changes = underOneNaming(
+    Object.entries(groups).flatMap(([group, before]) => {
+      const name = /^original_(.+)$/s.exec(group)?.[1];
+      const after = name === undefined ? undefined : groups[`new_${name}`];
+      if (name === undefined || before === undefined || after === undefined) return [];
+      return [{ name, before: valueOf(before), after: valueOf(after) }];
+    }),
+  );
+  const paired = new Set(
+    changes.flatMap(({ written, name }) => [`original_${written ?? name}`, `new_${written ?? name}`]),
+  );
+  const told = plain.metadata.flatMap(([name, value]) => {
+    if (name === 'action' || name === 'actor_type' || paired.has(name)) return [];
+    return [[name, OWN_GROUPS.test(name) && name !== 'reason' ? valueOf(String(value)) : value] as const];
+  });
+  const pairs = changes.flatMap(({ name, before, after }) => [
+    [`original_${name}`, before] as const,
+    [`new_${name}`, after] as const,
+  ]);
+  const behind = line.slice(indices?.groups?.['ts']?.[1] ?? 0).replace(/^[\s\])|:\u2013\u2014-]+/, '');
+  return {
+    ...plain,
+    actorType: actorType || (actor ? 'user' : 'unknown'),
+    action: actionWord(action ?? '').replaceAll(/^_+|_+$/g, '') || 'note',
+    message: groups['message'] ?? ('message' in groups ? '' : behind),
+    metadata: [...pairs, ...told],
+    changes,
+  };
+}
+
+/** Time, actor and message, and all other groups as the texts that they are: what earlier versions made of a line. */
+function plainNote(line: string, { groups = {}, indices }: RegExpExecArray): Note {
   const { ts, actor, message = '', ...others } = groups as Readonly<Record<string, string | undefined>>;
   const metadata = Object.entries(others).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],

@@ -26,6 +26,11 @@ export interface Piece {
   readonly stamp?: string | undefined;
   /** How many lines or blocks behind the first begin nothing of their own and were taken to go on with it. */
   readonly continued: number;
+  /**
+   * What earlier versions made of the same text, where that was something else. Each took a number, and these stay taken,
+   * so that what comes behind keeps its own.
+   */
+  readonly earlier?: readonly Piece[];
 }
 
 export interface Span {
@@ -63,6 +68,8 @@ export interface NoteForm {
   readonly read: (text: string) => Note | undefined;
   /** Whether it may go on in lines that begin nothing. */
   readonly goesOn: boolean;
+  /** Reads it as earlier versions did: undefined where they did not know it for a note. */
+  readonly readBefore?: (text: string) => Note | undefined;
 }
 
 /** What a line begins with that is more than the rest of the note above: a bracket or a date. */
@@ -93,10 +100,11 @@ export function piecesOf(text: string, { apart, forms, stampOf }: FormOptions): 
       found.push({ start, end, form, continued: 0 });
     }
   }
-  return found.map(({ start, end, form, continued }) => {
+  return Array.from(found, ({ start, end, form, continued }) => {
     const raw = text.slice(start, end);
-    const note = form?.read(raw);
-    if (note !== undefined) return { raw, note, continued };
-    return { raw, note: null, stamp: stampOf(raw), continued };
+    const pieceOf = (note: Note | undefined): Piece =>
+      note === undefined ? { raw, note: null, stamp: stampOf(raw), continued } : { raw, note, continued };
+    const piece = pieceOf(form?.read(raw));
+    return form?.readBefore === undefined ? piece : { ...piece, earlier: [pieceOf(form.readBefore(raw))] };
   });
 }

@@ -47,15 +47,22 @@ export const notes: ImportFormat = {
       const id = required(record, key);
       const pieces = order === 'newest-first' ? pattern.pieces(text).toReversed() : pattern.pieces(text);
       let before: SourceTime | null = null;
-      return pieces.map((piece, index) => {
+      let taken = 0;
+      return Array.from(pieces, (piece) => {
+        const about = { entity_type: entityType, entity_id: id };
         const { time, fields, unmatched } = entryOf(piece, before, zone);
+        const [once, ...more] = piece.earlier ?? [];
+        const earlier = once === undefined ? {} : { earlier: [{ ...about, ...entryOf(once, before, zone).fields }] };
+        // From the oldest end, where nothing is added any more.
+        const number = taken + 1;
+        taken = number + more.length;
         before = time;
         return {
-          // From the oldest end, where nothing is added any more.
-          id: `${source}:${table}:${id}:${index + 1}`,
+          id: `${source}:${table}:${id}:${number}`,
           time,
-          fields: { entity_type: entityType, entity_id: id, ...fields },
+          fields: { ...about, ...fields },
           unmatched,
+          ...earlier,
         };
       });
     };

@@ -22,7 +22,7 @@ export interface ImportRequest {
   readonly key?: string | undefined;
   readonly column?: string | undefined;
   readonly order?: ImportSettings['order'];
-  readonly pattern?: string | undefined;
+  readonly pattern?: ImportSettings['pattern'];
   /** Whether CSV of our own was exported with `--exact`. */
   readonly exact?: boolean | undefined;
   /** Dotted paths of values that are not to be kept. */

@@ -340,6 +340,57 @@ describe('white space', () => {
   });
 });
 
+describe('the quotes of a reason', () => {
+  const ended = ' | Réouvert le 2026-01-01 par x@y.fr - faux';
+  const head = '1687430000000 a@b.fr | Rejeté par a@b.fr';
+  const reasons = [
+    [`Raison : "${ended}"`, ended],
+    [
+      'Raison : "voir\n1687430000001 x@b.fr | Validé par x@b.fr\nmerci"',
+      'voir\n1687430000001 x@b.fr | Validé par x@b.fr\nmerci',
+    ],
+    [`Raison : "dit "non"${ended}"`, `dit "non"${ended}`],
+    [`Raison : "un${ended}${ended}"`, `un${ended}${ended}`],
+    ['Raison : "| Validé par z@b.fr"', '| Validé par z@b.fr'],
+    ['Raison : ""', ''],
+  ] as const;
+
+  test.each(reasons)('hold its text, whatever it looks like: %s', async (words, reason) => {
+    const told = await importOf(
+      { 1: `${head} | ${words}`, 2: ` | Rejeté par a@b.fr | ${words}` },
+      '--pattern',
+      'moderation',
+    );
+    expect(told.map(({ entity_id: id, action, actor, metadata }) => [id, action, actor, metadata])).toEqual([
+      ['1', 'reject', 'a@b.fr', { reason }],
+      ['2', 'reject', 'a@b.fr', { reason, undated: true }],
+    ]);
+  });
+
+  test.each(reasons)('end where the second writer begins: %s', async (words, reason) => {
+    for (const cause of ['faux', 'dit "oui"', '5" de large']) {
+      const text = `${head} | ${words} | Réouvert le 2026-01-02 par s@y.fr - ${cause}`;
+      const told = await importOf({ [cause]: text }, '--pattern', 'moderation');
+      const own = told.filter(({ entity_id: id }) => id === cause);
+      expect(own.map(({ action, metadata }) => [action, metadata['reason']])).toEqual([
+        ['reject', reason],
+        ['reopen', cause],
+      ]);
+    }
+  });
+
+  test('keep the numbers that notes had before', async () => {
+    const text = `${head} | Raison : "${ended}"\n1687500000000 a@b.fr | Validé par a@b.fr\n | Rejeté par a@b.fr | Raison : "${ended}"\n1687600000000 a@b.fr | Validé par a@b.fr`;
+    const told = await importOf({ 1: text }, '--pattern', 'moderation');
+    expect(told.map(({ id, action }) => [id, action])).toEqual([
+      ['t::1:1', 'reject'],
+      ['t::1:3', 'validate'],
+      ['t::1:4', 'reject'],
+      ['t::1:6', 'validate'],
+    ]);
+  });
+});
+
 describe('a text without a time', () => {
   const stamped = ['--pattern', 'stamped'];
 
@@ -407,6 +458,49 @@ describe('memos', () => {
       { original_owed: 5, new_owed: 0, method: 'cash', reference: 'R-1' },
     ],
     ['status override: a -> b', 'status_override', { original_status: 'a', new_status: 'b' }],
+    [
+      'partial_dispense: gross 10 -> 9; reason: jam',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 9, reason: 'jam' },
+    ],
+    ['partial-dispense: gross 10 -> 9', 'partial_dispense', { original_gross: 10, new_gross: 9 }],
+    ['off_ln_refund: 22500 EUR', 'off_ln_refund', { amount: 22500, currency: 'EUR' }],
+    ['balance-settle: paid in cash', 'balance_settle', {}],
+    ['Status_Override: a -> b', 'status_override', { original_status: 'a', new_status: 'b' }],
+    ['fee_waiver: fee 3 -> 0', 'fee_waiver', { original_commission: 3, new_commission: 0 }],
+    ['cassette-swap-late: notes 3 -> 0', 'cassette_swap_late', { original_notes: 3, new_notes: 0 }],
+    [
+      'partial dispense: gross 10, net 9; reason: jam; door open; gross 5, net 4',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam; door open' },
+    ],
+    [
+      'partial_dispense: original gross 10, net 9; reason: jam; new gross 5, net 4; method: cash',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam', method: 'cash' },
+    ],
+    [
+      'partial_dispense: original: wire=10, principal=9; reason: jam; new: wire=5, principal=4',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam' },
+    ],
+    [
+      'partial dispense: original_gross 10; reason: jam; new_gross 5',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, reason: 'jam' },
+    ],
+    [
+      'partial dispense: gross 10 -> 5; reason: jam; net 9 -> 4',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam' },
+    ],
+    [
+      'partial dispense: reason: jam; gross 10 -> 5',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, reason: 'jam' },
+    ],
+    // Values of another name are none of these: the reason goes to the end.
+    ['partial dispense: gross 10; reason: jam; net 5', 'partial_dispense', { reason: 'jam; net 5' }],
     ['partial dispense: gross 10 -> 9, and then some', 'partial_dispense', {}],
     ['partial dispense: see the log', 'partial_dispense', {}],
   ])('%s', async (told, action, metadata) => {
@@ -420,6 +514,19 @@ describe('memos', () => {
       expect(await memo(told)).toMatchObject({ action: 'note', severity: 'warning', actor: 'unknown', metadata: {} });
     },
   );
+
+  test.each([
+    ['u-4: gross 5 -> 4', 'u-4'],
+    ['jean-paul: rang the bank', 'jean-paul'],
+    ['anna_b: paid 5', 'anna_b'],
+    ['8f3a-77: gross 5 -> 4; reason: x', '8f3a-77'],
+  ])('%s is somebody’s note', async (told, actor) => {
+    expect(await memo(told)).toMatchObject({ action: 'note', severity: 'info', actor, actor_type: 'user' });
+  });
+
+  test('called note says nobody’s name', async () => {
+    expect(await memo('note: rang the bank')).toMatchObject({ action: 'note', severity: 'info', actor: 'unknown' });
+  });
 
   test('are no notes of an operator, and the other way round', async () => {
     const told = await importOf(
@@ -457,6 +564,59 @@ describe('a pattern of one’s own', () => {
       ['2026-03-05T14:07:10.000Z', 'tom', 'user', '', { level: '', line: '2026-03-05T14:07:10Z #8 [] tom says: ' }],
       ['2026-03-05T14:07:10.000Z', 'unknown', 'unknown', 'nothing of the kind', { undated: true }],
     ]);
+  });
+
+  const DISPENSE =
+    '\\[(?<ts>[^\\]]+)\\] (?<action>[a-z_ ]+?) by (?<actor_type>operator|system) (?<actor>\\S+): gross (?<original_gross>\\d+)/(?<new_gross>\\d+), fee (?<original_fee>\\S+)/(?<new_fee>\\S+) \\((?<reason>.*)\\)';
+  const LINE = '[2026-03-05T14:07:09Z] Partial dispense by operator u-4: gross 1000/900, fee 1.50/free (jam)';
+
+  test('tells the action, the kind of actor, the reason, and values before and after', async () => {
+    const [entry] = await importOf({ 1: LINE }, ...own(`/${DISPENSE}/i`));
+    expect(entry).toMatchObject({
+      action: 'partial_dispense',
+      actor: 'u-4',
+      actor_type: 'operator',
+      message: 'Partial dispense by operator u-4: gross 1000/900, fee 1.50/free (jam)',
+      old_values: { gross: 1000, commission: 1.5 },
+      new_values: { gross: 900, commission: 'free' },
+      metadata: {
+        original_gross: 1000,
+        new_gross: 900,
+        original_commission: 1.5,
+        new_commission: 'free',
+        reason: 'jam',
+        line: LINE,
+      },
+    });
+  });
+
+  test('may tell one of two values, or no action', async () => {
+    const pattern =
+      '(?<ts>\\S+) (?<actor>\\w+): (?<message>(?:(?<action>Fee waived) )?(?<original_fee>\\d+)?(?:/(?<new_net>\\d+))?.*)';
+    const told = await importOf(
+      { 1: '1772719629 tom: Fee waived 5\n1772719630 tom: /7\n1772719631 tom: hm' },
+      ...own(pattern),
+    );
+    expect(told.map(({ action, metadata, old_values: before }) => [action, metadata, before])).toEqual([
+      ['fee_waived', { original_fee: 5 }, null],
+      ['note', { new_net: 7 }, null],
+      ['note', {}, null],
+    ]);
+  });
+
+  test('is tried behind another one, in their order, also beside presets', async () => {
+    const text = `${LINE}\n[2026-03-05T15:00:00Z] ines: rang\nnothing\n[2026-03-05T16:00:00Z] tom! shouted`;
+    const loud = '\\[(?<ts>\\S+)\\] (?<actor>\\S+)! (?<message>.*)';
+    const told = await importOf({ 1: text }, ...own(`/${DISPENSE}/i`), '--pattern', 'memo,stamped', '--pattern', loud);
+    expect(told.map(({ action, actor, message }) => [action, actor, message])).toEqual([
+      ['partial_dispense', 'u-4', LINE.slice(LINE.indexOf('Partial'))],
+      ['note', 'ines', 'rang\nnothing'],
+      ['note', 'tom', 'shouted'],
+    ]);
+    // What a pattern in front takes, one behind it does not see.
+    const all = '(?<ts>)(?<actor>)(?<message>.*)';
+    const later = await importOf({ 2: LINE }, ...own(all), '--pattern', `/${DISPENSE}/i`);
+    expect(later).toContainEqual(expect.objectContaining({ entity_id: '2', action: 'note', message: LINE }));
   });
 
   test('keeps the line where something of it stands in no group, also where groups stand in each other', async () => {
@@ -511,6 +671,7 @@ describe('a pattern of one’s own', () => {
     ['sealed', '--pattern "sealed" is neither a preset (memo, stamped, moderation, journal)'],
     ['memo,sealed', '--pattern "sealed" is neither a preset (memo, stamped, moderation, journal)'],
     ['memo,journal', 'journal shares its column with no other'],
+    ['(?<action>\\w+)', 'has no group named ts'],
     ['', '--pattern is missing: one of memo, stamped, moderation, journal, or a regular expression'],
   ])('is refused as wrong: %j', async (pattern, why) => {
     const file = inTestDirectory('t.ndjson');
@@ -519,6 +680,12 @@ describe('a pattern of one’s own', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain(why);
     expect(refused.stderr).toContain('try: ');
+  });
+
+  test('shares its column with no moderation', async () => {
+    const words = [...command(fixture('proconnect/moderations.csv')), ...own('(?<ts>.)(?<actor>.)(?<message>.)')];
+    const refused = await cli([...words, '--pattern', 'moderation']);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('moderation shares its column')]);
   });
 
   test('does not say which note is the first', async () => {

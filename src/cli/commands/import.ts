@@ -24,7 +24,7 @@ interface Options {
   readonly column?: string;
   readonly entityType?: string;
   readonly order?: ImportSettings['order'];
-  readonly pattern?: string;
+  readonly pattern?: readonly string[];
   readonly exact?: true;
   readonly assumeTz?: string;
   readonly scopeFrom?: string;
@@ -62,7 +62,12 @@ export function addImport(program: Command, context: Context): void {
     .option('--column <column>', 'the column of the notes')
     .option('--entity-type <type>', 'the type of the entities')
     .addOption(new Option('--order <order>', 'how notes stand in their text').choices(['newest-first', 'oldest-first']))
-    .option('--pattern <pattern>', 'how a note looks: a preset or a regular expression')
+    .addOption(
+      new Option(
+        '--pattern <pattern>',
+        'how a note looks: a preset or a regular expression (repeatable, tried in order)',
+      ).argParser(collect),
+    )
     .option('--exact', 'the CSV was exported with --exact')
     .option('--assume-tz <zone>', 'the zone of times without an offset')
     .option('--scope-from <table(key, column)>', 'the scope of an entity, from another table of the source')
