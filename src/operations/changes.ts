@@ -1,3 +1,4 @@
+import { amountPaths, hasAmounts } from '../core/amount-names.js';
 import { namesOfChanged } from '../core/diff.js';
 import { entityText } from '../core/entity.js';
 import type { HistoryEntry } from '../core/entry.js';
@@ -16,7 +17,8 @@ const PAGE = 256;
 /**
  * Every change of one field, oldest first, page by page: entries of that filter with old and new values whose changed
  * fields name it, or what is above or below it; a change of a key, which is two entries, is one change. A dotted path
- * goes on inside of a text that holds JSON, as in a column of documents.
+ * goes on inside of a text that holds JSON, as in a column of documents. An amount of a settlement is found by all of its
+ * names.
  *
  * @example for await (const page of changesOf(store, 'email', { entity: [{ type: 'users' }] })) console.log(page);
  */
@@ -26,14 +28,16 @@ export async function* changesOf(
   filter: Filter,
 ): AsyncGenerator<readonly FieldChange[]> {
   const upTo = await store.mark();
-  const segments = field.split('.');
-  const above = segments.map((_, index) => segments.slice(0, index + 1).join('.'));
+  const above = amountPaths(field).flatMap((path) => {
+    const segments = path.split('.');
+    return segments.map((_, index) => segments.slice(0, index + 1).join('.'));
+  });
   const keyChanges = keyChangesOf(store, filter, upTo);
   let ofKey = await keyChanges.next();
   const found = function* (page: readonly HistoryEntry[]): Generator<FieldChange> {
-    for (const entry of page) yield* changeIn(entry, field);
+    for (const entry of page) yield* changeOf(entry, field);
   };
-  for await (const page of pagesOf(store, { ...filter, changed: above }, upTo)) {
+  for await (const page of pagesOf(store, { ...filter, changed: [...new Set(above)] }, upTo)) {
     const last = page.at(-1);
     // The filter may ask for changed fields of its own.
     const asked = page.filter((entry) => matches(filter, entry, entry.reverted_by !== null));
@@ -108,6 +112,16 @@ async function otherHalf(store: AuditStore, half: HistoryEntry, upTo: Mark): Pro
   return entries
     .filter((entry) => otherHalfOf(entry)?.id === half.entity_id)
     .toSorted((a, b) => distance(a) - distance(b))[0];
+}
+
+/** The change of a field in an entry, by the name that the amount of a settlement has there. */
+function changeOf(entry: HistoryEntry, field: string): FieldChange[] {
+  const paths = hasAmounts(entry.entity_type) ? amountPaths(field) : [field];
+  for (const path of paths) {
+    const found = changeIn(entry, path);
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 function changeIn(entry: HistoryEntry, field: string): FieldChange[] {
