@@ -397,6 +397,7 @@ _daybook_value() {
     'daybook actors list --name') : ;;
     'daybook actors list --format') choices='table json ndjson csv' ;;
     'daybook actors import --columns') : ;;
+    'daybook actors import --scope') : ;;
     'daybook actors import --from') : ;;
     'daybook actors import --attach') : ;;
     'daybook actors import --format') choices='json' ;;
@@ -470,7 +471,7 @@ _daybook() {
       'daybook status') path='daybook status' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
-      'daybook actors') path='daybook actors' ;;
+      'daybook actors' | 'daybook names') path='daybook actors' ;;
       'daybook mirror') path='daybook mirror' ;;
       'daybook exec') path='daybook exec' ;;
       'daybook import') path='daybook import' ;;
@@ -522,7 +523,7 @@ _daybook() {
     'daybook report actors') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report actions') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report entities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report scopes') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report scopes') options='--by --per-entity -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report fields') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report severities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report timeline') options='--bucket --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -547,7 +548,7 @@ _daybook() {
     'daybook actors') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list import remove' ;;
     'daybook actors set') options='--name --email -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors list') options='--name --format --exact --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors import') options='--columns --exact --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors import') options='--columns --scope --exact --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook actors remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook mirror') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
     'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

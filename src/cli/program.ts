@@ -88,6 +88,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/capture.js')).addCapture,
   },
   actors: {
+    alias: 'names',
     description: 'keep the directory of names: who is called what',
     load: async () => (await import('./commands/actors.js')).addActors,
   },

@@ -20,7 +20,7 @@ export type GroupField = (typeof GROUP_FIELDS)[number];
 
 /** Whether what is grouped by has names. */
 export function isNamed(field: GroupField): boolean {
-  return field === 'actor' || field === 'entity';
+  return field === 'actor' || field === 'entity' || field === 'scope';
 }
 
 /** The reports that count entries by a key, with what they group by. */
@@ -49,6 +49,9 @@ export interface GroupRow {
   /** With a second grouping, its value; of an actor or an entity, also its name. */
   readonly by?: string | null;
   readonly by_name?: string | null;
+  /** How many entities the scope had in that time, and the count for each of them; null where it had none. */
+  readonly entities?: number;
+  readonly per_entity?: number | null;
 }
 
 export interface BucketRow {

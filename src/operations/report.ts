@@ -6,6 +6,9 @@ import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore } from '../store/audit-store.js';
 
+/** Of more types of entities than these, the less frequent ones are not looked for. */
+const MOST_TYPES = 100;
+
 export interface GroupReport {
   /** All entries that match. */
   readonly total: number;
@@ -27,25 +30,57 @@ export async function groupReport(
     readonly filter: Filter;
     readonly by?: GroupField | undefined;
     readonly limit: number;
+    /** Also how many entities each scope had, whatever was done to them, and the count for each. */
+    readonly perEntity?: boolean | undefined;
   },
 ): Promise<GroupReport> {
   expectOneOf('report', request.report, Object.keys(GROUP_REPORTS));
   const field = GROUP_REPORTS[request.report];
   const { filter, by, limit } = request;
   if (by === field) throw new DaybookError('usage', `report ${request.report} goes by ${field} already`);
-  const { groups, more, total } = await store.groups({ filter, by: by === undefined ? [field] : [field, by], limit });
-  const rows = groups.map(({ keys: [key, second], names, count, first, last, reverted }): GroupRow => {
-    const row = {
-      key: key ?? '',
-      name: names[0] ?? null,
-      count,
-      first: formatTimestamp(first),
-      last: formatTimestamp(last),
-      reverted,
-      share: Math.round((count / total) * 1e6) / 1e6,
-    };
-    if (by === undefined) return row;
-    return Object.assign(row, { by: second ?? null }, isNamed(by) ? { by_name: names[1] ?? null } : {});
-  });
+  if (request.perEntity === true && field !== 'scope') {
+    throw new DaybookError('usage', `report ${request.report} does not go by entities: report scopes does`);
+  }
+  const seen = request.perEntity === true ? { seen: await seenFilter(store, filter) } : {};
+  const fields = by === undefined ? [field] : [field, by];
+  const { groups, more, total } = await store.groups({ filter, by: fields, limit, ...seen });
+  const rows = Array.from(
+    groups,
+    ({ keys: [key, second], names, count, first, last, reverted, entities }): GroupRow => {
+      const row = {
+        key: key ?? '',
+        name: names[0] ?? null,
+        count,
+        first: formatTimestamp(first),
+        last: formatTimestamp(last),
+        reverted,
+        share: rounded(count / total),
+        ...(entities !== undefined && { entities, per_entity: entities === 0 ? null : rounded(count / entities) }),
+      };
+      if (by === undefined) return row;
+      return Object.assign(row, { by: second ?? null }, isNamed(by) ? { by_name: names[1] ?? null } : {});
+    },
+  );
   return { total, more, rows };
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1e6) / 1e6;
+}
+
+/**
+ * Which entries show that there was an entity: all of the same time, place and source about entities of the types that
+ * are counted, whatever was done.
+ */
+async function seenFilter(store: AuditStore, filter: Filter): Promise<Filter> {
+  const { scope, entity, source, since, until } = filter;
+  const types = await store.groups({ filter, by: ['entity_type'], limit: MOST_TYPES });
+  const counted = types.groups.map(({ keys: [type] }) => ({ type: type ?? '' }));
+  return {
+    ...(scope && { scope }),
+    ...(entity ? { entity } : counted.length > 0 ? { entity: counted } : {}),
+    ...(source && { source }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  };
 }

@@ -41,7 +41,7 @@ const FILTERS: FiltersIn = {
   explain: ofQuery,
   extent: (filter) => [filter],
   values: (_field, filter) => [filter],
-  groups: ({ filter }) => [filter],
+  groups: ({ filter, seen }) => (seen === undefined ? [filter] : [filter, seen]),
   countBetween: (filter) => [filter],
   bursts: ({ filter }) => [filter],
   changePolicy: (_name, policy) => (policy === null ? [] : [policy.filter]),

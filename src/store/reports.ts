@@ -12,6 +12,8 @@ export interface GroupQuery {
   /** One or more; entries that have no value for the first are in no group. */
   readonly by: readonly GroupField[];
   readonly limit: number;
+  /** Counts for each group, which is of one scope, the entities that it has among entries of this filter. */
+  readonly seen?: Filter;
 }
 
 export interface Group {
@@ -19,7 +21,7 @@ export interface Group {
   readonly keys: readonly (string | null)[];
   /**
    * One for each key; of actors and entities, the last name that an entry gives by the end of the window, else that of the
-   * directory. The actor `unknown` is nobody and has none.
+   * directory, which also names scopes. The actor `unknown` is nobody and has none.
    */
   readonly names: readonly (string | null)[];
   readonly count: number;
@@ -30,6 +32,8 @@ export interface Group {
   readonly last: number;
   /** The greatest seq among them. */
   readonly lastSeq: number;
+  /** How many entities were seen, where that was asked for. */
+  readonly entities?: number;
 }
 
 export interface Groups {

@@ -25,6 +25,7 @@ interface ImportOptions {
   readonly columns?: string;
   readonly from?: string;
   readonly attach?: readonly string[];
+  readonly scope?: string;
   readonly exact?: true;
   readonly format?: 'json';
 }
@@ -33,7 +34,7 @@ export function addActors(program: Command, context: Context): void {
   const group = declareGroup(program, 'actors', {
     examples: ['actors set u-42 --name "Ines Moreau"', `actors import --from 'accounts(id, username)'`],
     notes:
-      'New entries take the name of their actor along, tables show it, and --actor finds by it. The name in an entry never changes.',
+      'New entries take the name of their actor along, tables show it, and --actor finds by it. The name in an entry never changes. The directory also names scopes, for reports.',
   });
   addSet(group, context);
   addList(group, context);
@@ -148,12 +149,14 @@ function addImport(group: Command, context: Context): void {
       'actors import staff.csv --columns id=login,name=full_name',
       `actors import --from 'accounts(id, username, email)'`,
       `actors import --from 'core.accounts(id, username)' --attach core=/var/lib/lnbits/database.sqlite3`,
+      'actors import people.csv --scope team',
     ],
     notes:
       'The CSV has a header line with id, name and, if there is one, email, in any order. All of it is checked before anything changes: a broken line ends the import with 6, and the message names it. Names that a list does not have stay; lines without a name are counted and left out. Tables are read over a read-only connection, beside their application. As JSON: {"read", "added", "changed", "unchanged", "unnamed", "entry"}.',
   })
     .argument('[file]', 'a CSV file, or - for stdin')
     .option('--columns <key=column,...>', 'which columns of the CSV hold id, name and email')
+    .option('--scope <kind>', 'they are names of scopes of this kind: machine:<id>')
     .option('--exact', 'the CSV is a list of actors that was made with --exact')
     .option('--from <table(id, name, email)>', 'a table, with its columns for id, name and perhaps email')
     .addOption(
@@ -163,11 +166,15 @@ function addImport(group: Command, context: Context): void {
     .action(async (file: string | undefined, options: ImportOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const source = sourceOf(file, options);
+      if (options.scope !== undefined && !/^[^:]+$/.test(options.scope)) {
+        throw new DaybookError('usage', `--scope ${JSON.stringify(options.scope)} is not a kind, such as machine`);
+      }
       await withStore(context, globals, async (store) => {
         const { importNames } = await import('../../operations/names.js');
         const { list, withEmail, from } =
           source.kind === 'file' ? await fromFile(source, context) : await fromTable(source, globals, context);
-        const imported = await importNames(store, list, { from, withEmail, by: globals.actor });
+        const named = options.scope === undefined ? list : ofScopes(list, options.scope);
+        const imported = await importNames(store, named, { from, withEmail, by: globals.actor });
         await printOutcome(context, globals, importedText(imported), () =>
           printImported(imported, options, globals, context),
         );
@@ -271,6 +278,13 @@ interface Names {
   readonly list: AsyncIterable<readonly ListedActor[]>;
   readonly withEmail: boolean;
   readonly from: string;
+}
+
+/** A list of scopes of one kind, whose ids are written as entries have them. */
+async function* ofScopes(list: Names['list'], kind: string): AsyncGenerator<readonly ListedActor[]> {
+  for await (const page of list) {
+    yield Array.from(page, (one) => ({ ...one, actor: one.actor === '' ? '' : `${kind}:${one.actor}` }));
+  }
 }
 
 async function fromFile(source: Source & { kind: 'file' }, context: Context): Promise<Names> {

@@ -83,7 +83,10 @@ const GROUP_TEXTS: Readonly<
   },
   scopes: {
     description: 'which scopes (tenants, machines) have the most entries',
-    examples: ['report scopes --action partial_dispense', 'report scopes --by severity --since 7d --format json'],
+    examples: [
+      'report scopes --action partial_dispense --per-entity',
+      'report scopes --by severity --since 7d --format json',
+    ],
   },
   fields: {
     description: 'which fields change most often',
@@ -97,8 +100,11 @@ const GROUP_TEXTS: Readonly<
 
 const GROUP_COLUMNS = ['key', 'name', 'count', 'first', 'last', 'reverted', 'share'] as const;
 
+const PER_ENTITY_COLUMNS = ['entities', 'per_entity'] as const;
+
 interface GroupOptions extends ReportOptions {
   readonly by?: GroupField;
+  readonly perEntity?: true;
 }
 
 function addGroupReport(parent: Command, name: GroupReportName, context: Context): void {
@@ -106,11 +112,14 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
   const command = declare(parent, name, { does: 'reads', ...GROUP_TEXTS[name] }).addOption(
     new Option('--by <field>', 'a second grouping').choices(GROUP_FIELDS.filter((other) => other !== field)),
   );
+  if (name === 'scopes') {
+    command.option('--per-entity', 'also how many entities each scope had then, and the count for each of them');
+  }
   addReportOptions(command, true).action((options: GroupOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
       const { groupReport } = await import('../../operations/report.js');
-      const { by, limit } = options;
-      const found = await groupReport(store, { report: name, filter: asked.filter, by, limit });
+      const { by, limit, perEntity = false } = options;
+      const found = await groupReport(store, { report: name, filter: asked.filter, by, limit, perEntity });
       const { rows, total, more } = found;
       return {
         view: async () =>
@@ -122,7 +131,11 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
         },
         csv: async () =>
           (await import('../../format/report/data.js')).reportCsv<GroupRow>(
-            by === undefined ? GROUP_COLUMNS : [...GROUP_COLUMNS, 'by', ...(isNamed(by) ? ['by_name' as const] : [])],
+            [
+              ...GROUP_COLUMNS,
+              ...(by === undefined ? [] : ['by' as const, ...(isNamed(by) ? ['by_name' as const] : [])]),
+              ...(perEntity ? PER_ENTITY_COLUMNS : []),
+            ],
             rows,
           ),
       };

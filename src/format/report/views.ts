@@ -23,6 +23,7 @@ export async function groupView(
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
   const named = rows.some(({ name }) => name !== null);
+  const perEntity = rows.some(({ entities }) => entities !== undefined);
   const namedBy = rows.some(({ by_name: name }) => typeof name === 'string');
   return {
     title: by === undefined ? report : `${report} by ${by}`,
@@ -33,6 +34,12 @@ export async function groupView(
       ...(by === undefined ? [] : [{ heading: by, weight: 2 }]),
       ...(namedBy ? [{ heading: 'name', weight: 3 }] : []),
       { heading: 'count', ...NUMBER },
+      ...(perEntity
+        ? [
+            { heading: 'entities', ...NUMBER },
+            { heading: 'per entity', ...NUMBER },
+          ]
+        : []),
       { heading: 'share', ...NUMBER, from: 48 },
       { heading: 'reverted', ...NUMBER, from: 72 },
       { heading: 'first', ...TIME },
@@ -46,6 +53,7 @@ export async function groupView(
         ...(by === undefined ? [] : [row.by ?? '-']),
         ...(namedBy ? [row.by_name ?? '-'] : []),
         String(row.count),
+        ...(perEntity ? [String(row.entities ?? '-'), row.per_entity?.toFixed(3) ?? '-'] : []),
         `${(row.share * 100).toFixed(1)}%`,
         String(row.reverted),
         shortTime(clock, row.first),

@@ -44,7 +44,11 @@ export function readMeant(connection: Connection, texts: readonly string[]): Map
     )
     .pluck();
   const named = connection
-    .prepare<[string], string>('SELECT actor FROM daybook_actors WHERE name = ? ORDER BY actor')
+    .prepare<[string], string>(
+      // Scopes stand in the directory, too, and no actor is meant by the name of a machine.
+      `SELECT actor FROM daybook_actors WHERE name = ?
+         AND NOT EXISTS (SELECT 1 FROM daybook_entries AS e WHERE e.scope = daybook_actors.actor) ORDER BY actor`,
+    )
     .pluck();
   return new Map(texts.map((text) => [text, isId.get(text, text) === 1 ? [text] : named.all(text)]));
 }

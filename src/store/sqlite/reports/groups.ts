@@ -5,7 +5,7 @@ import type { Group, GroupQuery, Groups } from '../../audit-store.js';
 import { conditionsOf, filterCondition, revertedBy, windowOf, chooseDrive, indexedBy } from '../trail/index.js';
 import { counted, reading, seqOf, and, concat, join, sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
-import { namesOf } from '../names/index.js';
+import { namesOf, readNames } from '../names/index.js';
 import { entriesToCount } from './key-changes.js';
 
 /** A field to group by. */
@@ -59,7 +59,7 @@ interface GroupRow {
 }
 
 /** Entries by what they have in common, most frequent first. */
-export function readGroups(connection: Connection, { filter, by, limit }: GroupQuery): Groups {
+export function readGroups(connection: Connection, { filter, by, limit, seen }: GroupQuery): Groups {
   return reading(connection, () => {
     const dimensions = by.map((field) => DIMENSIONS[field]);
     const condition = and([filterCondition(filter), sql(dimensions[0]?.present ?? 'TRUE')]);
@@ -91,8 +91,9 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
       { by, entries, condition },
       new Set(groups.map(({ keys }) => placeOf(keys))),
     );
+    const entitiesOf = seen === undefined ? undefined : entitiesSeen(connection, seen);
     return {
-      groups: groups.map(({ keys, row: { count, first, last, lastSeq } }): Group => ({
+      groups: Array.from(groups, ({ keys, row: { count, first, last, lastSeq } }): Group => ({
         keys,
         names: keys.map((key, index) => names[index]?.get(key ?? '') ?? null),
         count,
@@ -100,6 +101,7 @@ export function readGroups(connection: Connection, { filter, by, limit }: GroupQ
         first,
         last,
         lastSeq,
+        ...(entitiesOf && { entities: entitiesOf(keys[0] ?? '') }),
       })),
       more: rows.length > limit,
       total: total(connection, { by, entries, condition: filterCondition(filter) }, rows, limit),
@@ -169,12 +171,25 @@ function walked(filter: Filter, dimensions: readonly Dimension[]): string {
     : '';
 }
 
+/** How many entities a scope has among entries of a filter. */
+function entitiesSeen(connection: Connection, filter: Filter): (scope: string) => number {
+  const condition = filterCondition(filter);
+  const statement = connection
+    .prepare<unknown[], number>(
+      `SELECT count(*) FROM (SELECT DISTINCT e.entity_type, e.entity_id FROM daybook_entries AS e
+       WHERE e.scope = ? AND e.entity_id IS NOT NULL AND ${condition.sql})`,
+    )
+    .pluck();
+  return (scope) => statement.get(scope, ...condition.parameters) ?? 0;
+}
+
 function nameGroups(
   connection: Connection,
   field: GroupField,
   keys: readonly string[],
   filter: Filter,
 ): ReadonlyMap<string, string> {
+  if (field === 'scope') return readNames(connection, [...new Set(keys)]);
   return field === 'actor' || field === 'entity'
     ? namesOf(connection, field, [...new Set(keys)], filter)
     : new Map<string, string>();
