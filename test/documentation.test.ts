@@ -97,3 +97,17 @@ test('docs/import-formats.md has every format that can be imported', () => {
   const rows = rowsOf('docs/import-formats.md').flatMap(([name]) => coded(name));
   expect(rows.toSorted()).toEqual([...IMPORT_FORMATS.keys()].toSorted());
 });
+
+test('docs/row-changes.md leaves each secret column of ProConnect out of every export', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/row-changes.md'), 'utf8');
+  const secret = rowsOf('docs/row-changes.md', 'Rehearse').flatMap(([columns]) => coded(columns));
+  expect(secret).toEqual(
+    expect.arrayContaining(
+      'encrypted_password encrypted_totp_key magic_link_token verify_email_token current_challenge'.split(' '),
+    ),
+  );
+  const left = [...page.matchAll(/_values - '\{([^}]*)\}'/g)].map(([, columns = '']) => columns.split(','));
+  expect(left).toHaveLength(4);
+  for (const columns of left) expect(columns.toSorted()).toEqual(secret.toSorted());
+  for (const column of secret) expect(page).toMatch(new RegExp(`--redact\\s+${column}\\b`));
+});
