@@ -47,6 +47,9 @@ const STORE = ['', 'context', 'engine', 'trail'];
 /** The rooms that are loaded only where they are needed. */
 const ROOMS = ['capture', 'exec', 'mirrors', 'names', 'prune', 'reports', 'sources', 'tables', 'undo', 'upkeep'];
 
+/** The whole screen: its library is of ES modules that wait while they load, which no CommonJS file can hold. */
+const SCREEN = 'src/terminal/screen/index.ts';
+
 const doorOf = (room) => path.posix.join('src/store/sqlite', room, 'index.ts');
 
 /** The other engine, which only its addresses load. */
@@ -58,6 +61,7 @@ const BESIDE = {
   ...Object.fromEntries(Object.entries(SHARED).map(([name, file]) => [file, name])),
   ...Object.fromEntries(STORE.map((room) => [doorOf(room), 'store'])),
   ...Object.fromEntries(ROOMS.map((room) => [doorOf(room), `store-${room}`])),
+  [SCREEN]: 'screen',
 };
 
 /**
@@ -103,15 +107,31 @@ async function buildProgram() {
       plugins: [lazyModules],
     }),
   ]);
+  const screen = await build({
+    ...shared,
+    format: 'esm',
+    minify: true,
+    entryPoints: [SCREEN],
+    outfile: 'dist/program/screen.mjs',
+    // What was written for CommonJS asks for Node's own modules this way.
+    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+    define: { ...shared.define, 'process.env.NODE_ENV': '"production"' },
+    // What ink loads for those who work on ink itself.
+    plugins: [empty('react-devtools-core')],
+  });
   await Promise.all([
     rm(path.join(root, 'dist/program'), { recursive: true, force: true }),
-    putLicensesInPlace(builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))),
+    putLicensesInPlace([...builds, screen].flatMap(({ metafile }) => Object.keys(metafile.inputs))),
   ]);
-  const files = builds.flatMap(({ outputFiles }) => outputFiles);
+  const files = [...builds.flatMap(({ outputFiles }) => outputFiles), ...screen.outputFiles];
   await Promise.all([
     ...files.map(putInPlace),
     // The package is of ES modules; these files are not.
     putInPlace({ path: path.join(root, 'dist/program/package.json'), contents: '{ "type": "commonjs" }\n' }),
+    putInPlace({
+      path: path.join(root, 'dist/program/screen.js'),
+      contents: "exports.showScreen = (options) => import('./screen.mjs').then((screen) => screen.showScreen(options));\n",
+    }),
   ]);
 }
 
@@ -163,6 +183,15 @@ const lazyModules = {
     onLoad({ filter: /.*/, namespace: 'global' }, () => ({ contents: 'module.exports = process;' }));
   },
 };
+
+/** A package in whose place nothing is put. */
+const empty = (packageName) => ({
+  name: 'empty',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: new RegExp(`^${packageName}$`) }, ({ path: name }) => ({ path: name, namespace: 'empty' }));
+    onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'export default undefined;' }));
+  },
+});
 
 async function buildLibrary() {
   const result = await build({

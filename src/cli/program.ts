@@ -31,6 +31,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     alias: 'log',
     load: async () => (await import('./commands/history.js')).addHistory,
   },
+  browse: {
+    description: 'look through the trail on the whole screen, interactively',
+    load: async () => (await import('./commands/browse.js')).addBrowse,
+  },
   show: {
     description: 'show one entry in full, with its diff and what takes it back',
     load: async () => (await import('./commands/show.js')).addShow,

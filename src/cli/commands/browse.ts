@@ -1,0 +1,260 @@
+import { Command, CommanderError } from 'commander';
+import { entityText } from '../../core/entity.js';
+import { entryDifferences } from '../../core/entry-differences.js';
+import type { EntryField, HistoryEntry } from '../../core/entry.js';
+import { DaybookError } from '../../core/errors.js';
+import { shellWord } from '../../core/shell.js';
+import type { Stretch } from '../../core/stretch.js';
+import { formatTimestamp } from '../../core/timestamp.js';
+import { splitWords } from '../../core/words.js';
+import type { Browsed } from '../../operations/browsing.js';
+import type { AuditStore } from '../../store/audit-store.js';
+import type { Condition, Desk, Outcome, Question } from '../../terminal/screen/desk.js';
+import type { Output } from '../../terminal/streams.js';
+import type { Clock } from '../../terminal/time.js';
+import { declare, interruptible, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { addFilterOptions, readFilter } from '../filters.js';
+import type { FilterOptions } from '../filters.js';
+import { databaseFlag, resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+
+export function addBrowse(program: Command, context: Context): void {
+  const command = declare(program, 'browse', {
+    does: 'reads',
+    examples: ['browse', 'browse settlement:42', 'browse --severity error --in march'],
+    notes:
+      'The whole screen is the list: ? shows the keys. What n, r and x do, the commands note, revert and export do, with their rules.',
+  }).argument('[type:id]', 'only about this entity');
+  addFilterOptions(command).action(async (entity: string | undefined, _options: FilterOptions, self: Command) => {
+    const globals = await resolveGlobals(self, context);
+    const { stdin, stdout } = context.streams;
+    if (!stdin.isTerminal || !stdout.isTerminal) {
+      throw new DaybookError('usage', 'browse needs a terminal to show itself on', { hint: 'daybook history' });
+    }
+    const words = [...(entity === undefined ? [] : [`--entity=${entity}`]), ...wordsOf(self)];
+    const show = async (store: AuditStore): Promise<void> => {
+      const { showScreen } = await import('../../terminal/screen/index.js');
+      const { palette } = await import('../../terminal/colour.js');
+      const desk = await deskFor(store, { globals, context, database: databaseFlag(self) });
+      const colours = await palette(globals.colour('stdout'));
+      await interruptible(context, (signal) => showScreen({ desk, words, palette: colours, signal }));
+    };
+    await withStore(context, globals, show, { live: true });
+  });
+}
+
+/** The filter that a command was given, as words. */
+function wordsOf(command: Command): string[] {
+  return addFilterOptions(new Command()).options.flatMap(({ long }) => {
+    const option = command.options.find((one) => one.long === long);
+    if (option === undefined || command.getOptionValueSource(option.attributeName()) !== 'cli') return [];
+    const value = command.getOptionValue(option.attributeName()) as unknown;
+    return value === true
+      ? [long ?? '']
+      : [value].flat().flatMap((one) => [...conditionOf(long ?? '', String(one)).words]);
+  });
+}
+
+/** A value that begins like an option stays with its own. */
+function conditionOf(option: string, value: string): Condition {
+  return { option, value, words: value.startsWith('-') ? [`${option}=${value}`] : [option, value] };
+}
+
+interface World {
+  readonly globals: Globals;
+  readonly context: Context;
+  /** The database as it was named on the command line, if it was. */
+  readonly database: string | undefined;
+}
+
+/** What the fields of an entry are asked for with. */
+const FIELDS: Readonly<Record<string, EntryField>> = {
+  '--category': 'category',
+  '--action': 'action',
+  '--severity': 'severity',
+  '--actor': 'actor',
+  '--actor-type': 'actor_type',
+  '--scope': 'scope',
+  '--source': 'source',
+  '--entity': 'entity_type',
+};
+
+async function deskFor(store: AuditStore, world: World): Promise<Desk> {
+  const { globals, context, database } = world;
+  const [{ browseRows }, { clockFor }, { rulerFor }, { palette }, { detailText }, { withNames }] = await Promise.all([
+    import('../../format/browse-row.js'),
+    import('../../terminal/time.js'),
+    import('../../terminal/width.js'),
+    import('../../terminal/colour.js'),
+    import('../../format/detail.js'),
+    import('../../operations/names.js'),
+  ]);
+  const clock = await clockFor(globals.zone);
+  // Whatever script an entry is written in.
+  const ruler = await rulerFor(['\u4e00']);
+  const colours = await palette(globals.colour('stdout'));
+  const time = (ms: number): string => timeOf(clock, ms);
+  return {
+    ask: (words) => ask(store, words, world, clock),
+    rows: (width) => browseRows(width, { clock, ruler, palette: colours }),
+    async detail(entry, width) {
+      const whole = (await store.find({ seq: entry.seq })) ?? entry;
+      const [{ actor_name: name } = whole] = await withNames(store, [whole]);
+      const nameNow = whole.actor_name === null ? name : null;
+      const text = await detailText(whole, entryDifferences(whole), {
+        width,
+        zone: globals.zone,
+        palette: colours,
+        nameNow,
+      });
+      return text.trimEnd().split('\n');
+    },
+    run: (words) => runHere(words, world),
+    split: splitWords,
+    join: (words) => words.map(shellWord).join(' '),
+    complete: (line) => complete(store, line),
+    narrowTo,
+    async moment(text) {
+      const { resolveSince } = await import('../../core/period.js');
+      return resolveSince(text, { now: context.now(), zone: globals.zone });
+    },
+    time,
+    title: database === undefined ? 'daybook' : `daybook --db ${shellWord(database)}`,
+  };
+}
+
+function timeOf(clock: Clock, ms: number): string {
+  const { date, time } = clock.text(formatTimestamp(ms));
+  return `${date} ${time.slice(0, 5)}`;
+}
+
+function narrowTo(entry: HistoryEntry, by: 'actor' | 'entity' | 'correlation' | 'scope'): Condition | undefined {
+  const value = {
+    actor: entry.actor,
+    entity: entityText(entry.entity_type, entry.entity_id),
+    correlation: entry.correlation_id,
+    scope: entry.scope,
+  }[by];
+  return value === null ? undefined : conditionOf(`--${by}`, value);
+}
+
+/** So many parts of the timeline are counted before keys may come in between. */
+const PARTS_AT_ONCE = 20;
+
+async function ask(store: AuditStore, words: readonly string[], world: World, clock: Clock): Promise<Question> {
+  const { globals, context } = world;
+  const { filter } = await readFilter(...(await optionsIn(words, world)));
+  const browsed: Browsed = { filter, upTo: await store.mark() };
+  const [browsing, { withNames }] = await Promise.all([
+    import('../../operations/browsing.js'),
+    import('../../operations/names.js'),
+  ]);
+  const named = async (stretch: Stretch): Promise<Stretch> => ({
+    ...stretch,
+    entries: await withNames(store, stretch.entries),
+  });
+  const found = async ({
+    stretch,
+    at,
+  }: {
+    readonly stretch: Stretch;
+    readonly at: number;
+  }): ReturnType<Question['at']> => ({
+    stretch: await named(stretch),
+    at,
+  });
+  return {
+    words,
+    newest: async () => named(await browsing.newestStretch(store, browsed)),
+    oldest: async () => named(await browsing.oldestStretch(store, browsed)),
+    at: async (ms) => found(await browsing.stretchAt(store, browsed, ms)),
+    around: async (entry) => found(await browsing.stretchAround(store, browsed, entry)),
+    down: async (stretch) => named(await browsing.furtherDown(store, browsed, stretch)),
+    up: async (stretch) => named(await browsing.furtherUp(store, browsed, stretch)),
+    find: (from, text, down) => browsing.findText(store, browsed, { from, text, down }),
+    count: async () => (await store.extent(filter, { upTo: browsed.upTo })).count,
+    countOf: async (correlation) =>
+      (await store.extent({ ...filter, correlation_id: [correlation] }, { upTo: browsed.upTo })).count,
+    async timeline(parts) {
+      const edges = await browsing.partsOf(store, browsed, parts);
+      const counted = [];
+      for (let from = 0; from < edges.length - 1; from += PARTS_AT_ONCE) {
+        const some = edges.slice(from, from + PARTS_AT_ONCE + 1);
+        const counts = await store.countBetween(filter, some, browsed.upTo);
+        counted.push(...counts.map((count, index) => ({ start: some[index] ?? 0, count })));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return counted;
+    },
+    async hours() {
+      const { timeline } = await import('../../operations/timeline.js');
+      const { rows } = await timeline(store, { filter, bucket: 'hour', zone: globals.zone, now: context.now() });
+      const hours = Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => 0));
+      for (const { start, count } of rows) {
+        const { weekday, time } = clock.text(start);
+        const day = hours[WEEKDAYS.indexOf(weekday)];
+        const hour = Number(time.slice(0, 2));
+        if (day !== undefined) day[hour] = (day[hour] ?? 0) + count;
+      }
+      return hours;
+    },
+    hasNews: async () => (await store.mark()) !== browsed.upTo,
+  };
+}
+
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+
+/** Reads words as the options of a command that filters. */
+async function optionsIn(
+  words: readonly string[],
+  { globals, context }: World,
+): Promise<Parameters<typeof readFilter>> {
+  const reader = addFilterOptions(new Command('browse')).argument('[type:id]').exitOverride();
+  reader.configureOutput({ writeErr: () => undefined, writeOut: () => undefined }).helpOption(false);
+  try {
+    reader.parse([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    throw new DaybookError('usage', error.message.replace(/^error: /, ''), { cause: error });
+  }
+  return [reader.opts<FilterOptions>(), globals, context, reader.args[0]];
+}
+
+/** What could stand for the last word of a line: an option, or a value that entries have. */
+async function complete(store: AuditStore, line: string): Promise<readonly string[]> {
+  const words = splitWords(line);
+  const last = /\s$/.test(line) || words.length === 0 ? '' : (words.pop() ?? '');
+  const before = words.map(shellWord).join(' ');
+  const whole = (text: string): string => `${before}${before === '' ? '' : ' '}${text} `;
+  const field = FIELDS[words.at(-1) ?? ''];
+  if (field !== undefined) {
+    const values = await store.values(field, {});
+    const end = field === 'entity_type' ? ':' : '';
+    return values
+      .flatMap(({ value }) => (value?.startsWith(last) === true ? [shellWord(value + end)] : []))
+      .map((text) => (end === '' ? whole(text) : whole(text).trimEnd()));
+  }
+  return addFilterOptions(new Command())
+    .options.flatMap(({ long }) => (long?.startsWith(last) === true ? [long] : []))
+    .map(whole);
+}
+
+/** Runs a command of this program, on this trail and as who acts here, and gives what it said. */
+async function runHere(words: readonly string[], { globals, context }: World): Promise<Outcome> {
+  const { run } = await import('../run.js');
+  let said = '';
+  const into: Output = {
+    isTerminal: false,
+    columns: 80,
+    rows: 24,
+    async write(chunk) {
+      said += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+    },
+  };
+  const streams = { stdin: { ...context.streams.stdin, isTerminal: true }, stdout: into, stderr: into };
+  const { actor, actor_type: type } = globals.actor;
+  const flags = [`--db=${globals.db.connects}`, `--as=${actor}`, `--as-type=${type}`, `--tz=${globals.zone}`];
+  const code = await run([...flags, ...words], { ...context, streams });
+  return { code, said };
+}

@@ -1,0 +1,593 @@
+import type { HistoryEntry } from '../../core/entry.js';
+import type { Stretch } from '../../core/stretch.js';
+import type { Desk, Part, Question } from './desk.js';
+
+/** What a line of the list stands for. */
+export interface Shown {
+  readonly entry: HistoryEntry;
+  /** How many entries it stands for, where they are folded. */
+  readonly folded?: number;
+}
+
+/** A line of text that is being typed. */
+export interface Prompt {
+  readonly label: string;
+  readonly text: string;
+}
+
+/** All that the screen shows, but for its size. */
+export interface Scene {
+  readonly words: readonly string[];
+  readonly rows: readonly Shown[];
+  /** The selected row, and the first that is seen. */
+  readonly selected: number;
+  readonly first: number;
+  /** The selected entry in full, and the first of its lines that is seen; null where it is not open. */
+  readonly detail: readonly string[] | null;
+  readonly detailFirst: number;
+  readonly timeline: readonly Part[];
+  readonly hours: readonly (readonly number[])[] | null;
+  readonly help: boolean;
+  readonly count: number | null;
+  /** How many entries stand above the first row; null where that was not counted. */
+  readonly above: number | null;
+  readonly follows: boolean;
+  readonly prompt: Prompt | null;
+  readonly message: string;
+}
+
+/** A key as the screen tells it: one letter, or a name. */
+export type Key =
+  | { readonly letter: string }
+  | {
+      readonly name:
+        | 'up'
+        | 'down'
+        | 'left'
+        | 'right'
+        | 'pageUp'
+        | 'pageDown'
+        | 'enter'
+        | 'escape'
+        | 'backspace'
+        | 'tab'
+        | 'home'
+        | 'end';
+    };
+
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface Browser {
+  scene(): Scene;
+  /** Takes a key; resolves when all that it asks for is done. Keys are dealt with in their order. */
+  press(key: Key): Promise<void>;
+  resize(size: Size): Promise<void>;
+  /** What is to be put on the clipboard since this was asked last. */
+  copied(): readonly string[];
+  /** Looks whether anything was recorded, where the screen follows. */
+  look(): Promise<void>;
+  /** Resolves when the user has had enough. */
+  readonly ended: Promise<void>;
+}
+
+/** When so few rows are left before the end of what was read, the next page is asked for. */
+const AHEAD = 80;
+
+interface KeyWord {
+  readonly keys: string;
+  readonly does: string;
+}
+
+/** The keys, as the help lists them. */
+export const KEY_WORDS: readonly KeyWord[] = [
+  { keys: '↑ ↓ k j', does: 'one entry up or down' },
+  { keys: 'PgUp PgDn', does: 'one screen up or down' },
+  { keys: 'g G', does: 'to the newest, to the oldest' },
+  { keys: '← →', does: 'one part of the timeline back or on' },
+  { keys: 't', does: 'to a time, as --since takes it' },
+  { keys: 'Enter', does: 'the entry in full; again, or Esc, closes it' },
+  { keys: '[ ]', does: 'scroll in the entry' },
+  { keys: '/', does: 'look for a text in messages: then n next, N previous, Esc ends it' },
+  { keys: 'f', does: 'edit the filter; Tab completes' },
+  { keys: 'a e c s', does: "only this entry's actor, entity, correlation id, scope" },
+  { keys: '-', does: 'take a condition out' },
+  { keys: 'Backspace', does: 'back to the filter before' },
+  { keys: 'Space', does: 'fold the entries of a correlation id, or unfold them' },
+  { keys: 'F', does: 'follow what is recorded from now on, or stop' },
+  { keys: 'h', does: 'entries by weekday and hour' },
+  { keys: 'n', does: 'write a note on the entity (while no text is looked for)' },
+  { keys: 'r', does: 'take the entry back' },
+  { keys: 'y', does: 'copy the history command that shows this list' },
+  { keys: 'x', does: 'export this list to a file' },
+  { keys: '? q', does: 'this help, quit' },
+];
+
+/** A filter that was left, and the entry that was selected in it. */
+interface Left {
+  readonly question: Question;
+  readonly entry: HistoryEntry | undefined;
+}
+
+/** Something that is being typed: what is to be done with it, and what could complete it. */
+interface Asking extends Prompt {
+  readonly done: (text: string) => Promise<void>;
+  readonly complete?: (text: string) => Promise<readonly string[]>;
+}
+
+/**
+ * The screen as data: keys go in, scenes come out, and `changed` is called when there is a new one. Rejects where the
+ * first question cannot be asked.
+ */
+export async function createBrowser(
+  desk: Desk,
+  words: readonly string[],
+  size: Size,
+  changed: () => void,
+): Promise<Browser> {
+  let { columns, rows: height } = size;
+  let question = await desk.ask(words);
+  let stretch: Stretch = await question.newest();
+  let above: number | null = 0;
+  let selected = 0;
+  let first = 0;
+  let detail: readonly string[] | null = null;
+  let detailFirst = 0;
+  let timeline: readonly Part[] = [];
+  let hours: readonly (readonly number[])[] | null = null;
+  let help = false;
+  let count: number | null = null;
+  let follows = false;
+  let asking: Asking | null = null;
+  let message = '';
+  let sought = '';
+  let folds = new Map<string, number>();
+  let shown: readonly Shown[] = rowsOf(stretch, folds);
+  const left: Left[] = [];
+  let end: () => void;
+  const ended = new Promise<void>((resolve) => (end = resolve));
+
+  const current = (): HistoryEntry | undefined => shown[selected]?.entry;
+
+  /** How many rows of the list are seen. */
+  const seen = (): number => listHeight({ columns, rows: height }, detail !== null);
+
+  const show = (): void => {
+    shown = rowsOf(stretch, folds);
+    selected = Math.max(0, Math.min(selected, shown.length - 1));
+    if (selected < first) first = selected;
+    if (selected >= first + seen()) first = selected - seen() + 1;
+    first = Math.max(0, Math.min(first, shown.length - seen()));
+  };
+
+  const openDetail = async (): Promise<void> => {
+    const entry = current();
+    detail = entry === undefined ? null : await desk.detail(entry, columns);
+    detailFirst = 0;
+    show();
+  };
+
+  /** Selects a row, and reads on where the end of what was read is near. */
+  const select = async (row: number): Promise<void> => {
+    selected = row;
+    show();
+    if (detail !== null) await openDetail();
+  };
+
+  /** Puts a stretch in place; the row of `entry` is selected, and stays where it is seen. */
+  const replace = (next: Stretch, entry: HistoryEntry | undefined): void => {
+    const place = selected - first;
+    const before = stretch;
+    stretch = next;
+    shown = rowsOf(stretch, folds);
+    selected = Math.max(
+      0,
+      shown.findIndex((row) => row.entry.seq === entry?.seq),
+    );
+    first = selected - place;
+    if (above !== null) above = movedBy(before, next, above);
+    show();
+  };
+
+  const readAhead = async (): Promise<void> => {
+    if (selected > shown.length - seen() - AHEAD && stretch.older) replace(await question.down(stretch), current());
+    else if (selected < AHEAD && stretch.newer) replace(await question.up(stretch), current());
+  };
+
+  const jump = (next: Stretch, at: number, known: number | null): void => {
+    stretch = next;
+    shown = rowsOf(stretch, folds);
+    const entry = stretch.entries[at];
+    selected = shown.findIndex((row) => row.entry.seq === entry?.seq);
+    first = selected - Math.floor(seen() / 2);
+    above = known;
+    show();
+  };
+
+  const go = async (next: Stretch, at: number, known: number | null): Promise<void> => {
+    jump(next, at, known);
+    if (detail !== null) await openDetail();
+  };
+
+  /** Counting goes through many entries: it is done when the list is there to be seen, and other keys may come first. */
+  const countAll = async (): Promise<void> => {
+    const asked = question;
+    const parts = await asked.timeline(Math.max(1, columns));
+    const found = await asked.count();
+    if (asked !== question) return;
+    timeline = parts;
+    count = found;
+    changed();
+  };
+
+  const put = async (next: Question, entry?: HistoryEntry): Promise<void> => {
+    question = next;
+    folds = new Map();
+    timeline = [];
+    count = null;
+    hours = null;
+    sought = '';
+    if (entry === undefined) await go(await question.newest(), 0, 0);
+    else {
+      const { stretch: found, at } = await question.around(entry);
+      await go(found, at, found.newer ? null : 0);
+    }
+    later(countAll);
+  };
+
+  /** `entry` is one that matches, and is selected then. */
+  const askFor = async (next: readonly string[], entry?: HistoryEntry): Promise<void> => {
+    const asked = await desk.ask(next);
+    left.push({ question, entry: current() });
+    await put(asked, entry);
+  };
+
+  const narrow = async (by: 'actor' | 'entity' | 'correlation' | 'scope'): Promise<void> => {
+    const entry = current();
+    const condition = entry && desk.narrowTo(entry, by);
+    if (condition === undefined) {
+      message = `this entry has no ${by === 'correlation' ? 'correlation id' : by}`;
+      return;
+    }
+    await askFor([...without(question.words, condition.option), ...condition.words], entry);
+  };
+
+  const search = async (down: boolean): Promise<void> => {
+    const entry = current();
+    if (entry === undefined) return;
+    const found = await question.find(entry, sought, down);
+    if (found === undefined) {
+      message = `no message ${down ? 'below' : 'above'} holds ${sought}`;
+      return;
+    }
+    const row = shown.findIndex((one) => one.entry.seq === found.seq);
+    if (row >= 0) return select(row);
+    const { stretch: around, at } = await question.around(found);
+    await go(around, at, around.newer ? null : 0);
+  };
+
+  const ask = (label: string, text: string, done: Asking['done'], complete?: Asking['complete']): void => {
+    asking = { label, text, done, ...(complete && { complete }) };
+  };
+
+  const run = async (command: readonly string[]): Promise<boolean> => {
+    const { code, said } = await desk.run(command);
+    message = said.trim().replaceAll('\n', ' · ') || (code === 0 ? 'done' : `exit code ${code}`);
+    return code === 0;
+  };
+
+  /** Asks the same question of the trail as it is now. */
+  const again = async (): Promise<void> => {
+    const entry = current();
+    const atTop = selected === 0 && !stretch.newer;
+    const next = await desk.ask(question.words);
+    question = next;
+    if (atTop || entry === undefined) await go(await question.newest(), 0, 0);
+    else {
+      const { stretch: found } = await question.around(entry);
+      replace(found, entry);
+      above = found.newer ? null : 0;
+    }
+    later(countAll);
+  };
+
+  const fold = async (): Promise<void> => {
+    const entry = current();
+    const id = entry?.correlation_id ?? null;
+    if (entry === undefined || id === null) {
+      message = 'this entry has no correlation id';
+      return;
+    }
+    if (folds.has(id)) folds.delete(id);
+    else folds.set(id, await question.countOf(id));
+    shown = rowsOf(stretch, folds);
+    selected = shown.findIndex((row) => row.entry.correlation_id === id);
+    show();
+  };
+
+  const moveInTime = async (by: number): Promise<void> => {
+    const entry = current();
+    if (entry === undefined || timeline.length === 0) return;
+    const here = partAt(timeline, Date.parse(entry.ts));
+    for (let part = here + by; part >= 0 && part < timeline.length; part += by) {
+      if ((timeline[part]?.count ?? 0) > 0) {
+        const next = timeline[part + 1]?.start;
+        const ms = next === undefined ? Number.MAX_SAFE_INTEGER : next - 1;
+        if (next === undefined) return go(await question.newest(), 0, 0);
+        const { stretch: found, at } = await question.at(ms);
+        const before = timeline.slice(part + 1).reduce((sum, one) => sum + one.count, 0);
+        return go(found, at, found.newer ? Math.max(0, before - at) : 0);
+      }
+    }
+    message = by < 0 ? 'nothing is older' : 'nothing is newer';
+  };
+
+  const takeOut = async (): Promise<void> => {
+    const conditions = conditionsIn(question.words);
+    if (conditions.length === 0) {
+      message = 'there is no condition to take out';
+      return;
+    }
+    const out = async (index: number): Promise<void> =>
+      askFor(conditions.filter((_, position) => position !== index).flat(), current());
+    if (conditions.length === 1) return out(0);
+    const listed = conditions.map((words_, index) => `${index + 1} ${desk.join(words_)}`).join('   ');
+    ask(`which? ${listed}: `, '', async (text) => {
+      const index = Number(text) - 1;
+      if (conditions[index] === undefined) message = `${text} is none of them`;
+      else await out(index);
+    });
+  };
+
+  const back = async (): Promise<void> => {
+    const before = left.pop();
+    if (before === undefined) message = 'this is the first filter';
+    else await put(before.question, before.entry);
+  };
+
+  const LETTERS: Readonly<Record<string, () => Promise<void> | void>> = {
+    j: () => select(selected + 1),
+    k: () => select(selected - 1),
+    g: async () => go(await question.newest(), 0, 0),
+    G: async () => {
+      const oldest = await question.oldest();
+      await go(oldest, oldest.entries.length - 1, count === null ? null : count - oldest.entries.length);
+    },
+    t: () =>
+      ask('go to time: ', '', async (text) => {
+        const { stretch: found, at } = await question.at(await desk.moment(text));
+        await go(found, at, found.newer ? null : 0);
+      }),
+    '[': () => void (detailFirst = Math.max(0, detailFirst - 1)),
+    ']': () => void (detailFirst = Math.min(Math.max(0, (detail?.length ?? 0) - 1), detailFirst + 1)),
+    '/': () =>
+      ask('/', sought, async (text) => {
+        sought = text;
+        if (text !== '') await search(true);
+      }),
+    n: () => (sought === '' ? note() : search(true)),
+    N: () => (sought === '' ? void (message = 'no text is looked for: / asks for one') : search(false)),
+    f: () => ask('filter: ', desk.join(question.words), (text) => askFor(desk.split(text)), desk.complete),
+    a: () => narrow('actor'),
+    e: () => narrow('entity'),
+    c: () => narrow('correlation'),
+    s: () => narrow('scope'),
+    '-': takeOut,
+    ' ': fold,
+    F: async () => {
+      follows = !follows;
+      if (follows) await go(await question.newest(), 0, 0).then(again);
+      message = follows ? 'following' : '';
+    },
+    h: async () => void (hours = hours === null ? await question.hours() : null),
+    r: () => {
+      const entry = current();
+      if (entry === undefined) return;
+      ask(`take entry ${entry.seq} back, because: `, '', async (text) => {
+        if (await run(['revert', String(entry.seq), `--reason=${text}`])) await again();
+      });
+    },
+    y: async () => {
+      const command = `${desk.title} history ${desk.join(question.words)}`.trimEnd();
+      copies.push(command);
+      message = `copied: ${command}`;
+    },
+    x: () =>
+      ask('export to file: ', '', async (text) => {
+        await run(['export', ...question.words, `--output=${text}`]);
+      }),
+    '?': () => void (help = true),
+    q: () => end(),
+  };
+
+  const note = (): void => {
+    const entry = current();
+    const entity = entry && desk.narrowTo(entry, 'entity');
+    if (entry === undefined || entity === undefined || entry.entity_id === null || entry.entity_type === null) {
+      message = 'this entry has no entity';
+      return;
+    }
+    ask(`note on ${entity.value}: `, '', async (text) => {
+      if (await run(['note', '--', entity.value, text])) await again();
+    });
+  };
+
+  const NAMED: Readonly<Record<Extract<Key, { name: string }>['name'], () => Promise<void> | void>> = {
+    up: () => select(selected - 1),
+    down: () => select(selected + 1),
+    pageUp: () => select(selected - seen()),
+    pageDown: () => select(selected + seen()),
+    home: async () => LETTERS['g']?.(),
+    end: async () => LETTERS['G']?.(),
+    left: () => moveInTime(-1),
+    right: () => moveInTime(1),
+    enter: async () => {
+      if (detail === null) return openDetail();
+      detail = null;
+      return show();
+    },
+    escape: () => {
+      if (detail !== null) detail = null;
+      else sought = '';
+      show();
+    },
+    backspace: back,
+    tab: () => undefined,
+  };
+
+  const type = async (prompt: Asking, key: Key): Promise<void> => {
+    if ('letter' in key) asking = { ...prompt, text: prompt.text + key.letter };
+    else if (key.name === 'backspace') asking = { ...prompt, text: [...prompt.text].slice(0, -1).join('') };
+    else if (key.name === 'escape') asking = null;
+    else if (key.name === 'tab') await complete(prompt);
+    else if (key.name === 'enter') {
+      asking = null;
+      try {
+        await prompt.done(prompt.text.trim());
+      } catch (error) {
+        // What was typed is not lost: the cause is said, and it can be mended.
+        asking = prompt;
+        throw error;
+      }
+    }
+  };
+
+  const complete = async (prompt: Asking): Promise<void> => {
+    const found = (await prompt.complete?.(prompt.text)) ?? [];
+    if (found.length === 0) message = 'nothing completes this';
+    else {
+      asking = { ...prompt, text: commonStart(found) };
+      if (found.length > 1) message = found.slice(0, 12).map(lastWord).join('  ');
+    }
+  };
+
+  const dealWith = async (key: Key): Promise<void> => {
+    message = '';
+    if (asking !== null) return type(asking, key);
+    if (help || (hours !== null && !('letter' in key && 'qh?'.includes(key.letter)))) {
+      help = false;
+      hours = null;
+      return;
+    }
+    if ('name' in key) await NAMED[key.name]();
+    else await LETTERS[key.letter]?.();
+    await readAhead();
+  };
+
+  let queue: Promise<void> = Promise.resolve();
+  const later = (work: () => Promise<void>): Promise<void> => {
+    queue = queue
+      .then(work)
+      .catch((error: unknown) => {
+        message = error instanceof Error ? error.message : String(error);
+      })
+      .then(changed);
+    return queue;
+  };
+  const copies: string[] = [];
+
+  show();
+  void later(countAll);
+  return {
+    scene: () => ({
+      words: question.words,
+      rows: shown,
+      selected,
+      first,
+      detail,
+      detailFirst,
+      timeline,
+      hours,
+      help,
+      count,
+      above,
+      follows,
+      prompt: asking,
+      message,
+    }),
+    copied: () => copies.splice(0),
+    press: (key) => later(() => dealWith(key)),
+    resize: (next) =>
+      later(async () => {
+        ({ columns, rows: height } = next);
+        if (detail !== null) await openDetail();
+        show();
+        await countAll();
+      }),
+    look: () =>
+      later(async () => {
+        if (follows && asking === null && (await question.hasNews())) await again();
+      }),
+    ended,
+  };
+}
+
+/** The lines of the list: the entries of a folded correlation id are one line, where the newest of them stands. */
+function rowsOf({ entries }: Stretch, folds: ReadonlyMap<string, number>): readonly Shown[] {
+  if (folds.size === 0) return entries.map((entry) => ({ entry }));
+  const seen = new Set<string>();
+  return entries.flatMap((entry): Shown[] => {
+    const folded = folds.get(entry.correlation_id ?? '');
+    if (folded === undefined || entry.correlation_id === null) return [{ entry }];
+    if (seen.has(entry.correlation_id)) return [];
+    seen.add(entry.correlation_id);
+    return [{ entry, folded }];
+  });
+}
+
+/** How many entries stand above a stretch, when so many stood above the one before. */
+function movedBy(before: Stretch, now: Stretch, above: number): number | null {
+  const [oldFirst] = before.entries;
+  const [newFirst] = now.entries;
+  if (oldFirst === undefined || newFirst === undefined) return now.newer ? null : 0;
+  const down = before.entries.findIndex(({ seq }) => seq === newFirst.seq);
+  if (down >= 0) return above + down;
+  const up = now.entries.findIndex(({ seq }) => seq === oldFirst.seq);
+  return up >= 0 ? above - up : now.newer ? null : 0;
+}
+
+/** The part of a timeline that holds a moment. */
+export function partAt(timeline: readonly Part[], ms: number): number {
+  const behind = timeline.findIndex(({ start }) => start > ms);
+  return behind < 0 ? timeline.length - 1 : Math.max(0, behind - 1);
+}
+
+/** The words of each condition: an option with its value, if it has one. */
+export function conditionsIn(words: readonly string[]): string[][] {
+  const conditions: string[][] = [];
+  for (const word of words) {
+    const last = conditions.at(-1);
+    if (last?.length === 1 && last[0]?.startsWith('--') === true && !word.startsWith('--') && !last[0].includes('='))
+      last.push(word);
+    else conditions.push([word]);
+  }
+  return conditions;
+}
+
+function without(words: readonly string[], option: string): string[] {
+  return conditionsIn(words)
+    .filter(([name]) => name !== option && name?.startsWith(`${option}=`) !== true)
+    .flat();
+}
+
+function commonStart(texts: readonly string[]): string {
+  const [head = ''] = texts;
+  let length = head.length;
+  for (const text of texts) while (!text.startsWith(head.slice(0, length))) length -= 1;
+  return head.slice(0, length);
+}
+
+function lastWord(text: string): string {
+  return text.trimEnd().split(' ').at(-1) ?? '';
+}
+
+/** The timeline above, the bar and the keys below, the rest for the list and the entry in full. */
+export function listHeight({ rows }: Size, withDetail: boolean): number {
+  const room = Math.max(2, rows - CHROME);
+  return withDetail ? Math.max(1, Math.floor(room / 3)) : room;
+}
+
+/** Timeline, its times, the heading of the list, the bar, the keys; and the last line of the screen, which stays free. */
+export const CHROME = 6;
