@@ -272,7 +272,13 @@ export async function createBrowser(
     asking = { label, text, done, ...(complete && { complete }) };
   };
 
+  const say = (text: string): void => {
+    message = text;
+    changed();
+  };
+
   const run = async (command: readonly string[]): Promise<boolean> => {
+    say(`${command[0]} …`);
     const { code, said } = await desk.run(command);
     message = said.trim().replaceAll('\n', ' · ') || (code === 0 ? 'done' : `exit code ${code}`);
     return code === 0;
@@ -357,8 +363,9 @@ export async function createBrowser(
     },
     t: () =>
       ask('go to time: ', '', async (text) => {
-        const { stretch: found, at } = await question.at(await desk.moment(text));
-        await go(found, at, found.newer ? null : 0);
+        const { stretch: found, at } = await question.at((await desk.moment(text)) - 1);
+        // The first entry of the time, if there is one: a day or a month is seen from its beginning on.
+        await go(found, Math.max(0, at - 1), found.newer ? null : 0);
       }),
     '[': () => void (detailFirst = Math.max(0, detailFirst - 1)),
     ']': () => void (detailFirst = Math.min(Math.max(0, (detail?.length ?? 0) - 1), detailFirst + 1)),
@@ -381,7 +388,11 @@ export async function createBrowser(
       if (follows) await go(await question.newest(), 0, 0).then(again);
       message = follows ? 'following' : '';
     },
-    h: async () => void (hours = hours === null ? await question.hours() : null),
+    h: async () => {
+      if (hours === null) say('counting …');
+      hours = hours === null ? await question.hours() : null;
+      message = '';
+    },
     r: () => {
       const entry = current();
       if (entry === undefined) return;
