@@ -53,6 +53,22 @@ _daybook_value() {
     'daybook history --search') : ;;
     'daybook history --changed') : ;;
     'daybook history --meta') : ;;
+    'daybook browse --category') : ;;
+    'daybook browse --action') : ;;
+    'daybook browse --severity') : ;;
+    'daybook browse --actor') : ;;
+    'daybook browse --actor-type') : ;;
+    'daybook browse --scope') : ;;
+    'daybook browse --entity') : ;;
+    'daybook browse --correlation') : ;;
+    'daybook browse --source') : ;;
+    'daybook browse --not') : ;;
+    'daybook browse --since') : ;;
+    'daybook browse --until') : ;;
+    'daybook browse --in') : ;;
+    'daybook browse --search') : ;;
+    'daybook browse --changed') : ;;
+    'daybook browse --meta') : ;;
     'daybook show --around') : ;;
     'daybook show --format') choices='json' ;;
     'daybook count --format') choices='json' ;;
@@ -457,6 +473,7 @@ _daybook() {
       'daybook note') path='daybook note' ;;
       'daybook record') path='daybook record' ;;
       'daybook history' | 'daybook log') path='daybook history' ;;
+      'daybook browse') path='daybook browse' ;;
       'daybook show') path='daybook show' ;;
       'daybook count') path='daybook count' ;;
       'daybook values') path='daybook values' ;;
@@ -508,11 +525,12 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history show count values state changes export report revert prune clear retention status backup capture actors mirror exec import completion' ;;
+    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status backup capture actors mirror exec import completion' ;;
     'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --states --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook browse') options='--category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook show') options='--around --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

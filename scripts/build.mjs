@@ -130,7 +130,8 @@ async function buildProgram() {
     putInPlace({ path: path.join(root, 'dist/program/package.json'), contents: '{ "type": "commonjs" }\n' }),
     putInPlace({
       path: path.join(root, 'dist/program/screen.js'),
-      contents: "exports.showScreen = (options) => import('./screen.mjs').then((screen) => screen.showScreen(options));\n",
+      contents:
+        "exports.showScreen = (options) => import('./screen.mjs').then((screen) => screen.showScreen(options));\n",
     }),
   ]);
 }

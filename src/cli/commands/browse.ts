@@ -48,11 +48,11 @@ export function addBrowse(program: Command, context: Context): void {
 function wordsOf(command: Command): string[] {
   return addFilterOptions(new Command()).options.flatMap(({ long }) => {
     const option = command.options.find((one) => one.long === long);
-    if (option === undefined || command.getOptionValueSource(option.attributeName()) !== 'cli') return [];
+    if (option === undefined || long === undefined || command.getOptionValueSource(option.attributeName()) !== 'cli')
+      return [];
     const value = command.getOptionValue(option.attributeName()) as unknown;
-    return value === true
-      ? [long ?? '']
-      : [value].flat().flatMap((one) => [...conditionOf(long ?? '', String(one)).words]);
+    if (value === true) return [long];
+    return [value].flat().flatMap((one) => conditionOf(long, String(one)).words);
   });
 }
 

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { expect, onTestFinished, test } from 'vitest';
+import { PROGRAM, run, runWithStdin, temporaryDirectory } from '../support/program.js';
+import { runOther } from './other-programs.js';
+
+interface Terminal {
+  /** Sends keys, as tmux names them. */
+  keys(...names: readonly string[]): Promise<void>;
+  /** Waits until the screen shows this, and gives what it shows. */
+  sees(text: string): Promise<string>;
+}
+
+/** The program on a real terminal of this size, in a tmux of its own. */
+async function terminal(cwd: string, size: { columns: number; rows: number }): Promise<Terminal> {
+  const server = `daybook-${randomUUID()}`;
+  const tmux = async (...words: readonly string[]): Promise<string> => {
+    const { stdout } = await runOther('tmux', ['-L', server, '-f', '/dev/null', ...words], '', { cwd });
+    return stdout;
+  };
+  const command = `${process.execPath} ${PROGRAM} browse; echo the end; exec sleep 60`;
+  await tmux('new-session', '-d', '-x', String(size.columns), '-y', String(size.rows), command);
+  onTestFinished(async () => {
+    await tmux('kill-server');
+  });
+  let screen = '';
+  return {
+    keys: async (...names) => void (await tmux('send-keys', ...names)),
+    async sees(text) {
+      const look = async (): Promise<boolean> => (screen = await tmux('capture-pane', '-p')).includes(text);
+      for (let tries = 0; !(await look()); tries += 1) {
+        if (tries > 400) throw new Error(`the screen never showed ${text}, but\n${screen}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      return screen;
+    },
+  };
+}
+
+test('on a real terminal: the list, an entry in full, a note that is recorded, and the screen as it was', async () => {
+  const cwd = temporaryDirectory();
+  expect(await run(['init'], { cwd })).toMatchObject({ code: 0 });
+  const lines = Array.from({ length: 500 }, (_, index) =>
+    JSON.stringify({
+      action: 'update',
+      actor: 'ann',
+      entity_type: 'file',
+      entity_id: `f${index % 9}`,
+      message: `entry ${index + 1}`,
+    }),
+  );
+  expect(await runWithStdin(['record', '--stdin'], `${lines.join('\n')}\n`, { cwd })).toMatchObject({ code: 0 });
+  const { keys, sees } = await terminal(cwd, { columns: 80, rows: 24 });
+
+  const first = await sees('1 of 500');
+  expect(first.split('\n').find((line) => line.startsWith('>'))).toMatch(/ann +update +file:f4 +entry 500$/);
+  await keys('Down', 'Enter');
+  expect(await sees('actor_type')).toContain('2 of 500');
+  await keys('Escape');
+  await keys('G');
+  await sees('500 of 500');
+  await keys('/', 'e', 'n', 't', 'r', 'y', 'Enter');
+  await sees('no message below holds entry');
+  await keys('Escape', 'g', 'e');
+  await sees('--entity file:f4');
+  await keys('n', 'h', 'i', 'Enter');
+  expect(await sees('1 of 57')).toMatch(/>.*note +file:f4 +hi/);
+  await keys('q');
+  expect(await sees('the end')).not.toContain('entry');
+  expect(await run(['count', '--action', 'note'], { cwd })).toMatchObject({ stdout: '1\n' });
+}, 120_000);
+
+test('off a terminal it is refused, with what to ask instead', async () => {
+  const cwd = temporaryDirectory();
+  expect(await run(['init'], { cwd })).toMatchObject({ code: 0 });
+  expect(await run(['browse'], { cwd })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'daybook: browse needs a terminal to show itself on\ntry: daybook history\n',
+  });
+});

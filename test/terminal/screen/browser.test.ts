@@ -1,0 +1,261 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { conditionsIn, createBrowser, KEY_WORDS, listHeight } from '../../../src/terminal/screen/browser.js';
+import type { Browser, Key, Scene } from '../../../src/terminal/screen/browser.js';
+import { entries, fakeDesk } from './desk.js';
+import type { FakeDesk } from './desk.js';
+
+const SIZE = { columns: 80, rows: 24 };
+
+async function browse(count = 200, words: readonly string[] = []): Promise<{ browser: Browser; desk: FakeDesk }> {
+  const desk = fakeDesk(entries(count));
+  return { desk, browser: await createBrowser(desk, words, SIZE, () => undefined) };
+}
+
+/** Presses letters one after the other; names stand in angle brackets. */
+async function press(browser: Browser, keys: string): Promise<Scene> {
+  for (const key of keys.match(/<\w+>|[^]/g) ?? []) {
+    const name = /^<(\w+)>$/.exec(key)?.[1];
+    await browser.press((name === undefined ? { letter: key } : { name }) as Key);
+  }
+  return browser.scene();
+}
+
+const selectedSeq = ({ rows, selected }: Scene): number | undefined => rows[selected]?.entry.seq;
+
+describe('moving', () => {
+  test.each([
+    ['', 200],
+    ['jj', 198],
+    ['<down><down><up>', 199],
+    ['k', 200],
+    ['<pageDown>', 200 - listHeight(SIZE, false)],
+    ['<pageDown><pageUp>', 200],
+    ['G', 1],
+    ['Gk', 2],
+    ['Gg', 200],
+    ['<end><home>', 200],
+  ])('%s selects entry %i', async (keys, seq) => {
+    const { browser } = await browse();
+    expect(selectedSeq(await press(browser, keys))).toBe(seq);
+  });
+
+  test('goes through a list that is longer than what is read, and back', async () => {
+    const { browser } = await browse();
+    for (let seq = 200; seq >= 1; seq -= 1) {
+      expect(selectedSeq(browser.scene())).toBe(seq);
+      await press(browser, 'j');
+    }
+    for (let seq = 1; seq <= 200; seq += 1) {
+      expect(selectedSeq(browser.scene())).toBe(seq);
+      await press(browser, 'k');
+    }
+  });
+
+  test('says the place of the selected entry in the list', async () => {
+    const { browser } = await browse();
+    await press(browser, '?q');
+    const { above, selected, count } = await press(browser, 'jjj');
+    expect([(above ?? NaN) + selected + 1, count]).toEqual([4, 200]);
+    const end = await press(browser, 'G');
+    expect((end.above ?? NaN) + end.selected + 1).toBe(200);
+  });
+
+  test('jumps to a time, and by the parts of the timeline', async () => {
+    const { browser } = await browse();
+    expect(selectedSeq(await press(browser, 't2026-01-01T01:00:00Z<enter>'))).toBe(60);
+    const older = selectedSeq(await press(browser, '<left>')) ?? 0;
+    expect(older).toBeLessThan(60);
+    expect(selectedSeq(await press(browser, '<right><right>'))).toBeGreaterThan(older);
+    expect((await press(browser, 'G<left>')).message).toBe('nothing is older');
+  });
+
+  test('whatever keys are pressed, what is shown is a piece of the list, and the place is right', async () => {
+    const keys = fc.array(
+      fc.constantFrom(
+        'j',
+        'k',
+        'g',
+        'G',
+        '<pageDown>',
+        '<pageUp>',
+        '<left>',
+        '<right>',
+        '<enter>',
+        '<escape>',
+        'a',
+        'c',
+        '<backspace>',
+      ),
+      { maxLength: 40 },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 150 }), keys, async (count, pressed) => {
+        const { browser, desk } = await browse(count);
+        for (const key of pressed) {
+          const { rows, selected, first, above, words, count: all } = await press(browser, key);
+          const question = await desk.ask(words);
+          const list = (await question.around(desk.all[0] ?? ({} as never))).stretch;
+          expect(list).toBeDefined();
+          const matching = desk.all.filter(({ actor, correlation_id: id }) =>
+            words.every((word, index) => index % 2 === 0 || word === (words[index - 1] === '--actor' ? actor : id)),
+          );
+          const place = matching.findIndex(({ seq }) => seq === rows[0]?.entry.seq);
+          expect(rows.map(({ entry }) => entry.seq)).toEqual(
+            matching.slice(Math.max(0, place), Math.max(0, place) + rows.length).map(({ seq }) => seq),
+          );
+          if (rows.length > 0) {
+            expect(selected).toBeGreaterThanOrEqual(0);
+            expect(selected).toBeLessThan(rows.length);
+            expect(first).toBeLessThanOrEqual(selected);
+          }
+          if (above !== null) expect(above).toBe(Math.max(0, place));
+          if (all !== null) expect(all).toBe(matching.length);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('the filter', () => {
+  test('is narrowed to what an entry has, widened again, and left for the one before', async () => {
+    const { browser } = await browse();
+    expect((await press(browser, 'ja')).words).toEqual(['--actor', 'bob']);
+    expect(selectedSeq(browser.scene())).toBe(199);
+    expect((await press(browser, 'ge')).words).toEqual(['--actor', 'bob', '--entity', 'file:1']);
+    expect((await press(browser, '-1<enter>')).words).toEqual(['--entity', 'file:1']);
+    expect((await press(browser, '-')).words).toEqual([]);
+    expect((await press(browser, '<backspace><backspace><backspace>')).words).toEqual(['--actor', 'bob']);
+    expect((await press(browser, '<backspace><backspace>')).message).toBe('this is the first filter');
+    expect((await press(browser, 's')).message).toBe('this entry has no scope');
+  });
+
+  test('is edited in words, and what is wrong with them is said where they are typed', async () => {
+    const { browser } = await browse();
+    const wrong = await press(browser, 'f--wrong<enter>');
+    expect(wrong).toMatchObject({ words: [], message: 'unknown option --wrong', prompt: { text: '--wrong' } });
+    const erased = '<backspace>'.repeat('--wrong'.length);
+    expect(await press(browser, `${erased}--actor ann<enter>`)).toMatchObject({
+      words: ['--actor', 'ann'],
+      prompt: null,
+    });
+    expect(selectedSeq(browser.scene())).toBe(200);
+  });
+
+  test('is completed', async () => {
+    const { browser } = await browse();
+    expect(await press(browser, 'f--a<tab>')).toMatchObject({
+      prompt: { text: '--act' },
+      message: '--actor  --action',
+    });
+    expect(await press(browser, 'o<tab>')).toMatchObject({ prompt: { text: '--actor ' } });
+    expect(await press(browser, 'x<tab>')).toMatchObject({ message: 'nothing completes this' });
+    expect(await press(browser, '<escape>')).toMatchObject({ prompt: null, words: [] });
+  });
+
+  test('its conditions are options with their values', () => {
+    expect(conditionsIn(['file:1', '--actor', 'bob', '--reverted', '--in=march', '--search', 'a b'])).toEqual([
+      ['file:1'],
+      ['--actor', 'bob'],
+      ['--reverted'],
+      ['--in=march'],
+      ['--search', 'a b'],
+    ]);
+  });
+});
+
+describe('what is done with an entry', () => {
+  test('it is shown in full, and closed again', async () => {
+    const { browser } = await browse();
+    expect((await press(browser, '<enter>')).detail).toEqual(['detail of 200', 'second line']);
+    expect((await press(browser, 'j')).detail?.[0]).toBe('detail of 199');
+    expect((await press(browser, ']]]')).detailFirst).toBe(1);
+    expect((await press(browser, '[')).detailFirst).toBe(0);
+    expect((await press(browser, '<escape>')).detail).toBeNull();
+  });
+
+  test('a text is looked for, down and up', async () => {
+    const { browser } = await browse();
+    expect(selectedSeq(await press(browser, '/entry 15<enter>'))).toBe(159);
+    expect(selectedSeq(await press(browser, 'n'))).toBe(158);
+    expect(selectedSeq(await press(browser, 'nN'))).toBe(158);
+    expect(selectedSeq(await press(browser, '<escape>g/entry 2<enter>'))).toBe(29);
+    expect((await press(browser, '<escape>g/nowhere<enter>')).message).toBe('no message below holds nowhere');
+  });
+
+  test('a note, a revert and an export are the commands of these names', async () => {
+    const { browser, desk } = await browse();
+    expect((await press(browser, 'nhello<enter>')).message).toBe('done it');
+    await press(browser, 'jrbecause<enter>');
+    await press(browser, 'gaxout.csv<enter>');
+    expect(desk.ran).toEqual([
+      ['note', '--', 'file:0', 'hello'],
+      ['revert', '199', '--reason=because'],
+      ['export', '--actor', 'ann', '--output=out.csv'],
+    ]);
+    expect((await press(browser, 'nbad<enter>')).message).toBe('daybook: bad');
+  });
+
+  test('the command that shows the list is copied', async () => {
+    const { browser } = await browse();
+    const { message } = await press(browser, 'ay');
+    expect(message).toBe('copied: daybook history --actor ann');
+    expect(browser.copied()).toEqual(['daybook history --actor ann']);
+    expect(browser.copied()).toEqual([]);
+  });
+
+  test('the entries of a correlation id are folded into a line with their count', async () => {
+    const { browser } = await browse(40);
+    const folded = await press(browser, 'j ');
+    expect(folded.rows.slice(0, 3).map(({ entry, folded: count }) => [entry.seq, count])).toEqual([
+      [40, 3],
+      [37, undefined],
+      [36, undefined],
+    ]);
+    expect((await press(browser, ' ')).rows).toHaveLength(40);
+    expect((await press(browser, 'jjj ')).message).toBe('this entry has no correlation id');
+  });
+});
+
+test('follows what is recorded', async () => {
+  const { browser, desk } = await browse(10);
+  await press(browser, 'F');
+  desk.all = entries(12);
+  await browser.look();
+  expect(selectedSeq(browser.scene())).toBe(12);
+  await press(browser, 'jjF');
+  desk.all = entries(14);
+  await browser.look();
+  expect(selectedSeq(browser.scene())).toBe(10);
+});
+
+test('shows the hours of the week and the keys, until any key', async () => {
+  const { browser } = await browse();
+  expect((await press(browser, 'h')).hours).toHaveLength(7);
+  expect((await press(browser, 'j')).hours).toBeNull();
+  expect((await press(browser, '?')).help).toBe(true);
+  expect((await press(browser, 'j')).help).toBe(false);
+  expect(KEY_WORDS.length).toBeLessThan(SIZE.rows - 3);
+});
+
+test('keeps the selected entry in sight when the screen changes its size', async () => {
+  const { browser } = await browse();
+  await press(browser, '<pageDown>');
+  await browser.resize({ columns: 60, rows: 10 });
+  const { first, selected } = browser.scene();
+  expect(selected - first).toBeLessThan(listHeight({ columns: 60, rows: 10 }, false));
+});
+
+test('ends with q', async () => {
+  const { browser } = await browse();
+  await press(browser, 'q');
+  await browser.ended;
+});
+
+test('an empty list has nothing to move in, and says so', async () => {
+  const { browser } = await browse(0);
+  for (const key of ['j', 'G', 'g', '<left>', '<enter>', 'a', 'r', 'n', ' ', '/', '<enter>', 't2026-01-01<enter>']) {
+    expect((await press(browser, key)).rows).toEqual([]);
+  }
+});

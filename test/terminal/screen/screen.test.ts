@@ -1,0 +1,58 @@
+import { render } from 'ink-testing-library';
+import { createElement } from 'react';
+import { expect, test, vi } from 'vitest';
+import { PLAIN_PALETTE } from '../../../src/terminal/colour.js';
+import { createBrowser } from '../../../src/terminal/screen/browser.js';
+import { Screen } from '../../../src/terminal/screen/screen.js';
+import { rulerFor } from '../../../src/terminal/width.js';
+import { entries, fakeDesk } from './desk.js';
+
+async function shown(): Promise<ReturnType<typeof render>> {
+  const desk = fakeDesk(entries(100));
+  const listeners = new Set<() => void>();
+  const browser = await createBrowser(desk, [], { columns: 100, rows: 24 }, () => {
+    for (const listener of listeners) listener();
+  });
+  const ruler = await rulerFor(['\u4e00']);
+  return render(
+    createElement(Screen, {
+      browser,
+      listeners,
+      pens: (size) => ({ ...desk, ruler, palette: PLAIN_PALETTE, rows: desk.rows(size.columns) }),
+    }),
+  );
+}
+
+const DOWN = '\x1b[B';
+const PAGE_DOWN = '\x1b[6~';
+
+test.each([
+  ['', 'entry 100'],
+  ['j', 'entry 99'],
+  // As they come where somebody types fast.
+  ['jjj', 'entry 97'],
+  [DOWN, 'entry 99'],
+  [PAGE_DOWN, 'entry 82'],
+  ['G', 'entry 1'],
+  ['/entry 5\r', 'entry 59'],
+  ['\x7f', 'this is the first filter'],
+  ['?', 'keys (any key goes back)'],
+  ['\rG', 'detail of 1\n'],
+  // Esc and a letter, fast.
+  ['/entry 5\r\x1bn', 'note on file:6: '],
+])('%j is a key, or some', async (keys, seen) => {
+  const { stdin, lastFrame, unmount } = await shown();
+  await vi.waitFor(() => expect(lastFrame()).toContain('> entry 100'.replace('> ', '>')));
+  stdin.write(keys);
+  await vi.waitFor(() => expect(lastFrame()).toMatch(new RegExp(`>${seen}\\s|${seen.replace(/[()]/g, '\\$&')}`)));
+  unmount();
+});
+
+test('a copy goes to the clipboard of the terminal', async () => {
+  const { stdin, frames, lastFrame, unmount } = await shown();
+  await vi.waitFor(() => expect(lastFrame()).toContain('entry 100'));
+  stdin.write('y');
+  const code = `\x1b]52;c;${Buffer.from('daybook history').toString('base64')}\x07`;
+  await vi.waitFor(() => expect(frames.some((frame) => frame.includes(code))).toBe(true));
+  unmount();
+});
