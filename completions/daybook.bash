@@ -436,6 +436,11 @@ _daybook_value() {
     'daybook import --table') : ;;
     'daybook import --source') : ;;
     'daybook import --map') : ;;
+    'daybook import --id-from') : ;;
+    'daybook import --time-format') : ;;
+    'daybook import --records') : ;;
+    'daybook import --delimiter') : ;;
+    'daybook import --header') : ;;
     'daybook import --key') : ;;
     'daybook import --column') : ;;
     'daybook import --entity-type') : ;;
@@ -574,7 +579,7 @@ _daybook() {
     'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook import') options='--list --table --source --map --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --id-from --time-format --records --delimiter --header --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then

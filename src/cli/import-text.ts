@@ -50,11 +50,18 @@ const SHOWN = 20;
 
 /** What a rehearsal found, for people; `width` is undefined where nothing is to be cut. */
 export async function rehearsalText(found: Rehearsal, width: number | undefined): Promise<string> {
-  const { samples, unmatchedSamples, rejections, actions, actors, unmatched, rejected, forgotten } = found;
+  const { samples, unmatchedSamples, rejections, fields, actions, actors, unmatched, rejected, forgotten } = found;
   const entryLines = samples.map(sampleLine);
   const strays = unmatchedSamples.map(({ message }) => safe(message));
   const broken = rejections.map(({ position, reason }) => `${safe(position)}: ${safe(reason)}`);
-  const all = [...entryLines, ...strays, ...broken, ...[...actions, ...actors].map(({ value }) => safe(value))];
+  const shownFields = fields.flatMap(({ field, first }) => [safe(field), safe(first)]);
+  const all = [
+    ...shownFields,
+    ...entryLines,
+    ...strays,
+    ...broken,
+    ...[...actions, ...actors].map(({ value }) => safe(value)),
+  ];
   const ruler = await rulerFor(all);
   const cut = (line: string): string => `${width === undefined ? line : ruler.truncate(line, width)}\n`;
   const part = (title: string, lines: readonly string[]): string =>
@@ -64,6 +71,7 @@ export async function rehearsalText(found: Rehearsal, width: number | undefined)
     `${found.read} records${span}\n`,
     `${found.recorded} to record, ${found.skipped} there already, ${unmatched} that do not match, ${rejected} rejected\n`,
     forgotten === 0 ? '' : `${forgottenText(forgotten)}\n`,
+    part('what each field becomes: how many entries have it, and the first of them', fieldLines(fields, ruler)),
     part('actions', countLines(actions, ruler)),
     part('actors', countLines(actors, ruler)),
     part(`do not match, and become notes (${strays.length} of ${unmatched})`, strays),
@@ -79,17 +87,31 @@ export function forgottenText(count: number): string {
 
 /** What a rehearsal found, in the shape of the contract. */
 export function rehearsalJson(found: Rehearsal): string {
-  const { samples, unmatchedSamples, rejections, actions, actors, ...counts } = found;
+  const { samples, unmatchedSamples, rejections, fields, actions, actors, ...counts } = found;
   const head = {
     ...counts,
     entry: null,
     actions: actions.map(({ value, count }) => ({ action: value, count })),
     actors: actors.map(({ value, count }) => ({ actor: value, count })),
+    fields,
     rejected_samples: rejections.map(({ position, reason }) => ({ position, reason })),
   };
   const listed = (entries: readonly NewEntry[]): string => `[${entries.map(newEntryText).join(',')}]`;
   return `${JSON.stringify(head).slice(0, -1)},"samples":${listed(samples)},"unmatched_samples":${listed(unmatchedSamples)}}`;
 }
+
+function fieldLines(fields: Rehearsal['fields'], ruler: Ruler): string[] {
+  const names = Math.max(0, ...fields.map(({ field }) => ruler.width(safe(field))));
+  const digits = Math.max(0, ...fields.map(({ count }) => String(count).length));
+  return fields.map(({ field, count, first }) => {
+    const value =
+      first.length > LONGEST_VALUE ? `${first.slice(0, LONGEST_VALUE).replace(/[\ud800-\udbff]$/, '')}\u2026` : first;
+    return `${ruler.pad(safe(field), names)}  ${ruler.pad(String(count), digits, 'right')}  ${safe(value)}`;
+  });
+}
+
+/** Of a field's first value. */
+const LONGEST_VALUE = 100;
 
 function countLines(counts: Rehearsal['actions'], ruler: Ruler): string[] {
   const digits = String(counts[0]?.count ?? 0).length;

@@ -10,6 +10,8 @@ export interface SourceRecord {
   /** Where it stands, for people: `line 7`, `row 12`. */
   readonly position: string;
   readonly values: Readonly<Record<string, SourceValue>>;
+  /** The values of its key, where it is a row of a table. */
+  readonly key?: readonly SourceValue[];
 }
 
 /** A record that cannot be read, as it came. */
@@ -43,6 +45,14 @@ export interface Source {
 export interface SourceTime {
   readonly ms: number;
   readonly finer: string;
+  /** The finer digits as the source has them, where `finer` has more, so that records of one time stand in order. */
+  readonly exact?: string;
+}
+
+/** What an earlier version of ours recorded of a record: under another id, or with other fields, all of which are given. */
+export interface EarlierEntry {
+  readonly id?: string;
+  readonly fields?: ImportedEntry['fields'];
 }
 
 /** What a format makes of a record. */
@@ -58,18 +68,35 @@ export interface ImportedEntry {
   readonly fields: Partial<Omit<NewEntry, 'id' | 'ts'>> & Pick<NewEntry, 'action'>;
   /** Whether the format made out nothing but that there is a text. */
   readonly unmatched?: boolean;
-  /** What earlier versions made of the same record: an entry that holds one of these is of it. */
-  readonly earlier?: readonly ImportedEntry['fields'][];
+  /** An entry that is there and is one of these, in every field, is this record: it is not recorded again. */
+  readonly earlier?: readonly EarlierEntry[];
+  /** The name of the record, where that of another may be the same: the second of one name gets a number, and so on. */
+  readonly mayRepeat?: true;
+}
+
+/** Makes entries of records. */
+export interface ImportReader {
+  (record: SourceRecord): readonly ImportedEntry[];
+  /** Is called when all records are read. Throws kind `usage` where settings turn out to be wrong for all of them. */
+  readonly ended?: () => void;
+  /** Whether an id that an earlier version made up is one that the source itself gives: then it is another record's. */
+  readonly isGiven?: (id: string) => boolean;
 }
 
 /** How a format is to read a source: what the command line says. */
 export interface ImportSettings {
   /** The stable name of the source. */
   readonly source: string;
+  /** Whether the command line gave that name: then short ids, which two sources may share, stand below it. */
+  readonly isNamed?: boolean;
   /** The IANA zone of times without an offset; undefined where they are refused. */
   readonly assumedZone: string | undefined;
   /** `field=key`, `field="constant"`. */
   readonly map: readonly string[];
+  /** The keys that make the id of a record, or `content`. */
+  readonly idFrom?: string | undefined;
+  /** How times are written that no other reading is to be tried for. */
+  readonly timeFormat?: string | undefined;
   readonly entityType: string | undefined;
   /** The columns of the key, of one table or of several as `table(column, …)`, and that of the text. */
   readonly key: string | undefined;
@@ -85,6 +112,10 @@ export interface ImportSettings {
   readonly lookup?: Source['lookup'];
 }
 
+/** What the command line may say to some formats, beyond what it may say to all. */
+export type ImportSetting =
+  'map' | 'idFrom' | 'timeFormat' | 'entityType' | 'key' | 'column' | 'order' | 'pattern' | 'exact';
+
 /** Another system's trail: one file of data and small functions in `src/importers`. */
 export interface ImportFormat {
   readonly name: string;
@@ -97,14 +128,14 @@ export interface ImportFormat {
   /** The columns that it cannot do without. */
   readonly needs: readonly string[];
   /** The settings that it understands, beyond those that all do. */
-  readonly settings: readonly ('map' | 'entityType' | 'key' | 'column' | 'order' | 'pattern' | 'exact')[];
+  readonly settings: readonly ImportSetting[];
   /** Whether its records stand in the order in which they happened: all others are sorted by time first. */
   readonly inOrder: boolean;
   /**
    * Makes the reader of its records. Throws kind `usage` for settings that are wrong. The reader throws kind `data` for
    * a record that it cannot take, naming the value.
    */
-  reader(settings: ImportSettings): (record: SourceRecord) => readonly ImportedEntry[];
+  reader(settings: ImportSettings): ImportReader;
 }
 
 /** Makes records' values of rows that all have these columns, in their order, behind `skip` cells that are no values. */

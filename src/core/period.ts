@@ -144,7 +144,7 @@ export function instantOf(local: number, zone: string): number {
 }
 
 /** The instants at which clocks in a zone show a local time: none, one, or two, the earlier first. */
-function instantsOf(local: number, zone: string): number[] {
+export function instantsOf(local: number, zone: string): number[] {
   const offsets = new Set([offsetAt(local - DAY, zone), offsetAt(local + DAY, zone)]);
   return [...offsets]
     .map((offset) => local - offset)

@@ -22,6 +22,8 @@ export interface BrokenCsv {
 export interface CsvRules {
   /** What a quote within a field that does not begin with one is: a character of it, or a mistake. */
   readonly bareQuotes: 'text' | 'broken';
+  /** What stands between cells: one character of ASCII, a comma where it is not given. */
+  readonly delimiter?: string | undefined;
   /** How many bytes a record of several lines may have: beyond, a quote was never closed, and would swallow the file. */
   readonly longest?: number;
   /** How many bytes are gone through at a time. */
@@ -35,7 +37,6 @@ const PIECE = 64 * 1024;
 const PAGE = 500;
 
 const QUOTE = 0x22;
-const COMMA = 0x2c;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -57,12 +58,13 @@ const NO_UTF8 = 'not valid UTF-8';
  */
 export async function* csvRows(
   chunks: AsyncIterable<Uint8Array>,
-  { bareQuotes, longest = LONGEST_RECORD, piece = PIECE }: CsvRules,
+  { bareQuotes, delimiter = ',', longest = LONGEST_RECORD, piece = PIECE }: CsvRules,
 ): AsyncGenerator<readonly (CsvRecord | BrokenCsv)[], void> {
   const place: Place = {
     line: 1,
     lineEnd: undefined,
     strict: bareQuotes === 'broken',
+    delimiter: delimiter.charCodeAt(0),
     longest,
     tooLong: `longer than ${longest} bytes, over several lines: is a quote never closed?`,
     dead: undefined,
@@ -89,6 +91,7 @@ interface Place {
   /** What ends a line; undefined before the first one. */
   lineEnd: typeof LINE_FEED | typeof CARRIAGE_RETURN | undefined;
   readonly strict: boolean;
+  readonly delimiter: number;
   readonly longest: number;
   /** What is said of a record that is longer. */
   readonly tooLong: string;
@@ -195,7 +198,7 @@ function scan(
       if (bytes[at] === QUOTE) return broken(BARE_QUOTE, at, reached, place);
     }
     if (at >= size && !isLast) return undefined;
-    if (bytes[at] !== COMMA) {
+    if (bytes[at] !== place.delimiter) {
       const ended = recordEnd(bytes, { from, at, isQuoted }, reached, place, isLast);
       return ended === 'jumped' ? scan(bytes, start, place, undefined, isLast) : ended;
     }
@@ -231,9 +234,10 @@ function closingQuote(
 }
 
 /** The end of a field without quotes; where a quote may not stand in one, that quote. */
-function bareEnd(bytes: Buffer, from: number, { lineEnd, strict }: Place): number {
+function bareEnd(bytes: Buffer, from: number, { lineEnd, strict, delimiter }: Place): number {
   let at = from;
-  while (at < bytes.length && bytes[at] !== COMMA && bytes[at] !== lineEnd && !(strict && bytes[at] === QUOTE)) at += 1;
+  while (at < bytes.length && bytes[at] !== delimiter && bytes[at] !== lineEnd && !(strict && bytes[at] === QUOTE))
+    at += 1;
   return at;
 }
 

@@ -1,5 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { unreadable } from '../core/errors.js';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { DaybookError, unreadable } from '../core/errors.js';
 
 /**
  * The bytes of a file, or of a stream that `path` is the name of for messages. Throws kind `data` where the system cannot
@@ -11,6 +13,19 @@ export async function* bytesOf(path: string, stream?: AsyncIterable<Uint8Array>)
   } catch (error) {
     if (!(error instanceof Error) || !('syscall' in error)) throw error;
     throw unreadable(path, error);
+  }
+}
+
+/** The bytes that were compressed with gzip. Throws kind `data` where they are damaged, or not all there. */
+export async function* gunzipped(path: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const gunzip = createGunzip();
+  // What goes wrong comes out of `gunzip`, where it is read.
+  pipeline(Readable.from(bytes), gunzip, () => {});
+  try {
+    yield* gunzip as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) throw error;
+    throw new DaybookError('data', `${path} is not whole gzip (${error.message})`, { cause: error });
   }
 }
 

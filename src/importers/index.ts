@@ -1,5 +1,5 @@
 import type { ImportFormat } from '../core/import.js';
-import { anyCsv, anyNdjson } from './any-keys.js';
+import { anyCsv, anyNdjson, anyTable } from './any-keys.js';
 import { auditLogs } from './audit-logs.js';
 import { djangoAuditlog } from './django-auditlog.js';
 import { ledgrab } from './ledgrab.js';
@@ -14,6 +14,7 @@ export const IMPORT_FORMATS: ReadonlyMap<string, ImportFormat> = new Map(
   [
     anyNdjson,
     anyCsv,
+    anyTable,
     ledgrab,
     settlementAudit,
     notes,

@@ -1,5 +1,5 @@
 import type { ImportFormat } from '../core/import.js';
-import { importedId } from './ids.js';
+import { namedId } from './ids.js';
 import { unknownColumns, withOthers } from './others.js';
 import { timeOf } from './times.js';
 import { objectOf, optional, required } from './values.js';
@@ -30,12 +30,12 @@ export const ledgrab: ImportFormat = {
   needs: ['id', 'ts', 'category', 'action', 'severity', 'actor', 'message'],
   settings: [],
   inOrder: true,
-  reader: ({ source, assumedZone }) => {
+  reader: ({ source, isNamed = false, assumedZone }) => {
     return (record) => {
       const actor = required(record, 'actor');
       return [
         {
-          id: importedId(source, required(record, 'id'), /^al_[0-9a-f]{8}$/),
+          ...namedId({ source, isNamed }, required(record, 'id'), /^al_[0-9a-f]{8}$/),
           time: timeOf(record.values['ts'], 'ts', assumedZone),
           fields: {
             category: required(record, 'category'),

@@ -52,7 +52,8 @@ export const notes: ImportFormat = {
         const about = { entity_type: entityType, entity_id: id };
         const { time, fields, unmatched } = entryOf(piece, before, zone);
         const [once, ...more] = piece.earlier ?? [];
-        const earlier = once === undefined ? {} : { earlier: [{ ...about, ...entryOf(once, before, zone).fields }] };
+        const earlier =
+          once === undefined ? {} : { earlier: [{ fields: { ...about, ...entryOf(once, before, zone).fields } }] };
         // From the oldest end, where nothing is added any more.
         const number = taken + 1;
         taken = number + more.length;

@@ -33,7 +33,9 @@ export function redacting(reader: Reader, paths: readonly string[], found: Set<s
     return Array.from(entries, ({ fields, earlier, ...rest }) => ({
       ...rest,
       fields: hidden(fields),
-      ...(earlier && { earlier: earlier.map(hidden) }),
+      ...(earlier && {
+        earlier: earlier.map(({ fields: was, ...one }) => ({ ...one, ...(was && { fields: hidden(was) }) })),
+      }),
     }));
   };
 }

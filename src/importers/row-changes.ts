@@ -155,7 +155,8 @@ const SERIAL_DIGITS = 20;
 /** A time of which many rows have the same, in order by their serial numbers whatever order they come in. */
 export function serialTime(time: SourceTime, serial: string): SourceTime {
   if (!/^\d+$/.test(serial)) return time;
-  return { ms: time.ms, finer: time.finer.padEnd(FINER_DIGITS, '0') + serial.padStart(SERIAL_DIGITS, '0') };
+  const finer = time.finer.padEnd(FINER_DIGITS, '0') + serial.padStart(SERIAL_DIGITS, '0');
+  return { ms: time.ms, finer, exact: time.finer };
 }
 
 /** The entry of a table that was emptied at once: it says nothing of the rows. */

@@ -2,8 +2,8 @@ import { DaybookError } from '../core/errors.js';
 import type { Source } from '../core/import.js';
 import type { AuditStore, CompareOutcome } from '../store/audit-store.js';
 import { heard } from './heard.js';
-import { pendingEntries, requestOf } from './import-entries.js';
-import type { ImportOptions, Step } from './import-entries.js';
+import { pendingEntries, recordedEarlier, requestOf } from './import-entries.js';
+import type { ImportOptions, PendingEntry, Step } from './import-entries.js';
 
 /** A record of a source whose entry is not there, or not as the record says. */
 export interface Difference {
@@ -64,7 +64,19 @@ export async function* comparedSteps(
     if (options.signal?.aborted === true) {
       throw new DaybookError('interrupted', 'interrupted: not every record was read');
     }
-    yield { step, outcomes: await store.compare(step.entries.map(requestOf)) };
+    yield { step, outcomes: await comparedWith(store, step.entries, options) };
     if (step.failure !== undefined) throw step.failure;
   }
+}
+
+/** How entries compare with what is there: what an earlier version recorded of the same record is the same. */
+async function comparedWith(
+  store: AuditStore,
+  entries: readonly PendingEntry[],
+  options: ImportOptions,
+): Promise<CompareOutcome[]> {
+  const outcomes = await store.compare(entries.map(requestOf));
+  const others = entries.filter((_, index) => outcomes[index]?.outcome !== 'same');
+  const known = await recordedEarlier(store, others, options);
+  return entries.map((entry, index) => (known.has(entry) ? { outcome: 'same' } : (outcomes[index] as CompareOutcome)));
 }

@@ -2,11 +2,12 @@ import type { EntryField, JsonText, NewEntry } from '../core/entry.js';
 import { ENTRY_FIELDS, newEntryText } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { sourceObject } from '../core/import.js';
-import type { BrokenRecord, ImportedEntry, Source, SourceRecord, SourceTime } from '../core/import.js';
+import type { BrokenRecord, ImportedEntry, ImportReader, Source, SourceRecord, SourceTime } from '../core/import.js';
+import { exactTime, withExactTime } from '../core/exact-time.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { validateEntry } from '../core/validate.js';
 import { listed } from '../core/json.js';
-import type { CompareOutcome, RecordRequest } from '../store/audit-store.js';
+import type { AuditStore, CompareOutcome, RecordRequest } from '../store/audit-store.js';
 
 /** What does not become an entry: a record that is broken, or one whose id is recorded with other content. */
 export interface Reject {
@@ -20,6 +21,9 @@ export interface ImportOptions {
   /** The stable name of the source, as all its entries have it. */
   readonly source: string;
   readonly reader: (record: SourceRecord) => readonly ImportedEntry[];
+  /** As the reader has them. */
+  readonly ended?: ImportReader['ended'];
+  readonly isGiven?: ImportReader['isGiven'];
   /** The columns that every row must have, where the source has rows. */
   readonly needs: readonly string[];
   /** The scope of entries that have none of their own, by their entity id. */
@@ -52,8 +56,11 @@ export interface PendingEntry {
   readonly comparedIn: keyof typeof COMPARED;
   readonly position: string;
   readonly unmatched: boolean;
-  /** What earlier versions made of the same record. */
+  /** Without the full time of the source, which earlier versions did not keep. */
+  readonly plainMetadata?: JsonText;
+  /** What else earlier versions recorded of the same record. */
   readonly earlier?: readonly NewEntry[];
+  readonly mayRepeat?: true;
 }
 
 /** The store's `openSorter`. */
@@ -107,8 +114,10 @@ export async function* pendingEntries(source: Source, options: ImportOptions): A
       else yield { read, rejected, entries: [...entries, ...byFinerTime(held)], failure };
       if (failure !== undefined) return;
     }
+    options.ended?.();
     yield { read: 0, rejected: 0, entries: byFinerTime(held) };
-    for (const entries of sorter?.sorted() ?? []) yield { read: 0, rejected: 0, entries };
+    const named = numbered();
+    for (const entries of sorter?.sorted() ?? []) yield { read: 0, rejected: 0, entries: named(entries) };
   } finally {
     sorter?.close();
   }
@@ -202,17 +211,69 @@ function pending(
   { now, recordedAt }: { readonly now: number; readonly recordedAt: string },
   options: ImportOptions,
 ): PendingEntry {
-  const { id, time, fields, unmatched = false, earlier } = imported;
-  const { entity_id: entityId = null } = fields;
-  const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
+  const { time, unmatched = false, mayRepeat } = imported;
   const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
-  const entryOf = (said: ImportedEntry['fields']): NewEntry => {
-    const input = { source: options.source, ...said, scope, id };
+  const made = (id: string, fields: ImportedEntry['fields']): NewEntry => {
+    const { entity_id: entityId = null } = fields;
+    const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
+    const input = { source: options.source, ...fields, scope, id };
     return validateEntry(input, 'data', { documents: 'text', now, times }).entry;
   };
-  const comparedIn = time === null ? 'untimed' : fields.recorded_at === undefined ? 'timed' : 'whole';
-  const pendingEntry = { entry: entryOf(fields), comparedIn, position, unmatched } as const;
-  return earlier === undefined ? pendingEntry : { ...pendingEntry, earlier: earlier.map(entryOf) };
+  const entry = made(imported.id, imported.fields);
+  const earlier = imported.earlier?.map(({ id = imported.id, fields = imported.fields }) => made(id, fields));
+  const isWhole = imported.fields.recorded_at !== undefined;
+  const exact = time === null || isWhole ? undefined : exactTime(time);
+  const metadata = exact === undefined ? undefined : withExactTime(entry.metadata, exact);
+  return {
+    entry: metadata === undefined ? entry : { ...entry, metadata },
+    comparedIn: time === null ? 'untimed' : isWhole ? 'whole' : 'timed',
+    position,
+    unmatched,
+    ...(metadata !== undefined && { plainMetadata: entry.metadata }),
+    ...(earlier && { earlier }),
+    ...(mayRepeat && { mayRepeat }),
+  };
+}
+
+/**
+ * Gives the second record of one name, and each behind it, a name with its number. Records of one name have one time, so
+ * that only those of one time are remembered.
+ */
+function numbered(): (items: readonly PendingEntry[]) => readonly PendingEntry[] {
+  let time: string | null | undefined;
+  const seen = new Map<string, number>();
+  return (items) =>
+    items.map((item) => {
+      const { id, ts } = item.entry;
+      if (item.mayRepeat === undefined || id === null) return item;
+      if (ts !== time) seen.clear();
+      time = ts;
+      const count = (seen.get(id) ?? 0) + 1;
+      seen.set(id, count);
+      return count === 1 ? item : { ...item, entry: { ...item.entry, id: `${id}:${count}` } };
+    });
+}
+
+/** What earlier versions may have recorded of a record, to be compared with what is there. */
+function earlierRequests(
+  { entry, comparedIn, plainMetadata, earlier = [] }: PendingEntry,
+  { isGiven }: ImportOptions,
+): RecordRequest[] {
+  const plain = plainMetadata === undefined ? [] : [{ ...entry, metadata: plainMetadata }];
+  const others = earlier.filter(({ id }) => id === entry.id || id === null || isGiven?.(id) !== true);
+  return [...plain, ...others].map((one) => ({ entry: one, given: COMPARED[comparedIn] }));
+}
+
+/** Which of these are there as an earlier version recorded them. */
+export async function recordedEarlier(
+  store: Pick<AuditStore, 'compare'>,
+  items: readonly PendingEntry[],
+  options: ImportOptions,
+): Promise<ReadonlySet<PendingEntry>> {
+  const asked = items.flatMap((item) => earlierRequests(item, options).map((request) => ({ item, request })));
+  if (asked.length === 0) return new Set();
+  const outcomes = await store.compare(asked.map(({ request }) => request));
+  return new Set(asked.filter((_, index) => outcomes[index]?.outcome === 'same').map(({ item }) => item));
 }
 
 /**
@@ -227,7 +288,8 @@ const COMPARED = {
 
 /** By name until here: entries on their way through a sorter should not carry the fields of all of them. */
 export function requestOf({ entry, comparedIn, earlier = [] }: PendingEntry): RecordRequest {
-  return { entry, given: COMPARED[comparedIn], ofSource: { earlier } };
+  const ofThisId = earlier.filter(({ id }) => id === entry.id);
+  return { entry, given: COMPARED[comparedIn], ofSource: { earlier: ofThisId } };
 }
 
 function fieldsWithout(...left: readonly EntryField[]): readonly (keyof NewEntry)[] {

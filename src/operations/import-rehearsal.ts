@@ -1,5 +1,7 @@
+import { ENTRY_FIELDS } from '../core/entry.js';
 import type { NewEntry } from '../core/entry.js';
 import type { Source } from '../core/import.js';
+import { documentText, isJsonObject, parseDocument } from '../core/json.js';
 import type { AuditStore, CompareOutcome } from '../store/audit-store.js';
 import { comparedSteps } from './import-comparison.js';
 import { conflictOf, requestOf } from './import-entries.js';
@@ -12,6 +14,16 @@ interface ValueCount {
   readonly count: number;
 }
 
+/** What becomes of a field, or of a key of the metadata. */
+export interface FieldSample {
+  /** `actor`, `metadata.region`. */
+  readonly field: string;
+  /** How many entries have a value there. */
+  readonly count: number;
+  /** The first value; a document as JSON. */
+  readonly first: string;
+}
+
 /** What a rehearsal says beyond the totals: what would be recorded, skipped and rejected. */
 export interface Rehearsal extends ImportTotals {
   readonly first: string | null;
@@ -19,6 +31,8 @@ export interface Rehearsal extends ImportTotals {
   /** The most frequent first. */
   readonly actions: readonly ValueCount[];
   readonly actors: readonly ValueCount[];
+  /** In the order of the fields of an entry. */
+  readonly fields: readonly FieldSample[];
   /** The first entries, the first of those that did not match, and the first records that are broken. */
   readonly samples: readonly NewEntry[];
   readonly unmatchedSamples: readonly NewEntry[];
@@ -32,6 +46,7 @@ interface Rehearsing {
   last: string | null;
   readonly actions: Map<string, number>;
   readonly actors: Map<string, number>;
+  readonly fields: Map<string, { count: number; readonly first: string }>;
   readonly samples: NewEntry[];
   readonly unmatchedSamples: NewEntry[];
   readonly rejections: Reject[];
@@ -50,6 +65,7 @@ export async function rehearseImport(store: AuditStore, source: Source, asked: I
     last: null,
     actions: new Map(),
     actors: new Map(),
+    fields: new Map(),
     samples: [],
     unmatchedSamples: [],
     rejections: [],
@@ -71,8 +87,14 @@ export async function rehearseImport(store: AuditStore, source: Source, asked: I
   } finally {
     rehearsed?.close();
   }
-  const { totals, actions, actors, ...found } = run;
-  return { ...totals, ...found, actions: byCount(actions), actors: byCount(actors) };
+  const { totals, actions, actors, fields, ...found } = run;
+  return {
+    ...totals,
+    ...found,
+    actions: byCount(actions),
+    actors: byCount(actors),
+    fields: Array.from(fields, ([field, { count, first }]) => ({ field, count, first })).toSorted(byPlace),
+  };
 }
 
 /** Counts what would become of an entry; one that is not in the trail may stand in the source before. */
@@ -99,10 +121,41 @@ function describeEntry(run: Rehearsing, { entry, unmatched }: PendingEntry): voi
   run.actors.set(entry.actor, (run.actors.get(entry.actor) ?? 0) + 1);
   if (run.first === null || (entry.ts ?? '') < run.first) run.first = entry.ts;
   if (run.last === null || (entry.ts ?? '') > run.last) run.last = entry.ts;
+  countFields(run.fields, entry);
   if (run.samples.length < SAMPLES) run.samples.push(entry);
   if (!unmatched) return;
   run.totals.unmatched += 1;
   if (run.unmatchedSamples.length < SAMPLES) run.unmatchedSamples.push(entry);
+}
+
+/** More keys than these in the metadata are no names of columns. */
+const MOST_KEYS = 200;
+
+function countFields(fields: Rehearsing['fields'], entry: NewEntry): void {
+  const add = (field: string, value: string): void => {
+    const known = fields.get(field);
+    if (known !== undefined) known.count += 1;
+    else if (fields.size < MOST_KEYS) fields.set(field, { count: 1, first: value });
+  };
+  for (const field of FIELDS) {
+    const value = entry[field];
+    if (value === null || value === '') continue;
+    if (field !== 'metadata') add(field, value);
+    else if (value !== '{}') {
+      const document = parseDocument(value);
+      if (!isJsonObject(document)) continue;
+      for (const [key, member] of Object.entries(document)) {
+        add(`metadata.${key}`, typeof member === 'string' ? member : documentText(member));
+      }
+    }
+  }
+}
+
+const FIELDS = ENTRY_FIELDS.filter((field): field is keyof NewEntry => field !== 'seq' && field !== 'recorded_at');
+
+function byPlace({ field: one }: FieldSample, { field: other }: FieldSample): number {
+  const place = (field: string): number => FIELDS.indexOf(field.replace(/\..*$/s, '') as keyof NewEntry);
+  return place(one) - place(other);
 }
 
 function byCount(counts: ReadonlyMap<string, number>): ValueCount[] {

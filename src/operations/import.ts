@@ -3,7 +3,7 @@ import type { Source } from '../core/import.js';
 import type { AuditStore } from '../store/audit-store.js';
 import { batchSizes } from './batches.js';
 import { heard } from './heard.js';
-import { conflictOf, pendingEntries, rejection, requestOf } from './import-entries.js';
+import { conflictOf, pendingEntries, recordedEarlier, rejection, requestOf } from './import-entries.js';
 import type { ImportOptions, PendingEntry } from './import-entries.js';
 import { noTotals } from './import-totals.js';
 import type { ImportTotals } from './import-totals.js';
@@ -35,6 +35,7 @@ export async function* importSource(
 ): AsyncGenerator<ImportTotals, ImportTotals> {
   const totals = noTotals();
   let waiting: PendingEntry[] = [];
+  const isFirst = !(await hasEntriesOf(store, options.source));
   const others = await otherWriters(store);
   const sizes = batchSizes(() => (others.areAtWork() ? SHORT_BATCH_MS : BATCH_MS));
   let sinceCheckpoint = 0;
@@ -42,8 +43,16 @@ export async function* importSource(
   let failure: unknown;
   let conflict: DaybookError | undefined;
   const recordSome = async (count: number): Promise<ImportTotals> => {
-    const batch = waiting.slice(0, count);
+    const taken = waiting.slice(0, count);
     waiting = waiting.slice(count);
+    const known = isFirst ? new Set() : await recordedEarlier(store, taken, options);
+    const batch = known.size === 0 ? taken : taken.filter((item) => !known.has(item));
+    for (const item of taken) {
+      if (!known.has(item)) continue;
+      totals.skipped += 1;
+      if (item.unmatched) totals.unmatched += 1;
+    }
+    if (batch.length === 0) return { ...totals };
     const requests = batch.map(requestOf);
     await others.pause();
     const outcomes = await sizes.timed(batch.length, () =>
@@ -91,4 +100,11 @@ export async function* importSource(
   if (conflict !== undefined) throw conflict;
   if (failure !== undefined) throw failure;
   return totals;
+}
+
+/** Whether anything of a source is there: if not, no earlier version can have recorded its records. */
+async function hasEntriesOf(store: AuditStore, source: string): Promise<boolean> {
+  const upTo = await store.mark();
+  const { entries } = await store.page({ filter: { source: [source] }, order: 'newest', limit: 1, upTo });
+  return entries.length > 0;
 }

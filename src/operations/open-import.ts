@@ -2,6 +2,7 @@ import { DaybookError } from '../core/errors.js';
 import { KIND_NAMES } from '../core/import.js';
 import type { ImportFormat, ImportSettings, Source } from '../core/import.js';
 import { shown } from '../core/json.js';
+import { shellWord } from '../core/shell.js';
 import { bytesOf, isDescriptor } from '../importers/file-bytes.js';
 import type { Presence } from '../core/presence.js';
 import { loadSorter, openRehearsed, openSourceTable } from '../store/open.js';
@@ -18,6 +19,16 @@ export interface ImportRequest {
   /** `table(key, column)`: where the scope of an entity is to be found in the source. */
   readonly scopeFrom?: string | undefined;
   readonly map?: ImportSettings['map'] | undefined;
+  /** The keys that make the id of a record, with commas between them, or `content`. */
+  readonly idFrom?: string | undefined;
+  /** How times are written: `s`, `ms`, `us`, `ns`, `excel`, `filetime`, `clf`, `rfc2822`, or a pattern in luxon's tokens. */
+  readonly timeFormat?: string | undefined;
+  /** Where the records stand in JSON documents: keys with dots between them. */
+  readonly records?: string | undefined;
+  /** What stands between the cells of CSV: one character, or `tab`. */
+  readonly delimiter?: string | undefined;
+  /** The columns of CSV without a header, with commas between them. */
+  readonly header?: string | undefined;
   readonly entityType?: string | undefined;
   readonly key?: string | undefined;
   readonly column?: string | undefined;
@@ -65,15 +76,21 @@ export async function openImport(
 ): Promise<OpenedImport> {
   const found = typeof format === 'string' ? await formatNamed(format) : format;
   const name = request.source ?? found.source ?? (isDescriptor(path) ? 'stdin' : sourceName(path));
+  if (name === '' || name.startsWith(':')) {
+    throw new DaybookError('usage', `--source ${shown(name)} is empty or begins with a colon: ids that are made up do`);
+  }
   const source = await openSource(found, path, request);
   try {
     const plainReader = found.reader({
       source: name,
+      isNamed: request.source !== undefined,
       assumedZone:
         request.assumeZone === undefined
           ? undefined
           : (await import('../core/period.js')).resolveZone(request.assumeZone),
       map: request.map ?? [],
+      idFrom: request.idFrom,
+      timeFormat: request.timeFormat,
       entityType: request.entityType,
       key: request.key,
       column: request.column,
@@ -92,6 +109,8 @@ export async function openImport(
     const options: ImportOptions = {
       source: name,
       reader,
+      ...(plainReader.ended && { ended: plainReader.ended }),
+      ...(plainReader.isGiven && { isGiven: plainReader.isGiven }),
       needs: found.needs,
       clock: request.clock ?? Date.now,
       ...(request.scopeFrom !== undefined && { scopeOf: scopeLookup(request.scopeFrom, source) }),
@@ -128,24 +147,26 @@ function sourceName(path: string): string {
 }
 
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
-  const [{ kindOfFile, openTextSource, peeked }, { pipeOf, untilAborted }] = await Promise.all([
+  const [{ openTextSource, shapeOfFile }, { pipeOf, untilAborted }] = await Promise.all([
     import('../importers/text-source.js'),
     import('../importers/pipe.js'),
   ]);
-  const { signal } = request;
+  const { signal, records, delimiter, header } = request;
   const bytes = request.stream ?? pipeOf(path, signal);
-  const told = bytes && bytesOf(path, bytes);
-  const stream = told && (await peeked(signal === undefined ? told : untilAborted(told, signal)));
-  const kind = stream?.kind ?? kindOfFile(path);
-  if (!format.kinds.includes(kind)) {
+  const isDatabase = bytes === undefined && shapeOfFile(path) === 'sqlite';
+  const texts = format.kinds.filter((kind) => kind !== 'sqlite');
+  if (isDatabase ? texts.length === format.kinds.length : texts.length === 0) {
     const read = format.kinds.map((one) => KIND_NAMES[one]).join(' or ');
-    throw new DaybookError('usage', `${path} is ${KIND_NAMES[kind]}, and the format ${format.name} reads ${read}`, {
-      hint: 'daybook import --list',
+    const found = isDatabase ? KIND_NAMES.sqlite : 'a text';
+    throw new DaybookError('usage', `${path} is ${found}, and the format ${format.name} reads ${read}`, {
+      hint: isDatabase ? `daybook import sqlite ${shellWord(path)} --table …` : 'daybook import --list',
     });
   }
-  if (kind !== 'sqlite') {
+  if (!isDatabase) {
     if (request.table !== undefined) throw new DaybookError('usage', `--table: ${path} is a text and has no tables`);
-    return openTextSource(path, kind, stream?.bytes);
+    const told = bytes && bytesOf(path, bytes);
+    const stream = told && signal !== undefined ? untilAborted(told, signal) : told;
+    return openTextSource(path, texts, { records, delimiter, header }, stream);
   }
   const table = request.table ?? format.table;
   if (table === undefined)

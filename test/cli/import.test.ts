@@ -156,7 +156,9 @@ describe("LedGrab's log", () => {
     const source = brokenLedgrab(temporaryDirectory());
     const stopped = await cli(['import', 'ledgrab', source]);
     expect(stopped.code).toBe(6);
-    expect(stopped.stderr).toContain('row 2: ts "0000-01-01T00:00:00+00:00" is not a time of the years 0001 to 9999');
+    expect(stopped.stderr).toContain(
+      'row 2: ts "0000-01-01T00:00:00+00:00" is not a time of the calendar in the years 0001 to 9999',
+    );
     expect(stopped.stderr).toContain('recorded 1 entry, as entry 2 tells: run it again to go on');
     const [entry] = await ndjson(['export', '--action', 'import']);
     expect(entry).toMatchObject({ severity: 'warning', metadata: { recorded: 1 } });
@@ -169,7 +171,7 @@ describe("LedGrab's log", () => {
     );
     expect(lines.map(({ position, reason }) => `${position}: ${reason}`)).toMatchInlineSnapshot(`
       [
-        "row 2: ts "0000-01-01T00:00:00+00:00" is not a time of the years 0001 to 9999",
+        "row 2: ts "0000-01-01T00:00:00+00:00" is not a time of the calendar in the years 0001 to 9999",
         "row 4: metadata not valid JSON: object value expected after ':' at position 9",
         "row 5: metadata "[1,2]" is not a JSON object",
         "row 6: severity "fatal" is not one of info, warning, error",
@@ -267,12 +269,12 @@ describe('records with any keys', () => {
     ];
     expect(await cli(words, { input })).toMatchObject({ code: 0, stderr: 'read 1, recorded 1 entry\n' });
     expect(await ndjson(['export', '--source', 'shop'])).toMatchObject([
-      { id: 'shop:1', ts: '2026-02-25T06:13:20.000Z', action: 'login', actor: 'eve', metadata: {} },
+      { id: ':shop:1', ts: '2026-02-25T06:13:20.000Z', action: 'login', actor: 'eve', metadata: {} },
     ]);
     const csv = await cli(['import', 'csv', '-', '--source', 'shop'], { input });
     expect(csv).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('- is JSON lines, and the format csv reads CSV') as string,
+      stderr: expect.stringContaining('- is JSON, and is to be read as CSV') as string,
     });
   });
 
@@ -380,7 +382,7 @@ describe('records with any keys', () => {
 describe('wrong usage is 2', () => {
   test.each([
     [['import'], 'say which format, and from where'],
-    [['import', 'nothing', 'x'], '"nothing" is no format: it is one of ndjson, csv, ledgrab'],
+    [['import', 'nothing', 'x'], '"nothing" is no format: it is one of ndjson, csv, sqlite, ledgrab'],
     [['import', 'ndjson', 'SOURCE', '--column', 'x'], '--column says nothing to the format ndjson'],
     [['import', 'ndjson', 'SOURCE', '--entity-type', 'x'], '--entity-type says nothing to the format ndjson'],
     [['import', 'ndjson', 'SOURCE', '--table', 'x'], '--table: SOURCE is a text and has no tables'],
@@ -389,7 +391,7 @@ describe('wrong usage is 2', () => {
     [['import', 'ndjson', 'SOURCE', '--scope-from', 'machines'], 'is not table(key, column)'],
     [['import', 'ndjson', 'SOURCE', '--scope-from', 'machines(id, nr)'], 'holds no table "machines" to look into'],
     [['import', 'ndjson', 'SOURCE', '--verify', '--dry-run'], 'one at a time'],
-    [['import', 'csv', 'SOURCE'], 'SOURCE is JSON lines, and the format csv reads CSV'],
+    [['import', 'csv', 'SOURCE'], 'SOURCE is JSON, and is to be read as CSV'],
   ])('%j', async (words, says) => {
     const source = await events({ ts: TS, action: 'a' });
     const { code, stdout, stderr } = await cli(words.map((word) => word.replace('SOURCE', source)));
@@ -470,7 +472,7 @@ describe('import --list', () => {
       table: null,
       source: null,
       needs: [],
-      options: ['--map', '--exact'],
+      options: ['--map', '--id-from', '--time-format', '--exact'],
     });
   });
 });

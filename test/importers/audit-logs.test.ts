@@ -193,7 +193,8 @@ describe('who acted', () => {
     const migrations = new Set(Object.values(facts.by_migration).flat());
     const forgotten = facts.without_actor_email.filter((id) => !migrations.has(id));
     expect(numbers(found.filter(({ actor_type: type }) => type === 'unknown'))).toEqual(forgotten);
-    expect(found.filter(({ actor_type: type }) => type === 'unknown').map(({ metadata }) => metadata)).toEqual(
+    // Some have the full time of the source besides.
+    expect(found.filter(({ actor_type: type }) => type === 'unknown').map(({ metadata }) => metadata)).toMatchObject(
       forgotten.map(() => ({ actor_type: 'system' })),
     );
     const quoted = found.filter(({ metadata }) => metadata['actor_type'] === "'system'");
@@ -263,7 +264,7 @@ test.each([
   [{ table_name: '' }, 'table_name is missing'],
   [{ table_name: 'a:b' }, 'entity_type "a:b" must not hold a colon'],
   [{ created_at: null }, 'created_at is missing: when it happened'],
-  [{ created_at: '0000-01-01T00:00:00Z' }, 'created_at "0000-01-01T00:00:00Z" is not a time of the years'],
+  [{ created_at: '0000-01-01T00:00:00Z' }, 'created_at "0000-01-01T00:00:00Z" is not a time of the calendar'],
   [{ old_values: [1] }, 'old_values "[1]" is not a JSON object'],
   [{ new_values: '{"a":' }, 'new_values not valid JSON'],
   [{ changed_fields: '{a,' }, 'changed_fields "{a," is not a list of texts'],

@@ -17,6 +17,11 @@ export const EVERY_FORMAT: Readonly<Record<string, FormatScene>> = {
     source: () => fixture('proconnect/audit_logs.csv'),
     options: ['--source', 'logs', '--map', 'id=id', '--map', 'ts=created_at', '--map', 'action=action'],
   },
+  sqlite: {
+    source: () => settlements(folder()).extension,
+    options:
+      '--table dca_settlement_audit --map ts=created_at --map action=action_type --map actor=author_user_id'.split(' '),
+  },
   ledgrab: { source: () => ledgrab(folder()) },
   'settlement-audit': { source: () => settlements(folder()).extension },
   notes: {

@@ -124,7 +124,7 @@ describe('settlement-audit', () => {
       author_user_id: 'ines',
       notes: null,
       payload_json: payload,
-      created_at: index,
+      created_at: 1_772_000_000 + index,
     }));
     const file = inTestDirectory('audit.ndjson');
     writeFileSync(file, toLines(rows));

