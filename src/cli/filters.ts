@@ -106,6 +106,11 @@ export async function readFilter(
     input = withActorIds(typed, ids);
     filter = await parseFilter(input, clock);
   }
+  const { areFiner, exactBounds } = await import('../operations/exact-bounds.js');
+  if (areFiner(typed)) {
+    const asked = filter;
+    filter = await withStore(context, globals, (store) => exactBounds(store, asked, typed), { onlyReads: true });
+  }
   return {
     filter,
     question: filterQuestion(input, globals.zone),

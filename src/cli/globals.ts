@@ -103,6 +103,14 @@ export interface Globals {
   readonly colour: (output: 'stdout' | 'stderr') => ColourLevel;
 }
 
+/** A zone by its name; `local` is what TZ says, else what the system does. Throws kind `usage`. */
+export async function zoneNamed(text: string, { env }: Pick<Context, 'env'>): Promise<string> {
+  const { resolveZone } = await import('../core/period.js');
+  if (text !== 'local') return resolveZone(text);
+  const { zoneOfVariable } = await import('../core/local-zone.js');
+  return resolveZone(zoneOfVariable(env['TZ']) ?? text);
+}
+
 export async function resolveGlobals(command: Command, context: Context): Promise<Globals> {
   const value = (key: GlobalOption['key']): string | undefined => {
     const flag = flagValue(command, key);
@@ -124,7 +132,7 @@ export async function resolveGlobals(command: Command, context: Context): Promis
     opens: kindOf(command)?.opens ?? 'read',
     quiet: flagValue(command, 'quiet') === true,
     busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
-    zone: zone === undefined || zone === 'UTC' ? 'UTC' : (await import('../core/period.js')).resolveZone(zone),
+    zone: zone === undefined || zone === 'UTC' ? 'UTC' : await zoneNamed(zone, context),
     // Asking the system who runs this costs something, and who only reads need not be known.
     get actor() {
       return actorOf(as, asType, context);

@@ -2,7 +2,7 @@ import { DateTime, IANAZone } from 'luxon';
 import { before, parseDuration } from './duration.js';
 import { DaybookError } from './errors.js';
 import { shown } from './json.js';
-import { EARLIEST, isInRange, LATEST, readTimestamp } from './timestamp.js';
+import { EARLIEST, isInRange, LATEST, plainForm, readTimestamp } from './timestamp.js';
 
 /** What times are read against: milliseconds since 1970, and an IANA zone. */
 export interface Clock {
@@ -72,9 +72,10 @@ function readInstant(text: string, clock: Clock): TimeValue | undefined {
   if (/^[+-]?\d+([.,]\d+)?\s*[a-z]*$/i.test(text)) {
     return { kind: 'instant', ms: before(clock.now, parseDuration(text), clock.zone) };
   }
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(text)) return undefined;
-  const local = !/(Z|[+-]\d\d:\d\d)$/.test(text);
-  const read = readTimestamp(local ? `${text}Z` : text);
+  const plain = plainForm(text) ?? text;
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.test(plain)) return undefined;
+  const local = !/(Z|[+-]\d\d:\d\d)$/.test(plain);
+  const read = readTimestamp(local ? `${plain}Z` : plain);
   if (Number.isNaN(read)) refuse(text, 'does not exist in the calendar of the years 0001 to 9999');
   if (!local) return { kind: 'instant', ms: read };
   const ms = instantsOf(read, clock.zone)[0];
@@ -207,7 +208,8 @@ export function resolveInstant(text: string, clock: Clock): number {
  * @throws DaybookError 'usage' for a zone that is not known
  */
 export function resolveZone(text: string): string {
-  const zone = text === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : text;
+  // Where ICU does not know what TZ says, it gives nothing, or a zone that is none.
+  const zone = text === 'local' ? (Intl.DateTimeFormat().resolvedOptions().timeZone ?? '') : text;
   if (zone.toLowerCase() === 'utc') return 'UTC';
   // Newer Nodes take offsets for zones, Node 20 does not.
   if (!/^[a-z]/i.test(zone) || !IANAZone.isValidZone(zone)) {

@@ -8,6 +8,12 @@ export const LATEST = 253_402_300_799_999;
 
 const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):(\d\d))$/;
 
+/** The same with what `show`, `date +%FT%T%z` and psql put there: a weekday, a blank, the name of the zone, short offsets. */
+const WRITTEN =
+  /^(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(?:(Z|[+-]\d\d(?::?\d\d)?)| (?:[A-Za-z][\w+/-]* ([+-]\d\d:\d\d)|(UTC)))$/;
+
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
 /** The calendar repeats itself after 400 years. */
 const CYCLE_YEARS = 400;
 const CYCLE = 146_097 * 86_400_000;
@@ -37,15 +43,34 @@ export function parseTimestamp(text: string): number {
   if (!Number.isNaN(ms)) return ms;
   throw new DaybookError(
     'data',
-    FORM.test(text)
+    FORM.test(plainForm(text) ?? text)
       ? `${shown(text)} does not exist in the calendar of the years 0001 to 9999`
       : `${shown(text)} is not a full time with Z or an offset, such as 2026-03-05T14:07:09.123Z`,
   );
 }
 
+/**
+ * A full instant that is written in another way, in the form with `T`, and `Z` or `+01:00`; undefined for what is none,
+ * and for a weekday that is not that of the date.
+ */
+export function plainForm(text: string): string | undefined {
+  const [whole, weekday, date = '', time = '', attached, ofZone, utc] = WRITTEN.exec(text) ?? [];
+  const offset = attached ?? ofZone ?? utc;
+  if (whole === undefined || offset === undefined) return undefined;
+  if (weekday !== undefined && WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()] !== weekday) return undefined;
+  return `${date}T${time}${longOffset(offset)}`;
+}
+
+/** `+00`, `+0530`, `+05:30` and `UTC` as `Z` or `+05:30`. */
+export function longOffset(offset: string): string {
+  if (/^(?:z|utc|gmt)$/i.test(offset)) return 'Z';
+  const digits = offset.slice(1).replaceAll(':', '').padEnd(4, '0');
+  return `${offset[0]}${digits.slice(0, 2)}:${digits.slice(2, 4)}`;
+}
+
 /** parseTimestamp for those who have their own words: NaN instead of an error. */
 export function readTimestamp(text: string): number {
-  const parts = FORM.exec(text);
+  const parts = FORM.exec(text) ?? FORM.exec(plainForm(text) ?? '');
   if (parts === null) return Number.NaN;
   const year = Number(parts[1]);
   const month = Number(parts[2]);
@@ -70,7 +95,7 @@ export function readTimestamp(text: string): number {
 /** Whether a text is a time exactly as entries keep it. */
 export function isStoredTimestamp(text: string): boolean {
   // Of all the forms, only the stored one has this length and this end.
-  return text.length === 24 && text.endsWith('Z') && !Number.isNaN(readTimestamp(text));
+  return text.length === 24 && text[10] === 'T' && text.endsWith('Z') && !Number.isNaN(readTimestamp(text));
 }
 
 /**

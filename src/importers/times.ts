@@ -2,12 +2,12 @@ import { DaybookError } from '../core/errors.js';
 import type { SourceTime, SourceValue } from '../core/import.js';
 import { shown } from '../core/json.js';
 import { instantOf } from '../core/period.js';
-import { isInRange, readTimestamp } from '../core/timestamp.js';
+import { isInRange, longOffset, plainForm, readTimestamp } from '../core/timestamp.js';
 import { textOf } from './values.js';
 
 /** Date, time, fraction and offset, with the separators and the short offsets of SQLite, Python and psql. */
 const WRITTEN =
-  /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?)? ?(Z|UTC|[+-]\d\d(?::?\d\d)?(?::00)?)?$/i;
+  /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9}))?)? ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?(?::00)?)?$/i;
 
 const EPOCH = /^(-?\d{1,20})(?:\.(\d{1,18}))?$/;
 
@@ -30,7 +30,7 @@ const CALENDAR = { from: Date.UTC(1970, 0), to: Date.UTC(2101, 0) };
  */
 export function timeOf(value: SourceValue | undefined, name: string, zone: string | undefined): SourceTime {
   const text = timeText(value, name);
-  const written = WRITTEN.exec(text.trim());
+  const written = WRITTEN.exec(text.trim()) ?? WRITTEN.exec(plainForm(text.trim()) ?? '');
   if (written !== null) return writtenTime(written, text, name, zone);
   if (EPOCH.test(withoutExponent(text))) return likelyEpoch(text, name);
   throw notTime(text, name);
@@ -171,11 +171,4 @@ export function knownZone(zone: string | undefined, text: string, name: string):
   throw new DaybookError('usage', `${name} ${shown(text)} has no offset, and nothing says in which zone it was`, {
     hint: '… --assume-tz UTC',
   });
-}
-
-/** `+00`, `+0530`, `+05:30` and `UTC` as `Z` or `+05:30`. */
-function longOffset(offset: string): string {
-  if (/^(?:z|utc)$/i.test(offset)) return 'Z';
-  const digits = offset.slice(1).replaceAll(':', '').padEnd(4, '0');
-  return `${offset[0]}${digits.slice(0, 2)}:${digits.slice(2, 4)}`;
 }

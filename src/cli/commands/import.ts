@@ -10,7 +10,7 @@ import type { Progress } from '../../terminal/progress.js';
 import { declare, entries, interruptible, note, originOf, printJson, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
-import { resolveGlobals } from '../globals.js';
+import { resolveGlobals, zoneNamed } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { openRejects } from '../rejects.js';
 import type { Rejects } from '../rejects.js';
@@ -150,7 +150,8 @@ async function importFrom(format: ImportFormat, path: string, options: Options, 
   const reads = path === '-' ? { 'standard input': 0 } : { 'the source': path };
   const rejects =
     options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
-  const asked = { ...options, assumeZone: options.assumeTz };
+  const { assumeTz } = options;
+  const asked = { ...options, assumeZone: assumeTz === undefined ? undefined : await zoneNamed(assumeTz, context) };
   await refuseCompanion(path, originOf(globals, context).file);
   const { openImport } = await import('../../operations/open-import.js');
   const opened = await openImport(format, path, {

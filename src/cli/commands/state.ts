@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { readEntity } from '../../core/entity.js';
 import { DaybookError } from '../../core/errors.js';
+import type { EntityPattern } from '../../core/filter.js';
 import type { ColumnValue, Moment } from '../../operations/state.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { declare, note, withStore } from '../command.js';
@@ -64,7 +65,7 @@ export function addState(program: Command, context: Context): void {
         throw new DaybookError('usage', '--as-of-column goes with --as-of');
       }
       await withStore(context, globals, async (store) => {
-        const moment = await readMoment(store, options, globals, context);
+        const moment = await readMoment(store, entity ?? { type: asked }, options, globals, context);
         const { withPager } = await import('../../terminal/pager.js');
         const notes: string[] = [];
         if (Date.parse(moment.at) > context.now())
@@ -97,13 +98,21 @@ function readWhere(text: string): ColumnValue {
   return { column: text.slice(0, equals), value: text.slice(equals + 1) };
 }
 
-async function readMoment(store: AuditStore, options: Options, globals: Globals, context: Context): Promise<Moment> {
+async function readMoment(
+  store: AuditStore,
+  entity: EntityPattern,
+  options: Options,
+  globals: Globals,
+  context: Context,
+): Promise<Moment> {
   const { formatTimestamp } = await import('../../core/timestamp.js');
   const clock = { now: context.now(), zone: globals.zone };
   if (options.at !== undefined) {
     const { at } = options;
     const { resolveAt } = await import('../../core/period.js');
-    return { kind: 'time', at: formatTimestamp(underOption('--at', () => resolveAt(at, clock))) };
+    const { exactMoment } = await import('../../operations/exact-bounds.js');
+    const ms = underOption('--at', () => resolveAt(at, clock));
+    return exactMoment(store, { entity: [entity] }, { kind: 'time', at: formatTimestamp(ms) }, at);
   }
   if (options.atEntry !== undefined) {
     const entry = await store.find({ seq: options.atEntry });
