@@ -170,7 +170,7 @@ describe('exec refuses', () => {
     ['no statement', ['/* nothing */'], 2, 'holds no statement'],
     ['a statement that ends the transaction', ['SELECT 1;\n/**/cOmMiT'], 2, 'line 2, cOmMiT: COMMIT is refused'],
     ['an odd END', ['SELECT 1;;END'], 2, 'line 1, END: END is refused'],
-    ['foreign_keys as a pragma', ['PRAGMA foreign_keys=0'], 2, '--foreign-keys off'],
+    ['foreign_keys as a pragma that disagrees', ['PRAGMA foreign_keys=1'], 2, '--foreign-keys on'],
     ['a parameter', ['SELECT ?'], 2, 'it holds a parameter'],
     ['what begins with no word', ['(SELECT 1)'], 2, 'a statement begins with a word'],
     ['a savepoint that stays open', ['SAVEPOINT a'], 2, 'never released'],

@@ -58,7 +58,7 @@ const OUTSIDE: readonly [string, string][] = [
   ["VACUUM main INTO 'out.db'", 'VACUUM is refused'],
   ["ATTACH 'out.db' AS other", 'ATTACH is refused'],
   ['DETACH main', 'DETACH is refused'],
-  ['PRAGMA foreign_keys = ON', 'PRAGMA foreign_keys is refused'],
+  ['PRAGMA foreign_keys = ON', 'foreign keys are off for all of this SQL'],
   ['PRAGMA journal_mode = DELETE', 'PRAGMA journal_mode is refused'],
   ['explain PRAGMA main . "Journal_Mode" = off', 'PRAGMA journal_mode is refused'],
   ['EXPLAIN QUERY PLAN PRAGMA writable_schema = 1', 'PRAGMA writable_schema is refused'],
@@ -142,11 +142,14 @@ describe('refused, and everything is as it was:', () => {
     for (const sql of [...OUTSIDE.slice(0, 12).map(([outside]) => outside), ...OWN.slice(0, 6), OWN[20], OWN[24]]) {
       for (const gap of GAPS) {
         for (const script of [
-          `${gap}${sql}; SELECT nonsense`,
+          // At the very beginning, BEGIN may be half of a pair.
+          `${sql === 'BEGIN IMMEDIATE' ? 'SELECT 1;' : ''}${gap}${sql}; SELECT nonsense`,
           `INSERT INTO t VALUES (1, ';');${gap}${(sql ?? '').replaceAll(' ', gap.includes(';') ? ' ' : ` ${gap}`)}`,
         ]) {
           const said = await outcome(here.execute(script));
-          expect(said, JSON.stringify(script)).toMatch(/is refused|belongs to the trail|syntax error|unrecognized/);
+          expect(said, JSON.stringify(script)).toMatch(
+            /is refused|belongs to the trail|syntax error|unrecognized|the pragma asks for on/,
+          );
         }
       }
     }

@@ -7,6 +7,8 @@ import { missingInTrigger, markOf } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { clearContext, holdContext, setContext } from '../context/index.js';
 import { foreignKeyFaults, newFaults } from '../tables/index.js';
+import { generatedFrame } from './generated-frame.js';
+import type { GeneratedFrame } from './generated-frame.js';
 import { holdTrail } from './held-trail.js';
 import type { HeldTrail } from './held-trail.js';
 import { readMirrors } from '../mirrors/index.js';
@@ -63,14 +65,17 @@ function runAll(
   const judge = statementJudge(connection);
   const savepoints = savepointStack();
   const run = runner(connection);
+  const frame = generatedFrame(request.foreignKeys);
   let statements = 0;
   let rows = 0;
   for (let next = script.next(); next !== undefined; next = script.next()) {
     let statement: SqlStatement = next;
     try {
-      refuseUnread(next);
+      refuseUnread(next, frame);
+      const isOfFrame = frame.takes(next);
       const whole = script.complete(next);
       statement = whole;
+      if (isOfFrame) continue;
       captures.before(whole);
       const effects = judge.effects(whole);
       savepoints.take(whole, effects);
@@ -82,6 +87,7 @@ function runAll(
       throw isOfMirror(connection, statement, error) ? error : explained(statement, error);
     }
   }
+  frame.end();
   savepoints.end();
   captures.end();
   clearContext(connection);
@@ -103,9 +109,10 @@ function runAll(
 }
 
 /** Refuses what must not even be read by SQLite: a pragma acts while it is, and what begins with no word is none of ours to know. */
-function refuseUnread(statement: SqlStatement): void {
+function refuseUnread(statement: SqlStatement, frame: GeneratedFrame): void {
   if (statement.words.length === 0) throw refusedStatement(statement, 'a statement begins with a word');
-  if (statement.pragma !== null) refusePragma(statement, statement.pragma);
+  if (statement.pragma === 'foreign_keys') frame.agree(statement);
+  else if (statement.pragma !== null) refusePragma(statement, statement.pragma);
 }
 
 /** Sets the context for all of the script: it is cleared before the end, and an error takes it back. */

@@ -35,13 +35,6 @@ const PRAGMAS: ReadonlySet<string> = new Set([
  */
 export function refusePragma(statement: SqlStatement, pragma: string): void {
   if (PRAGMAS.has(pragma)) return;
-  if (pragma === 'foreign_keys') {
-    throw refusedStatement(
-      statement,
-      'PRAGMA foreign_keys is refused, since SQLite ignores it within a transaction: leave it out, and say it with --foreign-keys',
-      '… --foreign-keys off',
-    );
-  }
   throw refusedStatement(
     statement,
     `PRAGMA ${pragma} is refused, since it does nothing or harm within a transaction; allowed are ${[...PRAGMAS].join(', ')}`,
