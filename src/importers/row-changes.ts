@@ -64,12 +64,25 @@ export function rowEntries(change: RowChange): ImportedEntry[] {
   return [entry(id, { action, entity_id: entityId, message, old_values: before, new_values: after })];
 }
 
-/** What a change is called for people: `name, email of users 42 changed`. */
+/** What a change is called for people: `name, email of users 42 changed`, and never longer than a page. */
 export function changeMessage(action: string, title: string, changed: JsonText | null): string {
   if (action !== 'update') return `${title} ${action.replace(/e?$/, 'ed')}`;
   if (changed === null) return `${title} changed`;
-  const names = JSON.parse(changed) as string[];
-  return `${names.length === 0 ? 'nothing' : names.join(', ')} of ${title} changed`;
+  return `${namesText(JSON.parse(changed) as string[])} of ${title} changed`;
+}
+
+/** As long as no table's columns are; a document may have tens of thousands of paths. */
+const LONGEST = 2000;
+const NAMED = 5;
+const LONGEST_NAME = 60;
+
+/** All names, or the first of very many and how many more there are. */
+function namesText(names: readonly string[]): string {
+  const text = names.join(', ');
+  if (names.length === 0) return 'nothing';
+  if (text.length <= LONGEST) return text;
+  const first = names.slice(0, NAMED).map((name) => Array.from(name).slice(0, LONGEST_NAME).join(''));
+  return first.join(', ') + (names.length > NAMED ? ` and ${names.length - NAMED} more` : '');
 }
 
 /** The key of a row, in the form of capture; null where its values do not hold it. */
