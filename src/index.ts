@@ -9,6 +9,7 @@
  */
 export type {
   Capture,
+  CaptureAdded,
   CaptureChange,
   CaptureRequest,
   CaptureSettings,

@@ -98,6 +98,12 @@ export interface CaptureChange {
   readonly nesting: readonly string[];
 }
 
+/** What came of adding a table. */
+export interface CaptureAdded extends CaptureChange {
+  /** Triggers of the application that may change a row before its own change: its old values are then those before both. */
+  readonly overtaking: readonly string[];
+}
+
 /** What `capture check` found of one kind of statement on one table. */
 export interface CheckedCase {
   readonly table: string;

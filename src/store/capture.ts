@@ -1,4 +1,4 @@
-import type { Capture, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
+import type { Capture, CaptureAdded, CaptureChange, CaptureRequest, CheckedCase } from '../core/capture.js';
 import type { Actor } from '../core/entry.js';
 
 /** What records the changes of an application's rows. */
@@ -11,7 +11,7 @@ export interface Captures {
    * Throws kind `missing` without the table, kind `usage` for a column that none has, and kind `refused` for a table
    * that cannot be captured, a type that another table has, and columns that look like secrets.
    */
-  addCaptures(tables: readonly string[], request: CaptureRequest, actor: Actor): Promise<readonly CaptureChange[]>;
+  addCaptures(tables: readonly string[], request: CaptureRequest, actor: Actor): Promise<readonly CaptureAdded[]>;
   /**
    * Fits captures (all, where none is named) to what their tables are now; what was changed meanwhile is a gap. Throws
    * kind `missing`.

@@ -156,6 +156,45 @@ describe('what happens to a captured table', () => {
     expect((await store.captures())[0]?.problem).toBeNull();
   });
 
+  test.each([
+    ['BEFORE UPDATE OF a ON t BEGIN UPDATE t SET n = n + 1 WHERE id = OLD.id; END', ['it']],
+    ['UPDATE ON t WHEN NEW.a > 1 BEGIN UPDATE "T" SET n = 1; END', ['it']],
+    ['BEFORE DELETE ON t BEGIN UPDATE t SET n = 1; END', ['it']],
+    ['DELETE ON t BEGIN INSERT OR REPLACE INTO t VALUES (OLD.id, 1, 1); END', ['it']],
+    ['BEFORE INSERT ON t BEGIN DELETE FROM [t] WHERE id = NEW.id; END', ['it']],
+    ['BEFORE UPDATE ON t BEGIN UPDATE far SET x = 1; END', ['it']],
+    ['BEFORE UPDATE ON t BEGIN UPDATE parent SET id = id + 1; END', ['it']],
+    ['BEFORE UPDATE ON t BEGIN INSERT INTO other VALUES (1); END', []],
+    ['BEFORE UPDATE ON t BEGIN SELECT RAISE(ABORT, 1) WHERE NEW.a IS NULL; END', []],
+    ['AFTER UPDATE ON t BEGIN UPDATE t SET n = 1; END', []],
+    ['BEFORE UPDATE ON other BEGIN UPDATE t SET n = 1; END', []],
+  ])('a trigger %s may change a row of t before its own change: %j', async (trigger, names) => {
+    const { capture, connection } = await scene(
+      `CREATE TABLE parent (id INTEGER PRIMARY KEY);
+       CREATE TABLE t (id INTEGER PRIMARY KEY, a, n REFERENCES parent (id) ON UPDATE CASCADE);
+       CREATE TABLE far (x); CREATE TABLE near (x); CREATE TABLE other (x);
+       CREATE TRIGGER far_off AFTER UPDATE ON far BEGIN UPDATE near SET x = 1; END;
+       CREATE TRIGGER nearer AFTER UPDATE ON near BEGIN UPDATE t SET n = 1; END;`,
+      {},
+      [],
+    );
+    connection.exec(`CREATE TRIGGER it ${trigger}`);
+    expect(await capture('t')).toMatchObject([{ overtaking: names }]);
+    expect(await capture('t')).toMatchObject([{ changed: false, overtaking: names }]);
+  });
+
+  test('of a row that a BEFORE trigger changes, the new values are right, and the old ones are from before both', async () => {
+    const { connection } = await scene(
+      `CREATE TABLE t (id INTEGER PRIMARY KEY, a, n); INSERT INTO t VALUES (1, 'x', 0);
+       CREATE TRIGGER it BEFORE UPDATE OF a ON t BEGIN UPDATE t SET n = n + 1 WHERE id = OLD.id; END`,
+    );
+    connection.exec(`UPDATE t SET a = 'y'`);
+    expect(captured(connection)).toMatchObject([
+      { old: { a: 'x', n: 0 }, new: { a: 'x', n: 1 }, changed: ['n'] },
+      { old: { a: 'x', n: 0 }, new: { a: 'y', n: 1 } },
+    ]);
+  });
+
   test('a new column that looks like a secret is redacted by refresh', async () => {
     const { store, connection } = await scene(USERS);
     connection.exec('ALTER TABLE users ADD COLUMN reset_token TEXT');

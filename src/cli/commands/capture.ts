@@ -77,6 +77,13 @@ function addAdd(group: Command, context: Context): void {
             globals,
             change.changed ? `${change.table} is captured` : `${change.table} is captured like that already`,
           );
+          if (change.overtaking.length > 0) {
+            await note(
+              context,
+              globals,
+              `triggers of the application may change a row of ${change.table} before its own change (${change.overtaking.join(', ')}): of such a change old_values and changed_fields cannot be trusted, new_values can; see docs/capture.md`,
+            );
+          }
           if (change.nesting.length > 0) {
             await note(
               context,

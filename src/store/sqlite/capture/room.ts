@@ -3,6 +3,7 @@ import type { CaptureChange } from '../../../core/capture.js';
 import type { Captures, Evidence } from '../../audit-store.js';
 import { leakedContext } from '../context/index.js';
 import type { Session } from '../engine/index.js';
+import { overtakingTriggers } from '../tables/index.js';
 import { pruneReach } from '../trail/index.js';
 import { checkCaptures } from './check.js';
 import { rowEvidence, tableEvidence } from './evidence.js';
@@ -23,7 +24,12 @@ const TURN = 20;
 export function capturesOf({ connection, clock, read, readAtOnce, write, slowly }: Session): Captures {
   return {
     captures: () => readAtOnce(() => readCaptures(connection)),
-    addCaptures: (tables, request, actor) => write(() => addCaptures(connection, tables, request, { actor, clock })),
+    addCaptures: (tables, request, actor) =>
+      write(() =>
+        addCaptures(connection, tables, request, { actor, clock }).map((change) =>
+          Object.assign(change, { overtaking: overtakingTriggers(connection, change.table) }),
+        ),
+      ),
     refreshCaptures: async (tables, actor) => {
       const changes: CaptureChange[] = [];
       for (const table of await read(() => namedOrAll(connection, tables))) {
