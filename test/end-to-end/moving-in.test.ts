@@ -106,27 +106,27 @@ describe('docs/row-changes.md', () => {
     );
   });
 
-  test('what a record was at a time is in the last entry until then', { timeout: 120_000 }, async () => {
+  test('what a record was at a time', { timeout: 120_000 }, async () => {
     const desk = await deskWithRowChanges();
-    const at = async (part: string, time: string): Promise<LastState | undefined> => {
-      const line = questions.find((one) => one.includes(part) && one.includes('--until')) ?? '';
-      const { stdout } = await desk.type(`${line.replace(/--until \S+/, `--until ${time}`)} --quiet`);
-      return stdout === '' ? undefined : (JSON.parse(stdout) as LastState);
+    const at = async (part: string, time: string): Promise<LastState> => {
+      const line = questions.find((one) => one.includes(part) && one.includes('--at ')) ?? '';
+      const { stdout } = await desk.type(`${line.replace(/--at \S+/, `--at ${time}`)} --quiet --format json`);
+      return JSON.parse(stdout) as LastState;
     };
     const moderations = readFileSync(fixture('proconnect/moderations.ndjson'), 'utf8').split('\n').slice(0, 3);
     const emails: Record<string, unknown> = {};
     for (const [index, text] of moderations.entries()) {
       const { created_at: time } = JSON.parse(text) as { created_at: string };
-      const state = await at('users:3', new Date(time).toISOString());
-      emails[`at_moderation_${index + 1}`] = state?.new_values?.['email'];
+      const state = await at('state users:3', new Date(time).toISOString());
+      emails[`at_moderation_${index + 1}`] = state.values?.['email'];
     }
     expect(emails).toEqual(facts.email_of_user_3);
     const { gone_from: gone, until } = facts.membership_of_user_2_in_organization_1;
     const before = new Date(Date.parse(gone) - 1).toISOString();
-    expect(await at('users_organizations', before)).toMatchObject({ action: 'create' });
-    expect(await at('users_organizations', gone)).toEqual({ action: 'delete', new_values: null });
-    expect(await at('users_organizations', until)).toMatchObject({ new_values: { user_id: 2 } });
-    expect(await at('users_organizations', '2026-09-01T00:00Z')).toBeUndefined();
+    expect(await at("state 'users_organizations", before)).toMatchObject({ exists: true });
+    expect(await at("state 'users_organizations", gone)).toMatchObject({ exists: false, values: null });
+    expect(await at("state 'users_organizations", until)).toMatchObject({ values: { user_id: 2 } });
+    expect(await at("state 'users_organizations", '2026-09-01T00:00Z')).toMatchObject({ exists: null });
   });
 
   test('its reports count, and find the burst', { timeout: 120_000 }, async () => {
@@ -152,9 +152,13 @@ describe('docs/row-changes.md', () => {
 
   test('what it says that imported entries do not do', { timeout: 60_000 }, async () => {
     const desk = await deskWithRowChanges();
-    const state = await desk.type('daybook state users:3');
-    expect([state.code, state.stdout]).toEqual([4, expect.stringContaining('no table is captured as "users"')]);
-    expect((await desk.type('daybook history users:3 --states')).code).toBe(4);
+    const state = await desk.type('daybook state users:3 --at 2026-09-01 --format json --quiet');
+    expect(JSON.parse(state.stdout)).toMatchObject({ exists: null, known_since: '2026-09-03T08:00:00.000Z' });
+    const nothing = await desk.type('daybook state moderations:1');
+    expect([nothing.code, nothing.stdout]).toEqual([
+      4,
+      expect.stringContaining('no table is captured as "moderations"'),
+    ]);
     const apply = await desk.type('daybook revert audit-logs:25 --reason test --apply');
     expect(apply.code).toBe(7);
     expect(await desk.type('daybook revert audit-logs:25 --reason test')).toMatchObject({ code: 0 });
@@ -204,8 +208,8 @@ function sqlWord(action: string): string {
 }
 
 interface LastState {
-  readonly action: string;
-  readonly new_values: Readonly<Record<string, unknown>> | null;
+  readonly exists: boolean | null;
+  readonly values: Readonly<Record<string, unknown>> | null;
 }
 
 /** Old and new value of each change. */
