@@ -35,8 +35,9 @@ const house: Readonly<Record<string, { areas: readonly string[]; packages: reado
     areas: ['', 'core', 'store', 'operations', 'importers', 'format', 'terminal', 'cli'],
     packages: ['commander', 'chalk'],
   },
-  /** The library's door, and who this process is, which both doors need. */
-  '': { areas: ['', 'core', 'store', 'operations', 'importers', 'format'], packages: [] },
+  /** The library's door, with what is behind it in `library`, and who this process is, which both doors need. */
+  '': { areas: ['', 'core', 'store', 'operations', 'importers', 'library'], packages: [] },
+  library: { areas: ['core', 'store', 'operations', 'format', 'library'], packages: [] },
 };
 
 /** The only files outside an engine that know one. */

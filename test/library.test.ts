@@ -1,34 +1,17 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  attach,
-  captureRequest,
-  DaybookError,
-  entryOf,
-  history,
-  initializeTrail,
-  openTrail,
-  parseFilter,
-  preparePrune,
-  record,
-  recordIn,
-  setPolicy,
-  timeline,
-  undo,
-} from '../src/index.js';
-import type { Attached, Filter, HistoryEntry } from '../src/index.js';
+import { attach, initializeTrail, isDaybookError, openTrail } from '../src/index.js';
+import type { Attached, EntryFields, EntryFilter, TrailEntry } from '../src/index.js';
 import { temporaryDirectory } from './support/program.js';
 
-const WHOLE = { filter: {}, order: 'oldest', limit: 50, question: '' } as const;
+const DEPLOY = { actor: 'deploy', actorType: 'system' };
 
-async function entriesOf(file: string, filter: Filter = {}): Promise<HistoryEntry[]> {
-  const store = await openTrail(file, { readonly: true });
-  const found: HistoryEntry[] = [];
-  for await (const page of history(store, { ...WHOLE, filter }, { as: 'entries' })) {
-    if (page.as === 'entries') found.push(...page.entries);
-  }
-  await store.close();
+async function entriesOf(file: string, filter: EntryFilter = {}): Promise<TrailEntry<'text'>[]> {
+  const trail = await openTrail(file, { readonly: true, documents: 'text' });
+  const found: TrailEntry<'text'>[] = [];
+  for await (const entry of trail.entries({ filter, order: 'oldest' })) found.push(entry);
+  await trail.close();
   return found;
 }
 
@@ -40,61 +23,18 @@ async function application(): Promise<{ readonly file: string; readonly database
   const file = path.join(temporaryDirectory(), 'app.db');
   const database = new Database(file);
   database.exec('CREATE TABLE settings (id INTEGER PRIMARY KEY, level INTEGER); INSERT INTO settings VALUES (1, 5)');
-  await initializeTrail(file, { actor: 'deploy', alongside: true });
+  await initializeTrail(file, { ...DEPLOY, alongside: true });
   return { file, database };
 }
 
 const level = (database: Database.Database): unknown => database.prepare('SELECT level FROM settings').pluck().get();
 
 describe('the library', () => {
-  it('creates, records and reads a trail', async () => {
-    const file = path.join(temporaryDirectory(), 'audit.db');
-    expect((await initializeTrail(file, { actor: 'deploy' })).outcome).toBe('created');
-    expect((await initializeTrail(file, { actor: 'deploy' })).outcome).toBe('unchanged');
-    const store = await openTrail(file);
-    const entry = entryOf({ action: 'login', message: 'in', metadata: { big: 12345678901234567890n } });
-    const { seq } = await record(store, entry);
-    expect((await store.find({ seq }))?.metadata).toBe('{"big":12345678901234567890}');
-    await store.close();
-    expect(await messages(file)).toEqual(['in']);
-  });
-
-  it('refuses a filter with a condition that nobody knows, and a prune with it deletes nothing', async () => {
-    const file = path.join(temporaryDirectory(), 'audit.db');
-    await initializeTrail(file, { actor: 'deploy' });
-    const store = await openTrail(file);
-    await record(store, entryOf({ action: 'login', actor: 'u-42' }));
-    const filter = { actors: ['nobody'] } as unknown as Filter;
-    const refused = { kind: 'usage', message: expect.stringContaining('"actors"') };
-    const rules = [{ name: null, filter, before: Date.now() + 1000, keep: null }];
-    const actor = { actor: 'deploy', actor_type: 'system', recorded_by: null };
-    const request = { command: 'prune', rules, actor, reason: null } as const;
-    await expect(preparePrune(store, request, Date.now())).rejects.toMatchObject(refused);
-    const policy = { name: 'all', filter, maxAge: '90d', maxEntries: null };
-    await expect(setPolicy(store, policy, actor, false)).rejects.toMatchObject(refused);
-    await expect(undo(store, filter, actor, { reason: 'slip' })).rejects.toMatchObject(refused);
-    await expect(timeline(store, { filter, bucket: 'day', zone: 'UTC', now: 0 })).rejects.toMatchObject(refused);
-    // A promise that nobody awaited has no conditions that anybody could see.
-    const asked = parseFilter({ actor: ['nobody'] }, () => ({ now: Date.now(), zone: 'UTC' }));
-    const unawaited = { name: null, filter: asked as unknown as Filter, before: Date.now() + 1000, keep: null };
-    await expect(preparePrune(store, { ...request, rules: [unawaited] }, Date.now())).rejects.toMatchObject({
-      kind: 'usage',
-    });
-    await store.close();
-    expect(await messages(file)).toHaveLength(1);
-  });
-
-  it('refuses an invalid entry in words', () => {
-    const wrong = (): unknown => entryOf({ action: 'login', severity: 'fatal' });
-    expect(wrong).toThrow(DaybookError);
-    expect(wrong).toThrow('severity "fatal" is not one of info, warning, error');
-  });
-
   it('records in the transaction of the application, with its change or not at all', async () => {
     const { file, database } = await application();
     const setLevel = database.transaction((to: number, after: () => void) => {
       database.prepare('UPDATE settings SET level = ?').run(to);
-      recordIn(database, { action: 'update', message: `level ${to}`, actor: 'u-42' });
+      attach(database).record({ action: 'update', message: `level ${to}`, actor: 'u-42' });
       after();
     });
     setLevel.immediate(6, () => undefined);
@@ -111,7 +51,7 @@ describe('the library', () => {
     const { file, database } = await application();
     const setLevel = database.transaction((actor: string) => {
       database.prepare('UPDATE settings SET level = 9').run();
-      recordIn(database, { action: 'update', actor });
+      attach(database).record({ action: 'update', actor });
     });
     expect(() => setLevel.immediate('')).toThrow('actor "" must not be empty');
     database.exec(`CREATE TRIGGER full BEFORE INSERT ON daybook_entries BEGIN SELECT RAISE(ABORT, 'no room'); END`);
@@ -142,20 +82,16 @@ async function guilds(): Promise<Guilds> {
   const database = new Database(file);
   database.exec(`CREATE TABLE guild_configurations (
     guildid TEXT PRIMARY KEY, data TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1) STRICT`);
-  await initializeTrail(file, { actor: 'deploy', alongside: true });
-  const store = await openTrail(file);
-  const request = captureRequest({
+  await initializeTrail(file, { ...DEPLOY, alongside: true });
+  const trail = await openTrail(file);
+  await trail.capture(['guild_configurations'], {
     entityType: 'guild_configuration',
     scope: { kind: 'guild', column: 'guildid' },
     json: ['data'],
     requireActor: true,
+    ...DEPLOY,
   });
-  await store.addCaptures(['guild_configurations'], request, {
-    actor: 'deploy',
-    actor_type: 'system',
-    recorded_by: null,
-  });
-  await store.close();
+  await trail.close();
   const daybook = attach(database);
   onTestFinished(() => void database.close());
   return {
@@ -181,7 +117,7 @@ async function guilds(): Promise<Guilds> {
         });
       } catch (error) {
         if (error instanceof StaleRevision) {
-          recordIn(database, {
+          attach(database).record({
             action: 'deprecated',
             actor: 'u-2',
             actor_type: 'user',
@@ -277,10 +213,9 @@ describe('a transaction with a context', () => {
 
   async function captured(): Promise<{ file: string; database: Database.Database }> {
     const { file, database } = await application();
-    const store = await openTrail(file);
-    const deploy = { actor: 'deploy', actor_type: 'system', recorded_by: null };
-    await store.addCaptures(['settings'], captureRequest(), deploy);
-    await store.close();
+    const trail = await openTrail(file);
+    await trail.capture(['settings'], DEPLOY);
+    await trail.close();
     onTestFinished(() => void database.close());
     return { file, database };
   }
@@ -374,10 +309,34 @@ describe('a transaction with a context', () => {
     expect(await actors(file)).toEqual(['u-1', 'ana', 'u-2', 'unknown']);
   });
 
-  it('refuses work that goes on after its end', async () => {
+  it('refuses an async function, and a generator, before any of it runs', async () => {
     const { file, database } = await captured();
-    const work = async (): Promise<void> => {
+    let ran = 0;
+    const later = [
+      async (): Promise<void> => void ran++,
+      function* (): Generator<number> {
+        yield ran++;
+      },
+      async function* (): AsyncGenerator<number> {
+        yield ran++;
+      },
+      'UPDATE settings SET level = 6',
+      undefined,
+    ] as unknown as (() => undefined)[];
+    for (const work of later) {
+      expect(() => attach(database).transaction({ actor: 'u-1' }, work)).toThrow(
+        expect.objectContaining({ kind: 'usage', field: 'work', message: expect.stringContaining('synchronous') }),
+      );
+    }
+    await Promise.resolve();
+    expect([ran, level(database), contexts(database), await actors(file)]).toEqual([0, 5, 0, []]);
+  });
+
+  it('takes back what a function did that gives a promise', async () => {
+    const { file, database } = await captured();
+    const work = (): Promise<void> => {
       set(database, 6);
+      return Promise.resolve();
     };
     // @ts-expect-error a promise is refused by the compiler already
     expect(() => attach(database).transaction({ actor: 'u-1' }, work)).toThrow('must be synchronous');
@@ -426,8 +385,7 @@ describe('a transaction with a context', () => {
     const { database } = await captured();
     const daybook = attach(database);
     expect(() => daybook.transaction({ actor: '' }, () => set(database, 6))).toThrow('actor "" must not be empty');
-    // @ts-expect-error as JavaScript could
-    expect(() => daybook.transaction({}, () => set(database, 6))).toThrow('actor "" must not be empty');
+    expect(() => daybook.transaction({}, () => set(database, 6))).toThrow('actor is missing: say who acts');
     expect(level(database)).toBe(5);
   });
 
@@ -436,7 +394,7 @@ describe('a transaction with a context', () => {
     database.defaultSafeIntegers();
     attach(database).transaction({ actor: 'u-1' }, (db) => {
       attach(db).transaction({ actor: 'u-2' }, () => set(db, 6));
-      expect(recordIn(db, { action: 'told', actor: 'u-1' }).seq).toBe(3);
+      expect(attach(db).record({ action: 'told', actor: 'u-1' }).seq).toBe(3);
       set(db, 7);
     });
     expect(await actors(file)).toEqual(['u-2', 'u-1', 'u-1']);
@@ -445,6 +403,231 @@ describe('a transaction with a context', () => {
   it('refuses a database without a trail', () => {
     const database = new Database(path.join(temporaryDirectory(), 'app.db'));
     expect(() => attach(database)).toThrow(expect.objectContaining({ kind: 'missing' }));
+    database.close();
+  });
+});
+
+describe('an entry in a transaction with a context', () => {
+  const OUTER = { actor: 'u-1', actorType: 'moderator', recordedBy: 'root@web-1', correlationId: 'c-1', reason: 'why' };
+
+  /** The last entry recorded. */
+  const last = async (file: string): Promise<TrailEntry<'text'> | undefined> => (await entriesOf(file)).at(-1);
+
+  it('gets of who and why what it does not say itself', async () => {
+    const { file, database } = await application();
+    const daybook = attach(database);
+    const told = async (fields: Partial<EntryFields>, through: Attached<Database.Database> = daybook) => {
+      daybook.transaction(OUTER, () => through.record({ action: 'told', ...fields }));
+      return last(file);
+    };
+    const who = { actor: 'u-1', actor_type: 'moderator', recorded_by: 'root@web-1' };
+    const whole = { ...who, correlation_id: 'c-1', metadata: '{"reason":"why"}' };
+    expect(await told({})).toMatchObject(whole);
+    expect(await told({ metadata: { ip: 1 } })).toMatchObject({ ...whole, metadata: '{"ip":1,"reason":"why"}' });
+    expect(await told({ metadata: { reason: 'mine' } })).toMatchObject({ ...whole, metadata: '{"reason":"mine"}' });
+    expect(await told({ correlation_id: 'c-2' })).toMatchObject({ ...whole, correlation_id: 'c-2' });
+    expect(await told({ correlation_id: null })).toMatchObject({ ...who, correlation_id: null });
+    // Another actor is of another kind, and ran the program himself.
+    expect(await told({ actor: 'u-2' })).toMatchObject({
+      actor: 'u-2',
+      actor_type: 'user',
+      recorded_by: null,
+      correlation_id: 'c-1',
+    });
+    expect(await told({ actor: 'cron', actor_type: 'system' })).toMatchObject({ actor: 'cron', actor_type: 'system' });
+    expect(await told({}, daybook.with({ actor: 'u-3' }))).toMatchObject({ actor: 'u-3', actor_type: 'user' });
+    database.close();
+  });
+
+  it('gets it from a context that plain SQL set, too, and nothing outside of it', async () => {
+    const { file, database } = await application();
+    const daybook = attach(database);
+    database.exec(`BEGIN; INSERT INTO daybook_context (actor, correlation_id) VALUES ('ana', 'c-9')`);
+    daybook.record({ action: 'told' });
+    database.exec('DELETE FROM daybook_context; COMMIT');
+    expect(await last(file)).toMatchObject({ actor: 'ana', actor_type: 'user', correlation_id: 'c-9' });
+    daybook.record({ action: 'told' });
+    expect(await last(file)).toMatchObject({ actor: 'unknown', actor_type: 'unknown', correlation_id: null });
+    // One that leaked is nobody's.
+    database.exec(`PRAGMA foreign_keys = OFF; INSERT INTO daybook_context (actor) VALUES ('ana')`);
+    daybook.record({ action: 'told' });
+    expect(await last(file)).toMatchObject({ actor: 'unknown' });
+    database.close();
+  });
+
+  it('must say who where the table of its rows asks for that', async () => {
+    const { file, database } = await guilds();
+    const daybook = attach(database);
+    const fields = { action: 'shown', entity_type: 'guild_configuration', entity_id: '1' };
+    const refused = { kind: 'refused', field: 'actor' };
+    expect(() => daybook.record(fields)).toThrow(expect.objectContaining(refused));
+    expect(() => daybook.transaction({ actor: 'u-1' }, () => daybook.record(fields))).not.toThrow();
+    daybook.record({ ...fields, actor: 'u-1' });
+    daybook.record({ ...fields, entity_type: 'another' });
+    const trail = await openTrail(file);
+    await expect(trail.record(fields)).rejects.toMatchObject(refused);
+    await expect(trail.record([{ action: 'a' }, fields])).rejects.toMatchObject(refused);
+    await trail.with({ actor: 'u-1' }).record(fields);
+    expect(await trail.count({ action: ['shown', 'a'] })).toBe(4);
+    await trail.close();
+  });
+});
+
+describe('taking back, in a transaction of the application', () => {
+  async function recorded(): Promise<{ file: string; database: Database.Database; id: string; seq: number }> {
+    const { file, database } = await application();
+    const { id, seq } = attach(database).record({ action: 'login', entity_type: 'user', entity_id: '7' });
+    onTestFinished(() => void database.close());
+    return { file, database, id, seq };
+  }
+
+  it('is an entry about the same entity', async () => {
+    const { file, database, id, seq } = await recorded();
+    const daybook = attach(database);
+    const failing = database.transaction(() => {
+      daybook.revert(seq, { actor: 'u-7', reason: 'slip' });
+      throw new Error('something later failed');
+    });
+    expect(failing).toThrow('something later failed');
+    expect(await entriesOf(file)).toHaveLength(1);
+    daybook.transaction({ actor: 'u-7', correlationId: 'c-1' }, () => daybook.revert(id, { reason: 'was another' }));
+    expect((await entriesOf(file))[1]).toMatchObject({
+      action: 'revert',
+      message: 'was another',
+      reverts: id,
+      actor: 'u-7',
+      correlation_id: 'c-1',
+      entity_type: 'user',
+      entity_id: '7',
+      metadata: '{}',
+    });
+  });
+
+  it('is refused where there is nothing to take back any more, whichever way it is asked for', async () => {
+    const { file, database, id, seq } = await recorded();
+    const daybook = attach(database);
+    const trail = await openTrail(file);
+    const by = { actor: 'u-7', reason: 'slip' };
+    const ways = [
+      (target: string) => daybook.record({ action: 'revert', reverts: target }),
+      (target: string) => database.transaction(() => daybook.record({ action: 'revert', reverts: target }))(),
+      (target: string) => daybook.record([{ action: 'a' }, { action: 'revert', reverts: target }]),
+      (target: string) => daybook.revert(target, by),
+      (target: string) => trail.record({ action: 'revert', reverts: target }),
+      (target: string) => trail.revert(target, by),
+    ];
+    for (const [index, way] of ways.entries()) {
+      const missing = async (): Promise<unknown> => way('nothing');
+      await expect(missing(), `way ${index}`).rejects.toMatchObject({ kind: 'missing' });
+    }
+    const twice = [seq, seq].map(() => ({ action: 'revert', reverts: id }));
+    expect(() => daybook.record(twice)).toThrow(expect.objectContaining({ kind: 'refused' }));
+    await expect(trail.record(twice)).rejects.toMatchObject({ kind: 'refused' });
+    expect(await entriesOf(file)).toHaveLength(1);
+    const first = daybook.record({ action: 'revert', reverts: id, id: 'my-revert' });
+    for (const [index, way] of ways.entries()) {
+      const again = async (): Promise<unknown> => way(id);
+      await expect(again(), `way ${index}`).rejects.toMatchObject({ kind: 'refused' });
+    }
+    // What is recorded already is no second one.
+    expect(daybook.record({ action: 'revert', reverts: id, id: 'my-revert' })).toEqual({ ...first, skipped: true });
+    // Taking the revert back makes the first hold again.
+    daybook.revert('my-revert', by);
+    daybook.revert(id, by);
+    expect(await entriesOf(file)).toHaveLength(4);
+    await trail.close();
+  });
+});
+
+describe('what goes wrong on a connection of the application', () => {
+  const record = (database: Database.Database): unknown => attach(database).record({ action: 'told' });
+
+  it.each([
+    ['no trail', 'missing', () => new Database(':memory:')],
+    [
+      'a closed connection',
+      'usage',
+      async () => {
+        const { database } = await application();
+        database.close();
+        return database;
+      },
+    ],
+    [
+      'a connection that only reads',
+      'failed',
+      async () => {
+        const { file, database } = await application();
+        database.close();
+        return new Database(file, { readonly: true });
+      },
+    ],
+    [
+      'a database that is locked',
+      'busy',
+      async () => {
+        const { file, database } = await application();
+        database.close();
+        const other = new Database(file);
+        other.exec('BEGIN IMMEDIATE');
+        onTestFinished(() => void other.close());
+        return new Database(file, { timeout: 0 });
+      },
+    ],
+  ] as const)('is said in words: %s', async (_what, kind, open) => {
+    const database = await open();
+    onTestFinished(() => void database.close());
+    let thrown: unknown;
+    try {
+      record(database);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(isDaybookError(thrown) && [thrown.kind, thrown.message]).toEqual([kind, expect.not.stringMatching(/--/)]);
+  });
+
+  it('is said when it is closed later, too', async () => {
+    const { database } = await application();
+    const daybook = attach(database);
+    daybook.record({ action: 'told' });
+    database.close();
+    const closed = expect.objectContaining({ kind: 'usage', message: expect.stringContaining('is closed') });
+    expect(() => daybook.record({ action: 'told' })).toThrow(closed);
+    expect(() => daybook.transaction({ actor: 'u-1' }, () => undefined)).toThrow(closed);
+    expect(() => daybook.revert(1, { actor: 'u-1', reason: 'r' })).toThrow(closed);
+  });
+
+  it('is the same for an id that is there already as in a trail', async () => {
+    const { file, database } = await application();
+    const daybook = attach(database);
+    const fields = { action: 'told', id: 'my-1', message: 'one' };
+    const first = daybook.record(fields);
+    expect(first.skipped).toBe(false);
+    expect(daybook.record(fields)).toEqual({ ...first, skipped: true });
+    const other = { ...fields, message: 'two' };
+    const refused = { kind: 'refused', field: 'id', value: 'my-1' };
+    expect(() => daybook.record(other)).toThrow(expect.objectContaining(refused));
+    expect(() => daybook.record([{ action: 'before' }, other])).toThrow(expect.objectContaining(refused));
+    const trail = await openTrail(file);
+    expect(await trail.record(fields)).toEqual({ ...first, skipped: true });
+    await expect(trail.record([{ action: 'before' }, other])).rejects.toMatchObject(refused);
+    expect(await trail.count()).toBe(1);
+    await trail.close();
+    database.close();
+  });
+
+  it('leaves errors of the application as they are', async () => {
+    const { database } = await application();
+    const daybook = attach(database);
+    const wrong = (): unknown => daybook.transaction({ actor: 'u-1' }, (db) => db.prepare('SELECT * FROM nothing'));
+    expect(wrong).toThrow(Database.SqliteError);
+    const odd = (): unknown =>
+      daybook.transaction({ actor: 'u-1' }, () => {
+        // oxlint-disable-next-line no-throw-literal
+        throw 'a text';
+      });
+    expect(odd).toThrow('a text');
+    expect(database.inTransaction).toBe(false);
     database.close();
   });
 });

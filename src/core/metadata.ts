@@ -1,6 +1,6 @@
 import { DaybookError } from './errors.js';
 import type { JsonText } from './entry.js';
-import { documentText, isJsonObject, parseDocument, shown } from './json.js';
+import { documentText, isJsonObject, parseDocument, parseMade, shown } from './json.js';
 import type { JsonDocument, JsonObject } from './json.js';
 
 /**
@@ -55,4 +55,10 @@ function define(object: JsonObject, key: string, value: JsonDocument): void {
 
 function taken(pair: string, key: string): DaybookError {
   return new DaybookError('data', `--meta ${shown(pair)}: ${shown(key)} has a value already`);
+}
+
+/** Metadata that say why, as the entries of captured rows do. A reason that they say themselves stays. */
+export function withReason(metadata: JsonText, reason: string): JsonText {
+  const document = parseMade(metadata) as JsonObject;
+  return Object.hasOwn(document, 'reason') ? metadata : documentText({ ...document, reason });
 }

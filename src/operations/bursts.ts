@@ -31,7 +31,10 @@ export async function burstReport(
 ): Promise<BurstReport> {
   const { filter, moreThan, limit, database } = request;
   const window = fixedMilliseconds(request.window);
-  if (window === 0) throw new DaybookError('usage', `a window of ${request.window.text} holds nothing`);
+  if (window === 0) {
+    const { text } = request.window;
+    throw new DaybookError('usage', `a window of ${text} holds nothing`, { field: 'window', value: text });
+  }
   const { bursts, more } = await store.bursts({ filter, window, moreThan, limit });
   const rows = bursts.map(({ actor, name, count, first, last, firstSeq, lastSeq, entries = count }) => ({
     actor,

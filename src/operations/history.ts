@@ -13,6 +13,8 @@ export interface HistoryRequest {
   readonly question: string;
   /** Where an earlier page ended. */
   readonly cursor?: string | undefined;
+  /** Whether the window of time is the filter's own, whatever a cursor says: it may come from anybody. */
+  readonly ownWindow?: boolean;
 }
 
 /** However many entries are asked for, so many at most are in memory. */
@@ -63,16 +65,15 @@ async function pageQuery(store: AuditStore, request: HistoryRequest): Promise<Pa
   if (request.cursor === undefined) return { filter, order, limit, upTo: await store.mark() };
   const cursor = decodeCursor(request.cursor, { order, question: questionHash(question) });
   const { since: _since, until: _until, ...timeless } = filter;
+  const position = { order, limit, upTo: cursor.upTo, after: { ms: cursor.ms, seq: cursor.seq } };
+  if (request.ownWindow === true) return { filter, ...position };
   return {
     filter: {
       ...timeless,
       ...(cursor.since === undefined ? {} : { since: cursor.since }),
       ...(cursor.until === undefined ? {} : { until: cursor.until }),
     },
-    order,
-    limit,
-    upTo: cursor.upTo,
-    after: { ms: cursor.ms, seq: cursor.seq },
+    ...position,
   };
 }
 

@@ -44,7 +44,9 @@ export function outputPlaces<Writes extends Names>(
   const written = pairsOf(writes);
   for (const [option, path] of written) {
     if (typeof path === 'number') continue;
-    if (path === '') throw new DaybookError('usage', `${option} must not be empty`);
+    if (path === '') {
+      throw new DaybookError('usage', `${option} must not be empty`, { field: option, value: path });
+    }
     const place = { path, origin, regular } as OutputPlace;
     refuseTrail(place);
     places[option] = place;

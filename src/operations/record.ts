@@ -13,6 +13,8 @@ export async function record(
   if (outcome.outcome === 'conflict') {
     throw new DaybookError('refused', `id ${id} is recorded already, with another ${outcome.fields.join(', ')}`, {
       hint: `daybook show ${shellWord(id)}`,
+      field: 'id',
+      value: id,
     });
   }
   return { seq, id, skipped: outcome.outcome === 'skipped' };

@@ -1,10 +1,10 @@
 import { DaybookError } from '../core/errors.js';
 import { newEntry } from '../core/entry.js';
-import type { Actor, Entry, HistoryEntry } from '../core/entry.js';
+import type { Actor, Entry, HistoryEntry, NewEntry } from '../core/entry.js';
 import type { AuditStore } from '../store/audit-store.js';
 
 /** Reads `<seq|id>` as the contract has it: an id is never all digits. */
-function entryKey(text: string): { readonly seq: number } | { readonly id: string } {
+export function entryKey(text: string): { readonly seq: number } | { readonly id: string } {
   return /^\d+$/.test(text) ? { seq: Number(text) } : { id: text };
 }
 
@@ -20,8 +20,16 @@ export async function findEntry(store: AuditStore, text: string): Promise<Histor
  * `missing` where there is none.
  */
 export async function revert(store: AuditStore, key: string, actor: Actor, reason: string): Promise<Entry> {
-  const target = await findEntry(store, key);
-  return store.revert({
+  return store.revert(revertOf(await findEntry(store, key), actor, reason));
+}
+
+/** The entry that takes back another, about the same entity. */
+export function revertOf(
+  target: Entry,
+  actor: Partial<Actor>,
+  reason: string,
+): NewEntry & { readonly reverts: string } {
+  return {
     ...newEntry({
       ...actor,
       category: target.category,
@@ -33,5 +41,5 @@ export async function revert(store: AuditStore, key: string, actor: Actor, reaso
       entity_name: target.entity_name,
     }),
     reverts: target.id,
-  });
+  };
 }

@@ -38,9 +38,15 @@ export interface RecordRequest {
 
 export interface RecordOptions {
   readonly stopAtConflict?: boolean;
+  /**
+   * Whether an application says it of itself, and not of what happened elsewhere. It must say who where a captured table asks for
+   * that, and what takes back another entry is looked at as `revert` does. A conflict is thrown (kind `refused`). All or
+   * none is recorded.
+   */
+  readonly ofApplication?: boolean;
 }
 
-export interface BatchOptions extends RecordOptions {
+export interface BatchOptions extends Pick<RecordOptions, 'stopAtConflict'> {
   /** Whether no power cut may take it back, once its promise resolves. */
   readonly durable?: boolean;
 }

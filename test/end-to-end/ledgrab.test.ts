@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
-import type { ImportFormat, ImportedEntry } from '../../src/index.js';
-import { openImport } from '../../src/index.js';
+import type { ImportFormat, ImportedEntry } from '../../src/core/import.js';
+import { openImport } from '../../src/operations/open-import.js';
+import { thisProcess } from '../../src/presence.js';
 import { temporaryDirectory } from '../support/program.js';
 import { factsOf, ledgrab } from '../support/sources.js';
 import { blocksOf, newDesk } from './pages.js';
@@ -56,7 +57,7 @@ test('the format that docs/import.md shows is one', async () => {
   const { doors } = (await import(module)) as { doors: ImportFormat };
   const log = path.join(directory, 'doors.csv');
   writeFileSync(log, 'nr,at,door,who,what\n1,1772000000,north,,opened\n');
-  const { source, options } = await openImport(doors, log);
+  const { source, options } = await openImport(doors, log, { presence: thisProcess() });
   const made: ImportedEntry[] = [];
   for await (const page of source.records()) {
     for (const record of page) if ('values' in record) made.push(...options.reader(record));

@@ -38,13 +38,13 @@ describe('docs/library.md', () => {
       const printed = await desk.follow(block);
       expect(printed.split('\n').slice(0, -1), block.text).toEqual(said);
     }
-    const told = (await exported(desk.file)).filter(({ entity_type: type }) => type !== 'capture' && type !== 'mirror');
+    const told = (await exported(desk.file)).filter(({ entity_type: type }) => type !== 'capture');
     expect(told).toMatchObject([
       { action: 'update', entity_type: 'settings', actor: 'u-42', new_values: { level: 6 } },
       { action: 'create', actor: '99123456789012345678', scope: 'guild:1138912345678901234' },
+      { action: 'welcomed', actor: '99123456789012345678', actor_type: 'user', metadata: { reason: 'set up' } },
       { action: 'update', actor: 'u-1', entity_id: '1138912345678901234' },
       { action: 'deprecated', actor: 'u-2', entity_id: '1138912345678901234' },
-      { action: 'update', actor: 'u-7', entity_id: '1138912345678901234' },
     ]);
   });
 

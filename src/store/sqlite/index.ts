@@ -1,7 +1,7 @@
 import type { AuditStore } from '../audit-store.js';
 import { withCheckedQuestions } from '../checked.js';
 import { attempt } from './engine/index.js';
-import type { SqliteOptions } from './engine/index.js';
+import type { Connection, SqliteOptions } from './engine/index.js';
 import { lazily } from './lazily.js';
 import { openSession } from './session.js';
 import { checkpointsOf, readsOf, recordsOf } from './trail/index.js';
@@ -16,9 +16,9 @@ export type { SqliteOptions } from './engine/index.js';
  */
 export function openSqlite(options: SqliteOptions): AuditStore {
   const session = openSession(options);
-  const { path, presence } = options;
+  const { path, presence, lent } = options;
   return withCheckedQuestions({
-    origin: { file: path, presence },
+    origin: { file: lent === undefined ? path : fileOf(lent), presence },
     ...recordsOf(session),
     ...readsOf(session),
     ...checkpointsOf(session),
@@ -87,7 +87,12 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       backup: true,
     }),
     close: async () => {
-      attempt(path, () => session.connection.close());
+      if (lent === undefined) attempt(path, () => session.connection.close());
     },
   });
+}
+
+/** The file of a connection that an application lends us; undefined where it has none. */
+function fileOf({ name }: Connection): string | undefined {
+  return name === '' || name === ':memory:' ? undefined : name;
 }

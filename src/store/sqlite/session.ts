@@ -1,18 +1,20 @@
 import { leakedContext, settleContext } from './context/index.js';
-import { attempt, openTrail, reading, standingFile, writing } from './engine/index.js';
+import { attempt, expectTrail, onLent, openTrail, reading, standingFile, writing } from './engine/index.js';
 import type { Connection, Session, SqliteOptions } from './engine/index.js';
 import { cutOffAccounts, settleCutOff, unfitDocument } from './trail/index.js';
 
 /** Opens the trail. Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`. */
 export function openSession(options: SqliteOptions): Session {
-  const { path, clock, readonly } = options;
+  const { path, clock, readonly, lent } = options;
   const { connection, expectStanding } = openStanding(options);
+  const using = <T>(writes: boolean, work: () => T): T =>
+    lent === undefined ? work() : onLent(connection, writes, work);
   const readNow = <T>(work: (connection: Connection) => T): T =>
     attempt(
       path,
       () => {
         try {
-          return work(connection);
+          return using(false, () => work(connection));
         } catch (error) {
           throw unfitDocument(connection, error) ?? error;
         }
@@ -25,7 +27,7 @@ export function openSession(options: SqliteOptions): Session {
   };
   // What was written is said to be only where the file that has it is still the one that was named.
   const changeNow = <T>(work: () => T): T => {
-    const result = attempt(path, work);
+    const result = attempt(path, () => using(true, work));
     expectStanding();
     return result;
   };
@@ -67,6 +69,11 @@ export function openSession(options: SqliteOptions): Session {
 
 /** Opens the trail, with what tells that its name still stands for it. */
 function openStanding(options: SqliteOptions): { connection: Connection; expectStanding: () => void } {
+  if (options.lent !== undefined) {
+    const { lent, path } = options;
+    attempt(path, () => expectTrail(lent, path));
+    return { connection: lent, expectStanding: () => undefined };
+  }
   // Nobody but us knows the copy, and it has no name for long.
   if (options.copy !== undefined) return { connection: openTrail(options), expectStanding: () => undefined };
   const opened = standingFile(options.path);

@@ -1,6 +1,6 @@
 import { newEntry } from '../../../core/entry.js';
 import type { Connection } from '../engine/index.js';
-import { HELD } from '../engine/index.js';
+import { HELD, kept } from '../engine/index.js';
 import { inserter } from '../trail/index.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
@@ -29,7 +29,28 @@ export function contextValues(context: ChangeContext): (string | null)[] {
 
 /** Sets the context of the open transaction. */
 export function setContext(connection: Connection, context: ChangeContext): void {
-  connection.prepare(`${SET_CONTEXT} (?, ?, ?, ?, ?, ?, ?, julianday('now'))`).run(...contextValues(context));
+  kept(connection, `${SET_CONTEXT} (?, ?, ?, ?, ?, ?, ?, julianday('now'))`).run(...contextValues(context));
+}
+
+/** The statements that set and clear a context, for whoever runs them himself. */
+export function setContextSql(context: ChangeContext): {
+  readonly set: { readonly sql: string; readonly parameters: readonly (string | null)[] };
+  readonly clear: { readonly sql: string; readonly parameters: readonly (string | null)[] };
+} {
+  const { actor, actorType, correlationId, reason, recordedBy } = context;
+  const sql =
+    'INSERT OR REPLACE INTO daybook_context (actor, actor_type, correlation_id, reason, recorded_by) VALUES (?, ?, ?, ?, ?)';
+  return {
+    set: { sql, parameters: [actor, actorType, correlationId, reason, recordedBy ?? null] },
+    clear: { sql: CLEAR_CONTEXT, parameters: [] },
+  };
+}
+
+const CLEAR_CONTEXT = 'DELETE FROM daybook_context';
+
+/** Sets a context as `holdContext` does, at once. */
+export function setHeldContext(connection: Connection, context: ChangeContext): void {
+  kept(connection, `${SET_CONTEXT} (?, ?, ?, ?, ?, ?, ?, ${HELD})`).run(...contextValues(context));
 }
 
 /**
@@ -37,17 +58,17 @@ export function setContext(connection: Connection, context: ChangeContext): void
  * a statement may search for longer than a context lives before it comes to the first row that it changes.
  */
 export function holdContext(connection: Connection): void {
-  connection.prepare(`UPDATE daybook_context SET used = ${HELD}`).run();
+  kept(connection, `UPDATE daybook_context SET used = ${HELD}`).run();
 }
 
 /** Clears the context: a transaction must not leave it behind. */
 export function clearContext(connection: Connection): void {
-  connection.prepare('DELETE FROM daybook_context').run();
+  kept(connection, CLEAR_CONTEXT).run();
 }
 
 /** Who left a context behind, or null: one that can be seen from outside has leaked. */
 export function leakedContext(connection: Connection): string | null {
-  return connection.prepare<[], string>('SELECT actor FROM daybook_context').pluck().get() ?? null;
+  return kept<[], string>(connection, 'SELECT actor FROM daybook_context').pluck().get() ?? null;
 }
 
 /** Clears a context that leaked, before it is taken for this transaction's, and records that. */

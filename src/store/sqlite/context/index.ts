@@ -1,3 +1,4 @@
+export { recordOfApplication } from './application-entries.js';
 export { withContext } from './context-transaction.js';
 export {
   SET_CONTEXT,
@@ -6,5 +7,6 @@ export {
   holdContext,
   leakedContext,
   setContext,
+  setContextSql,
   settleContext,
 } from './held-context.js';

@@ -191,6 +191,11 @@ export function counted(connection: Connection, count: Sql): number {
     .get(...count.parameters) as number;
 }
 
+/** How messages call the database of a connection that an application has open. */
+export function nameOf({ name }: Connection): string {
+  return name === '' || name === ':memory:' ? 'the database in memory' : name;
+}
+
 /** Runs `work` and gives what SQLite says the words and the kind of the contract; `reads` where it records nothing. */
 export function attempt<T>(path: string, work: () => T, reads = false): T {
   try {
@@ -210,7 +215,8 @@ function explained(path: string, error: unknown, reads: boolean): unknown {
   if (error instanceof TypeError && error.message.includes('directory does not exist')) {
     return new DaybookError('missing', `the folder of ${path} does not exist`, { cause: error });
   }
-  if (!(error instanceof Database.SqliteError)) return error;
+  if (isOfClosed(error)) return new DaybookError('usage', `${path} is closed`, { cause: error });
+  if (!isSqliteError(error)) return error;
   const { code, message } = error;
   const say = (kind: ConstructorParameters<typeof DaybookError>[0], text: string, hint?: string): ResourceError =>
     new ResourceError(kind, text, hint === undefined ? { cause: error } : { cause: error, hint });
@@ -271,6 +277,19 @@ function explained(path: string, error: unknown, reads: boolean): unknown {
     return say('failed', `an index of the trail is missing (${message})`, `daybook --db ${shellWord(path)} init`);
   }
   return say('failed', `${path}: ${message}`);
+}
+
+/** What SQLite says, by its code: an application may have another copy of the driver, and so another class. */
+export function isSqliteError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && String((error as { code?: unknown }).code).startsWith('SQLITE_');
+}
+
+/** What the drivers say of a connection that was closed. */
+function isOfClosed(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    /^(?:The database connection|database|statement) is not open|has been finalized$/.test(error.message)
+  );
 }
 
 /** The versions of the file format up to which SQLite writes, and where a header names its own. */

@@ -1,9 +1,13 @@
+export { connectionOf, isConnection } from './application-connection.js';
+export type { OpenConnection, OpenStatement } from './application-connection.js';
 export {
   attempt,
   counted,
   damaged,
   expectTrail,
+  isSqliteError,
   missingInTrigger,
+  nameOf,
   newerSchema,
   openFile,
   openTrail,
@@ -16,6 +20,8 @@ export type { Connection, ConnectionOptions } from './connection.js';
 export { HELD, contextHolds, usedLately } from './context-life.js';
 export { expectFileName } from './file-name.js';
 export { expectOwnJournal } from './hot-journal.js';
+export { kept } from './kept-statements.js';
+export { onLent } from './lent-connection.js';
 export { markOf, seqOf } from './marks.js';
 export type { Reader } from './readable.js';
 export {

@@ -5,6 +5,8 @@ export interface SqliteOptions {
   readonly path: string;
   /** A private copy to read instead, where the file itself cannot be. */
   readonly copy?: string | undefined;
+  /** The connection that an application has open, and lends us, in place of one of ours. */
+  readonly lent?: Connection | undefined;
   /** Reading commands open read-only, and so cannot write by mistake. */
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */

@@ -12,12 +12,13 @@ import type { Connection } from './connection.js';
 export function hurrying<T>(connection: Connection, durable: boolean, work: () => T): T {
   if (connection.pragma('journal_mode', { simple: true }) !== 'wal') return work();
   // Neither can be changed within a transaction.
+  const pages = connection.pragma('wal_autocheckpoint', { simple: true }) as number;
   if (!durable) connection.pragma('synchronous = NORMAL');
   connection.pragma('wal_autocheckpoint = 0');
   try {
     return work();
   } finally {
-    connection.pragma('wal_autocheckpoint = 1000');
+    connection.pragma(`wal_autocheckpoint = ${pages}`);
     connection.pragma('synchronous = FULL');
   }
 }
@@ -30,11 +31,12 @@ const PAGES_WHILE_RECORDING = 8000;
 
 /** Runs a write that is one of many, each of which waits for the disk. */
 export function followed<T>(connection: Connection, work: () => T): T {
+  const pages = connection.pragma('wal_autocheckpoint', { simple: true }) as number;
   connection.pragma(`wal_autocheckpoint = ${PAGES_WHILE_RECORDING}`);
   try {
     return work();
   } finally {
-    connection.pragma('wal_autocheckpoint = 1000');
+    connection.pragma(`wal_autocheckpoint = ${pages}`);
   }
 }
 

@@ -3,7 +3,7 @@ import { ENTRY_FIELDS } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import type { RecordRequest } from '../../audit-store.js';
 import type { Connection } from '../engine/index.js';
-import { GUARD_TRIGGERS } from '../engine/index.js';
+import { GUARD_TRIGGERS, kept } from '../engine/index.js';
 
 /** An entry that was inserted, with what SQLite said of it; undefined where a trigger kept it out. */
 export interface Inserted {
@@ -13,14 +13,13 @@ export interface Inserted {
 
 /** What other triggers than our guards, by their text, stand on the table of entries: those of mirrors among them. */
 export function furtherTriggers(connection: Connection): string[] {
-  return connection
-    .prepare<string[], string>(
-      `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE
-         AND sql NOT IN (${GUARD_TRIGGERS.map(() => '?').join(', ')}) ORDER BY name`,
-    )
+  return kept<string[], string>(connection, FURTHER_TRIGGERS)
     .pluck()
     .all(...GUARD_TRIGGERS);
 }
+
+const FURTHER_TRIGGERS = `SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'daybook_entries' COLLATE NOCASE
+  AND sql NOT IN (${GUARD_TRIGGERS.map(() => '?').join(', ')}) ORDER BY name`;
 
 /**
  * Makes sure, where a trigger of somebody else's could have seen to the contrary, that entries are there as they were

@@ -1,10 +1,9 @@
-import Database from 'better-sqlite3';
 import { ENTRY_FIELDS } from '../../../core/entry.js';
 import type { HistoryField } from '../../../core/entry.js';
 import { Damaged } from '../../../core/errors.js';
 import { revertedBy } from './compile.js';
 import type { Connection } from '../engine/index.js';
-import { ENTRIES_TABLE, FIT, INSERT_GUARD } from '../engine/index.js';
+import { ENTRIES_TABLE, FIT, INSERT_GUARD, isSqliteError } from '../engine/index.js';
 
 /** The connections that have the function which says that a field is not what it should be. */
 const looking = new WeakSet<Connection>();
@@ -61,7 +60,7 @@ function isAsMade(connection: Connection): boolean {
  * say. Null for any other error.
  */
 export function unfitDocument(connection: Connection, error: unknown): Damaged | null {
-  if (!(error instanceof Database.SqliteError)) return null;
+  if (!isSqliteError(error)) return null;
   if (!/^(?:malformed JSON|JSON cannot hold BLOB values)$/.test(error.message)) return null;
   const [found] = unfitFields(connection, 1);
   return found === undefined ? null : unfit(...found);

@@ -26,6 +26,7 @@ export {
   windowOf,
 } from './compile.js';
 export { chooseDrive, indexedBy } from './drive.js';
+export { furtherTriggers } from './entry-triggers.js';
 export { columnOf, unfitDocument, unfitFields } from './fitness.js';
 export type { ColumnOf } from './fitness.js';
 export { readDoomed } from './doomed-rows.js';
@@ -34,5 +35,6 @@ export { lastSeq } from './extent.js';
 export { findEntry } from './find-entries.js';
 export { keyAt, readPage } from './pages.js';
 export { compared, inserter, refuseTakenBack } from './recording.js';
+export { recordSigned } from './signed-entries.js';
 export { lastWithFewer, readTally, tallyOf } from './tally.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';

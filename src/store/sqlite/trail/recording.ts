@@ -6,6 +6,7 @@ import { differingFields, recogniseRecord } from '../../../core/recognised.js';
 import type { Recognised } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { kept } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { expectRecorded, furtherTriggers, notRecorded } from './entry-triggers.js';
 import type { Inserted } from './entry-triggers.js';
@@ -18,6 +19,9 @@ function insertOf(columns: readonly string[]): string {
   return `INSERT INTO daybook_entries (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
     RETURNING seq, id`;
 }
+
+const INSERT_WITH_ID = insertOf(COLUMNS);
+const INSERT_WITHOUT_ID = insertOf(COLUMNS.slice(1));
 
 /**
  * Inserts entries one after the other into the transaction that is open. The schema gives an id to those without, and the
@@ -37,14 +41,12 @@ export function inserter(
 }
 
 function plainInserter(connection: Connection, clock: () => number): (entry: NewEntry) => Recorded {
-  // An application's own connection may give whole numbers as bigint.
-  const prepared = (columns: readonly string[]) =>
-    connection.prepare<unknown[], Recorded>(insertOf(columns)).safeIntegers(false);
-  const withId = prepared(COLUMNS);
-  const withoutId = prepared(COLUMNS.slice(1));
   return (entry) => {
     const values = COLUMNS.map((column) => (column === 'ts' ? (entry.ts ?? formatTimestamp(clock())) : entry[column]));
-    const recorded = entry.id === null ? withoutId.get(...values.slice(1)) : withId.get(...values);
+    const recorded =
+      entry.id === null
+        ? kept<unknown[], Recorded>(connection, INSERT_WITHOUT_ID).get(...values.slice(1))
+        : kept<unknown[], Recorded>(connection, INSERT_WITH_ID).get(...values);
     if (recorded === undefined) throw notRecorded(1, furtherTriggers(connection));
     return recorded;
   };
@@ -52,13 +54,12 @@ function plainInserter(connection: Connection, clock: () => number): (entry: New
 
 /** Puts the names of the directory into entries; each is looked up once, since the open transaction keeps them. */
 function naming(connection: Connection): (entry: NewEntry, given: RecordRequest['given']) => NewEntry {
-  let statement: Statement<[string], string> | undefined;
   const known = new Map<string, string | null>();
   const nameOf = (actor: string): string | null => {
     let name = known.get(actor);
     if (name === undefined) {
-      statement ??= connection.prepare<[string], string>('SELECT name FROM daybook_actors WHERE actor = ?').pluck();
-      name = statement.get(actor) ?? null;
+      const statement = kept<[string], string>(connection, 'SELECT name FROM daybook_actors WHERE actor = ?');
+      name = statement.pluck().get(actor) ?? null;
       // Another program put it there, and no entry can hold it: who acts is said without it.
       if (name?.includes('\0') === true) name = null;
       known.set(actor, name);
@@ -212,7 +213,7 @@ function recordAllAsNew(
   requests: readonly RecordRequest[],
   clock: () => number,
 ): RecordedAll | undefined {
-  if (!areManyAlike(requests)) return undefined;
+  if (!areManyAlike(requests) || !takesMany(connection)) return undefined;
   try {
     const recorded = connection.transaction(() => inserterOfMany(connection).told(requests, clock))();
     return { outcomes: recorded.map(recordedOutcome), inserted: together(requests, recorded) };
@@ -221,6 +222,11 @@ function recordAllAsNew(
     if (connection.inTransaction && requests[0]?.entry.id !== null && isConstraint(error)) return undefined;
     throw error;
   }
+}
+
+/** Whether the driver of a connection has what gives rows to one statement. */
+function takesMany(connection: Connection): boolean {
+  return typeof connection.table === 'function';
 }
 
 /** Whether one statement takes them: they are worth it, and all have an id or none has. */
@@ -242,7 +248,7 @@ export function recordByOneStatement(
   requests: readonly RecordRequest[],
   clock: () => number,
 ): BatchOutcome[] | undefined {
-  if (!areManyAlike(requests) || furtherTriggers(connection).length > 0) return undefined;
+  if (!areManyAlike(requests) || !takesMany(connection) || furtherTriggers(connection).length > 0) return undefined;
   try {
     inserterOfMany(connection).untold(requests, clock);
     return requests.map(() => ({ outcome: 'recorded' }));
@@ -278,7 +284,8 @@ function recordUnlessThere(
   let fresh: RecordRequest[] = [];
   const flush = (): void => {
     if (fresh.length === 0) return;
-    const many = fresh.length < MANY ? undefined : inserterOfMany(connection).told(fresh, clock);
+    const many =
+      fresh.length < MANY || !takesMany(connection) ? undefined : inserterOfMany(connection).told(fresh, clock);
     const recorded = many ?? fresh.map(({ entry, given }) => insert(entry, given));
     outcomes.push(...recorded.map(recordedOutcome));
     inserted.push(...together(fresh, recorded));
@@ -341,15 +348,22 @@ export function refuseTakenBack(connection: Connection, entry: HistoryEntry): vo
   });
 }
 
+/** Throws kind `missing` where there is no such entry, and kind `refused` where it is taken back already. */
+export function expectNotTakenBack(connection: Connection, id: string): void {
+  const target = findEntry(connection, { id });
+  if (target === undefined) {
+    throw new DaybookError('missing', `no entry ${id}`, { field: 'reverts', value: id });
+  }
+  refuseTakenBack(connection, target);
+}
+
 /** Records an entry that takes back another. Runs in the open transaction, so that two cannot both be the one. */
 export function recordRevert(
   connection: Connection,
   entry: NewEntry & { readonly reverts: string },
   clock: () => number,
 ): Entry {
-  const target = findEntry(connection, { id: entry.reverts });
-  if (target === undefined) throw new DaybookError('missing', `no entry ${entry.reverts}`);
-  refuseTakenBack(connection, target);
+  expectNotTakenBack(connection, entry.reverts);
   const { seq } = inserter(connection, clock)(entry);
   const recorded = findEntry(connection, { seq });
   if (recorded === undefined) throw new DaybookError('failed', `entry ${seq} was recorded and cannot be read`);

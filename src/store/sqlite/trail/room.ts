@@ -8,6 +8,7 @@ import { findEntry } from './find-entries.js';
 import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
 import { readPage, readRows } from './pages.js';
+import { recordSigned } from './signed-entries.js';
 import { compareEntries, recordByOneStatement, recordEntries, recordRevert } from './recording.js';
 
 /** What records entries. */
@@ -21,8 +22,12 @@ export function recordsOf({
   needsSettling,
 }: Session): Records {
   return {
-    record: (requests, { stopAtConflict = false } = {}) =>
-      write(() => recordEntries(connection, requests, stopAtConflict, clock)),
+    record: (requests, { stopAtConflict = false, ofApplication = false } = {}) =>
+      write(() =>
+        ofApplication
+          ? recordSigned(connection, requests, clock)
+          : recordEntries(connection, requests, stopAtConflict, clock),
+      ),
     recordOneOfMany: async (requests, { stopAtConflict = false, durable = false } = {}) => {
       const recordThem = (): readonly BatchOutcome[] =>
         changeNow(() => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??

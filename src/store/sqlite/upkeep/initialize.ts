@@ -9,6 +9,7 @@ import { formatTimestamp } from '../../../core/timestamp.js';
 import { mendSpans, outdatedCaptures, refreshCapture, unreadableSpans } from '../capture/index.js';
 import {
   attempt,
+  nameOf,
   newerSchema,
   openFile,
   schemaVersion,
@@ -31,6 +32,8 @@ export interface InitializeOptions {
   readonly busyTimeout: number;
   readonly clock: () => number;
   readonly actor: Actor;
+  /** Whether the connection is the application's own. */
+  readonly lent?: boolean;
 }
 
 /**
@@ -53,6 +56,18 @@ export function initialize(options: InitializeOptions): Initialized {
     if (created && !(error instanceof DaybookError && error.kind === 'busy')) unlinkSync(path);
     throw error;
   }
+}
+
+/**
+ * The same on a connection that an application has open, in memory too. It is the application's, so it may hold other
+ * tables, and keeps its journal mode and its file's mode.
+ */
+export function initializeOn(
+  connection: Connection,
+  options: Omit<InitializeOptions, 'path' | 'alongside'>,
+): Initialized {
+  const path = nameOf(connection);
+  return attempt(path, () => prepare(connection, { ...options, path, alongside: true, lent: true }, false));
 }
 
 /** Makes the file, readable by its owner alone, before SQLite opens it: its companions take over the mode. */
@@ -81,7 +96,7 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
       hint: `daybook --db ${shellWord(path)} init --alongside`,
     });
   }
-  if (empty) {
+  if (empty && options.lent !== true) {
     if (!created) chmodSync(path, 0o600);
     connection.pragma('auto_vacuum = INCREMENTAL');
     connection.pragma('journal_mode = WAL');

@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ResourceError } from '../core/errors.js';
+import type { AuditStore } from './audit-store.js';
+
+// A driver that waits for a lock by itself lets nothing else of the process go on: no timer, no request. So it is told not
+// to wait, and what was locked is tried again from here.
+
+/** For so long the driver may wait by itself: others hold the lock for less most of the time. */
+export const HASTE_MS = 2;
+
+/** The pauses between two tries, the last one again and again. */
+const PAUSES_MS = [1, 2, 5, 10, 20, 30];
+
+/** Runs `work` again while the database is locked, for so many milliseconds. */
+export async function patiently<T>(patience: number, work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + patience;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const left = deadline - performance.now();
+      if (!isLocked(error) || left <= 0) throw error;
+      await sleep(Math.min(PAUSES_MS[tries] ?? Math.max(...PAUSES_MS), left));
+    }
+  }
+}
+
+/** Not the lease of another prune, which only its own end gives back. */
+function isLocked(error: unknown): boolean {
+  return error instanceof ResourceError && error.kind === 'busy';
+}
+
+/** What was read of a list once cannot be read again. */
+const ONCE: ReadonlySet<string> = new Set(['importNames'] satisfies (keyof AuditStore)[]);
+
+/** The same store, whose methods wait in this way. Each is one transaction, or only reads: a try that failed did nothing. */
+export function withPatience(store: AuditStore, patience: number): AuditStore {
+  const patient = Object.entries(store).map(([name, method]: [string, unknown]) => {
+    if (typeof method !== 'function' || ONCE.has(name)) return [name, method];
+    const work = method as (...asked: unknown[]) => Promise<unknown>;
+    return [name, async (...asked: unknown[]) => patiently(patience, () => work(...asked))];
+  });
+  return Object.fromEntries(patient) as AuditStore;
+}
