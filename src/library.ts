@@ -58,9 +58,8 @@ export async function openTrail<Form extends DocumentForm = 'values'>(
 ): Promise<Trail<Form>> {
   return toldLater(async () => {
     expectKeys('openTrail', options, ['readonly', 'busyTimeout', 'documents', 'redact']);
-    const { readonly = false, busyTimeout = BUSY_TIMEOUT } = options;
+    const { readonly = false, busyTimeout = BUSY_TIMEOUT, documents: form = 'values' as Form } = options;
     expectWhole('busyTimeout', busyTimeout, 0);
-    const form = options.documents ?? ('values' as Form);
     expectOneOf('documents', form, DOCUMENT_FORMS);
     const redact = readRedact(options.redact);
     const where = placeOf(place);

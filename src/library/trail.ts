@@ -433,9 +433,9 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
     status: (request = {}) =>
       later(async () => {
         expectKeys('status', request, ['grace', 'strict']);
-        const grace = durationOf('grace', request.grace ?? '26h');
-        const { strict = false } = request;
-        return status(store, { database: opened.shown, now: Date.now(), zone: 'UTC', grace, strict });
+        const { grace = '26h', strict = false } = request;
+        const asked = { grace: durationOf('grace', grace), strict };
+        return status(store, { database: opened.shown, now: Date.now(), zone: 'UTC', ...asked });
       }),
     capture: (tables, settings = {}) =>
       later(async () => {

@@ -26,7 +26,7 @@ export function withContext<Application, Result>(
 ): Result {
   refuseLateWork(work);
   const own = <T>(does: () => T): T => attempt(nameOf(connection), does);
-  const nested = connection.inTransaction;
+  const nested = own(() => connection.inTransaction);
   own(() => kept(connection, nested ? 'SAVEPOINT daybook_work' : 'BEGIN IMMEDIATE').run());
   try {
     const outer = own(() => begin(connection, context, nested, clock));

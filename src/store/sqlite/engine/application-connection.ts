@@ -57,7 +57,8 @@ function isOfBetterSqlite(application: OpenConnection): application is Connectio
 /** What other drivers may have besides. */
 interface OtherConnection extends OpenConnection {
   readonly name?: unknown;
-  /** libsql */
+  /** libsql, which ends the whole process where it is asked after it was closed. */
+  readonly open?: unknown;
   readonly inTransaction?: unknown;
   /** node:sqlite */
   readonly isTransaction?: unknown;
@@ -71,22 +72,27 @@ interface OtherStatement extends OpenStatement {
   /** node:sqlite */
   setReturnArrays?(on: boolean): void;
   setReadBigInts?(on: boolean): void;
+  setAllowUnknownNamedParameters?(on: boolean): void;
 }
 
 /** The part of better-sqlite3 that the rooms of this engine use, over a driver that has less. */
 function adapt(application: OtherConnection): Connection {
-  const exec = (sql: string): void => void said(() => application.exec(sql));
-  const prepare = (sql: string): unknown => adaptedStatement(said(() => application.prepare(sql)));
+  const asked = <T>(work: () => T): T => {
+    if (application.open === false) throw new TypeError('The database connection is not open');
+    return said(work);
+  };
+  const exec = (sql: string): void => void asked(() => application.exec(sql));
+  const prepare = (sql: string): unknown =>
+    adaptedStatement(
+      asked(() => application.prepare(sql)),
+      asked,
+    );
   const connection = {
     exec,
     prepare,
-    get name() {
-      if (typeof application.name === 'string') return application.name;
-      const [main] = (prepare('PRAGMA database_list') as Adapted).all() as { file?: string }[];
-      return main?.file ?? '';
-    },
+    name: typeof application.name === 'string' ? application.name : fileOf(prepare('PRAGMA database_list') as Adapted),
     get inTransaction() {
-      return isInTransaction(application);
+      return asked(() => isInTransaction(application));
     },
     pragma(text: string, { simple = false } = {}): unknown {
       const rows = (prepare(`PRAGMA ${text}`) as Adapted).all() as object[];
@@ -103,6 +109,11 @@ function adapt(application: OtherConnection): Connection {
     },
   };
   return connection as unknown as Connection;
+}
+
+function fileOf(list: Adapted): string {
+  const [main] = list.all() as { readonly file?: string }[];
+  return main?.file ?? '';
 }
 
 interface Transacting {
@@ -144,10 +155,12 @@ interface Adapted {
   all(...values: unknown[]): unknown[];
 }
 
-function adaptedStatement(statement: OtherStatement): unknown {
+function adaptedStatement(statement: OtherStatement, asked: <T>(work: () => T) => T): unknown {
   let shape: 'object' | 'array' | 'first' = 'object';
   let arrays = false;
   statement.setReadBigInts?.(false);
+  // A statement of ours may need fewer of its values than there are.
+  statement.setAllowUnknownNamedParameters?.(true);
   if (statement.raw !== undefined) statement.safeIntegers?.(false);
   const asArrays = (): void => {
     if (arrays) return;
@@ -166,14 +179,14 @@ function adaptedStatement(statement: OtherStatement): unknown {
     const cells = Array.isArray(row) ? (row as unknown[]) : Object.values(row as object);
     return shape === 'array' ? cells : cells[0];
   };
-  const all = (...values: unknown[]): unknown[] => said(() => statement.all(...given(values))).map(shaped);
+  const all = (...values: unknown[]): unknown[] => asked(() => statement.all(...given(values))).map(shaped);
   const adaptation = {
     reader: true,
     all,
     get: (...values: unknown[]) => all(...values)[0],
     iterate: (...values: unknown[]) => all(...values)[Symbol.iterator](),
     run(...values: unknown[]) {
-      const { changes, lastInsertRowid } = said(() => statement.run(...given(values))) as Record<string, unknown>;
+      const { changes, lastInsertRowid } = asked(() => statement.run(...given(values))) as Record<string, unknown>;
       return { changes: Number(changes), lastInsertRowid };
     },
     safeIntegers: () => adaptation,
