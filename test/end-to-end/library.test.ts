@@ -6,9 +6,11 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import * as library from '../../src/index.js';
 import { temporaryDirectory } from '../support/program.js';
+import { EXAMPLES, MODULE_KINDS, newExampleProject, runExample, typeProblems } from './examples.js';
 import { blocksOf, codeBlocks, newDesk } from './pages.js';
 import { DOCS, exported } from './trail.js';
 
+const SLOW = { timeout: 300_000 };
 const ROOT = path.resolve(DOCS, '..');
 const TABLES = `CREATE TABLE settings (id INTEGER PRIMARY KEY, level INTEGER); INSERT INTO settings VALUES (1, 5);
   CREATE TABLE guild_configurations (guildid TEXT PRIMARY KEY, data TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1);`;
@@ -75,3 +77,15 @@ describe('docs/library.md', () => {
     expect(names.filter((name) => !(name in library ? examples.has(name) : page.includes(`\`${name}\``)))).toEqual([]);
   });
 });
+
+test.each(MODULE_KINDS)(
+  'the programs in examples do what they say as %s, and hold by their types',
+  SLOW,
+  async (kind) => {
+    const folder = await newExampleProject();
+    for (const [name, expected] of Object.entries(EXAMPLES)) {
+      expect(await runExample(folder, name, kind), name).toBe(expected);
+    }
+    expect(await typeProblems(folder, kind)).toBe('');
+  },
+);

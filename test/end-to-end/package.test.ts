@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, 
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { EXAMPLES, MODULE_KINDS, runExample } from './examples.js';
 import { FIXTURES, sharedDirectory, tell } from './trail.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -118,6 +119,25 @@ async function expectLibrary(folder: string, node: string): Promise<void> {
   expect(stdout).toBe('revert u-1\nlogin u-42\nmissing\n');
 }
 
+/** Drives the library with the driver that newer Nodes bring. */
+async function expectNodeSqlite(folder: string, node: string): Promise<void> {
+  writeFileSync(path.join(folder, 'driver.mjs'), readFileSync(path.join(FIXTURES, 'package/node-sqlite.mjs')));
+  const { stdout } = await promisify(execFile)(node, ['driver.mjs'], {
+    cwd: folder,
+    env: { PATH: '/usr/bin:/bin', HOME: folder },
+  });
+  expect(stdout).toBe('create u-1 why\ntold u-1 why\nrefused\na@x\n5 remain\nusage\n');
+}
+
+/** Runs the programs of the documentation with what is installed, in both kinds of module. */
+async function expectExamples(folder: string, node: string): Promise<void> {
+  for (const kind of MODULE_KINDS) {
+    for (const [name, expected] of Object.entries(EXAMPLES)) {
+      expect(await runExample(folder, name, kind, node), `${name} as ${kind}`).toBe(expected);
+    }
+  }
+}
+
 function newProject(name: string): string {
   const folder = path.join(shared, name);
   mkdirSync(folder);
@@ -153,7 +173,17 @@ describe('the packed tarball', () => {
       expect(packed).toContain(name);
     }
     expect([...new Set(packed.map((name) => name.split('/')[0]))].toSorted()).toEqual(
-      [...always, 'CHANGELOG.md', 'CONTRIBUTING.md', 'bin', 'completions', 'dist', 'docs', 'man'].toSorted(),
+      [
+        ...always,
+        'CHANGELOG.md',
+        'CONTRIBUTING.md',
+        'bin',
+        'completions',
+        'dist',
+        'docs',
+        'examples',
+        'man',
+      ].toSorted(),
     );
     for (const folder of manifest.files) {
       expect(
@@ -161,7 +191,9 @@ describe('the packed tarball', () => {
         folder,
       ).toBe(true);
     }
-    expect(packed.filter((name) => /\.(?:tmp|map|ts|db|log)$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
+    expect(
+      packed.filter((name) => /\.(?:tmp|map|ts|db|log)$/.test(name) && !/^examples\/|\.d\.ts$/.test(name)),
+    ).toEqual([]);
   });
 
   test('holds no path of the machine that built it', () => {
@@ -193,6 +225,7 @@ describe('the packed tarball', () => {
       expectNoDevelopmentPackages(folder);
       await expectMainJob(folder, process.execPath);
       await expectLibrary(folder, process.execPath);
+      await expectExamples(folder, process.execPath);
     },
     SLOW,
   );
@@ -215,6 +248,8 @@ describe('the packed tarball', () => {
       expectNoDevelopmentPackages(folder);
       await expectMainJob(folder, binary);
       await expectLibrary(folder, binary);
+      await expectExamples(folder, binary);
+      await expectNodeSqlite(folder, binary);
     },
     SLOW,
   );
