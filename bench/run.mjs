@@ -13,6 +13,7 @@ import { createFiles } from './databases.mjs';
 import { captureInBulk, captureOneByOne } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { imports } from './rows/import.mjs';
+import { libraryRecord, libraryTransaction } from './rows/library.mjs';
 import { csvMemory, importMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
 import { mirror } from './rows/mirror.mjs';
 import { pages } from './rows/pages.mjs';
@@ -28,6 +29,8 @@ const ROWS = [
   history,
   recordWithoutIds,
   recordWithIds,
+  libraryRecord,
+  libraryTransaction,
   imports,
   ...pages,
   ndjson,
