@@ -109,12 +109,12 @@ export async function printPieces(
 }
 
 /** What made a page, of what, and when. */
-export async function madeWords({ db }: Globals, context: Context): Promise<string> {
+export async function madeWords({ db }: Globals, context: Context, database = db.shown): Promise<string> {
   const [{ VERSION }, { formatTimestamp }] = await Promise.all([
     import('../core/version.js'),
     import('../core/timestamp.js'),
   ]);
-  return `daybook ${VERSION}, ${db.shown}, ${formatTimestamp(context.now())}`;
+  return `daybook ${VERSION}, ${database}, ${formatTimestamp(context.now())}`;
 }
 
 /** Writes a page to a file that appears whole or not at all, or to stdout for `-`. */

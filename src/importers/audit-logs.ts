@@ -1,11 +1,20 @@
-import type { ImportFormat, SourceRecord } from '../core/import.js';
+import { sourceObject } from '../core/import.js';
+import type { ImportedEntry, ImportFormat, SourceRecord } from '../core/import.js';
+import { documentText, parseDocument } from '../core/json.js';
+import type { JsonObject } from '../core/json.js';
 import { importedId } from './ids.js';
 import { keyIn, meaningOf, otherColumns, rowEntries, rowKeys, serialTime } from './row-changes.js';
-import type { RowAction } from './row-changes.js';
+import type { RowAction, RowChange } from './row-changes.js';
 import { timeOf } from './times.js';
 import { listOf, objectOf, optional, required } from './values.js';
 
-const ACTIONS: Readonly<Record<string, RowAction>> = { INSERT: 'create', UPDATE: 'update', DELETE: 'delete' };
+const ACTIONS: Readonly<Record<string, RowAction | 'deprecated'>> = {
+  INSERT: 'create',
+  UPDATE: 'update',
+  DELETE: 'delete',
+  // A change of a revision that was not the latest any more: it was refused, and is recorded.
+  DEPRECATED: 'deprecated',
+};
 
 const TOLD = new Set([
   'id',
@@ -44,11 +53,10 @@ export const auditLogs: ImportFormat = {
       const { actor, actorType, told } = whoActed(record);
       const others = otherColumns(record, TOLD);
       if (recordId !== null && recordId !== (newId ?? oldId)) told.set('record_id', recordId);
-      return rowEntries({
+      const change = {
         id: importedId(source, id),
         // All rows of a transaction have its time.
         time: serialTime(timeOf(record.values['created_at'], 'created_at', assumedZone), id),
-        action: meaningOf(record, 'action', ACTIONS),
         type,
         oldId: oldId ?? recordId,
         newId: newId ?? recordId,
@@ -57,10 +65,46 @@ export const auditLogs: ImportFormat = {
         changed: listOf(record.values['changed_fields'], 'changed_fields'),
         fields: { actor, actor_type: actorType, correlation_id: optional(record, 'migration_name') },
         metadata: new Map([...others, ...told]),
-      });
+      };
+      const action = meaningOf(record, 'action', ACTIONS);
+      const made = action === 'deprecated' ? [refusedChange(change)] : rowEntries({ ...change, action });
+      const scope = others.get('scope');
+      // Earlier versions had it among the metadata.
+      return typeof scope !== 'string' || !/^[^:]+:./s.test(scope)
+        ? made
+        : Array.from(made, (entry) => ({ ...inScope(entry, scope), earlier: [entry.fields] }));
     };
   },
 };
+
+/** What was to be changed and was not: no change, and so without changed fields. */
+function refusedChange({
+  id,
+  time,
+  type,
+  newId,
+  before,
+  after,
+  fields,
+  metadata,
+}: Omit<RowChange, 'action'>): ImportedEntry {
+  const own = {
+    action: 'deprecated',
+    entity_type: type,
+    entity_id: newId,
+    message: `a change of ${type} ${newId ?? ''} was refused: its revision was not the latest`,
+    old_values: before,
+    new_values: after,
+    changed_fields: null,
+    metadata: sourceObject(metadata),
+  };
+  return { id, time, fields: { ...fields, ...own } };
+}
+
+function inScope(entry: ImportedEntry, scope: string): ImportedEntry {
+  const { scope: _, ...metadata } = parseDocument(entry.fields.metadata ?? '{}') as JsonObject;
+  return { ...entry, fields: { ...entry.fields, scope, metadata: documentText(metadata) } };
+}
 
 /**
  * Who acted, and what the columns say beyond that. A change without context has no actor and the type `system`, or that

@@ -3,6 +3,8 @@ import { anyCsv, anyNdjson, anyTable } from './any-keys.js';
 import { auditLogs } from './audit-logs.js';
 import { djangoAuditlog } from './django-auditlog.js';
 import { ledgrab } from './ledgrab.js';
+import { lnbitsAudit } from './lnbits-audit.js';
+import { loggedActions } from './logged-actions.js';
 import { notes } from './notes.js';
 import { postgresqlAudit } from './postgresql-audit.js';
 import { settlementAudit } from './settlement-audit.js';
@@ -23,5 +25,7 @@ export const IMPORT_FORMATS: ReadonlyMap<string, ImportFormat> = new Map(
     postgresqlAudit,
     djangoAuditlog,
     sqliteHistoryJson,
+    loggedActions,
+    lnbitsAudit,
   ].map((format) => [format.name, format]),
 );

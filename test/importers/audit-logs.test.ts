@@ -258,6 +258,33 @@ describe('a foreign key that empties the user of old rows', () => {
   });
 });
 
+test('a change that was refused as deprecated is told, and is no change', async () => {
+  const refused = { action: 'DEPRECATED', table_name: 'guild', changed_fields: null, reason: 'stale' };
+  expect(await entryOf(refused)).toMatchObject({
+    action: 'deprecated',
+    entity_type: 'guild',
+    entity_id: '7',
+    new_values: { name: 'b' },
+    changed_fields: null,
+    metadata: { reason: 'stale' },
+  });
+  expect(await ok(['changes', 'guild:7', '--field', 'name'])).toBe('');
+});
+
+test('a scope is that of the entry, where it is one, and what an earlier version made of it is recognised', async () => {
+  const { metadata, ...entry } = await entryOf({ scope: 'guild:7', ip: '192.0.2.1' });
+  expect([entry, metadata]).toMatchObject([{ scope: 'guild:7' }, { ip: '192.0.2.1' }]);
+  expect(metadata).not.toHaveProperty('scope');
+  const before = { ...entry, id: 'audit-logs:2', scope: null, metadata: { scope: 'guild:7', ip: '192.0.2.1' } };
+  await ok(['record', '--stdin'], { input: JSON.stringify(before) });
+  const again = await importOf('audit-logs', [row({ id: 2, scope: 'guild:7', ip: '192.0.2.1' })], '--format', 'json');
+  expect(JSON.parse(again.stdout)).toMatchObject({ recorded: 0, skipped: 1, rejected: 0, forgotten: 0 });
+});
+
+test('a scope that is none stays in the metadata', async () => {
+  expect(await entryOf({ scope: 'all' })).toMatchObject({ scope: null, metadata: { scope: 'all' } });
+});
+
 test.each([
   [{ action: 'UPSERT' }, 'action "UPSERT" is not one of INSERT, UPDATE, DELETE'],
   [{ action: null }, 'action is missing'],

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { inTestDirectory } from '../support/cli.js';
-import { djangoAuditlog, fixture, historyJson, ledgrab, settlements } from '../support/sources.js';
+import { djangoAuditlog, fixture, historyJson, ledgrab, lnbitsAudit, settlements } from '../support/sources.js';
 
 interface FormatScene {
   /** Gives a source that is right, out of `fixtures/`. */
@@ -38,5 +38,7 @@ export const EVERY_FORMAT: Readonly<Record<string, FormatScene>> = {
     options: ['--assume-tz', 'UTC'],
   },
   'django-auditlog': { source: () => djangoAuditlog(folder()), options: ['--assume-tz', 'UTC'] },
+  'logged-actions': { source: () => fixture('logged-actions/logged_actions.csv') },
+  'lnbits-audit': { source: () => lnbitsAudit(folder()) },
   'sqlite-history-json': { source: () => historyJson(folder()), options: ['--table', '_history_json_items'] },
 };

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cli, ok, trail } from '../support/cli.js';
-import { djangoAuditlog, fixture, historyJson } from '../support/sources.js';
+import { djangoAuditlog, fixture, historyJson, lnbitsAudit } from '../support/sources.js';
 import { imported, importedText, importOf, imports, movesIn, staysTheSame } from './imported.js';
 import type { ImportedFields } from './imported.js';
 
@@ -334,5 +334,96 @@ describe('sources that forget who it was, as their foreign keys do', () => {
     expect((JSON.parse(again.stdout) as { forgotten: number }).forgotten).toBeGreaterThan(0);
     expect((await importOf(format, emptied, '--verify', ...options)).code).toBe(0);
     expect(await importedText(format)).toBe(before);
+  });
+});
+
+describe('logged-actions', () => {
+  const FILE = fixture('logged-actions/logged_actions.csv');
+
+  test('become what capture would have made of them', async () => {
+    const found = await movesIn('logged-actions', FILE);
+    expect(found).toMatchObject([
+      {
+        id: 'logged-actions:1',
+        ts: '2026-03-01T08:00:00.123Z',
+        action: 'create',
+        actor: 'app',
+        actor_type: 'user',
+        entity_type: 'users',
+        entity_id: '1',
+        new_values: { id: '1', name: 'Ada', note: null },
+        correlation_id: 'logged-actions:771',
+        metadata: { client_addr: '192.0.2.7', client_query: "INSERT INTO users VALUES (1, 'Ada')" },
+      },
+      {
+        action: 'update',
+        old_values: { name: 'Ada', note: null },
+        new_values: { id: '1', name: 'Ada "L", x => y', note: 'c:\\d' },
+        changed_fields: ['name', 'note'],
+      },
+      { id: 'logged-actions:3', action: 'delete', entity_id: '1', metadata: { key_changed_to: '9' } },
+      { id: 'logged-actions:3:key', action: 'create', entity_id: '9', metadata: { key_changed_from: '1' } },
+      { action: 'delete', entity_type: 'shop.carts', entity_id: '5', old_values: { été: 'oui' }, new_values: null },
+      { action: 'truncate', entity_type: 'shop.carts', entity_id: null, actor: 'ops' },
+    ]);
+  });
+
+  const LINE = {
+    event_id: 7,
+    schema_name: 'public',
+    table_name: 'users',
+    action_tstamp_tx: '2026-03-01 08:00:00+00',
+    action: 'I',
+    row_data: { id: '1', name: null } as unknown,
+    changed_fields: null,
+  };
+
+  test('take hstore as JSON too, and an update without a row', async () => {
+    await importOf('logged-actions', [LINE, { ...LINE, event_id: 8, action: 'U', row_data: null }]);
+    expect(await imported('logged-actions')).toMatchObject([
+      { entity_id: '1', new_values: { id: '1', name: null }, actor: 'unknown' },
+      { action: 'update', old_values: null, new_values: null },
+    ]);
+  });
+
+  test.each([
+    ['"id"=>"1",', 'is not hstore'],
+    ['"id"=>1', 'is not hstore'],
+    ['id', 'is not hstore'],
+    ['{"id":1}', 'is not hstore'],
+    ['{"id"', 'not valid JSON'],
+  ])('reject the row %j', async (text, reason) => {
+    const { code, stderr } = await importOf('logged-actions', [{ ...LINE, row_data: text }]);
+    expect([code, stderr]).toEqual([6, expect.stringContaining(reason)]);
+  });
+});
+
+describe('lnbits-audit', () => {
+  test('says who asked for what, and how it ended', async () => {
+    const found = await movesIn('lnbits-audit', lnbitsAudit(path.dirname(await trail())));
+    const user = '3be5aa2a737df78329ecf9852a01a988';
+    expect(found.map(({ action, actor, entity_id: at, message }) => [action, actor, at, message])).toEqual([
+      ['get', user, '/api/v1/wallet', 'GET /api/v1/wallet 200'],
+      ['put', user, '/satmachineadmin/api/v1/settlements/42', 'PUT /satmachineadmin/api/v1/settlements/42 200'],
+      ['post', 'unknown', '/api/v1/auth', 'POST /api/v1/auth 401'],
+      ['post', user, '/api/v1/payments', 'POST /api/v1/payments 500'],
+      ['get', 'unknown', '/', 'GET /'],
+    ]);
+    expect(found.find(({ action }) => action === 'put')?.metadata).toMatchObject({
+      component: 'satmachineadmin',
+      request_details: { body: { gross: 900 } },
+    });
+    expect(await ok(['count', '--severity', 'error', '--category', 'request'])).toBe('1\n');
+    expect(await ok(['count', '--severity', 'warning', '--category', 'request'])).toBe('1\n');
+  });
+
+  const ROW = { created_at: 1772364000, path: '/a', request_method: 'GET', response_code: '200', duration: 0.5 };
+
+  test('adds what is new where old rows have expired and others moved', async () => {
+    const rows = Array.from([1, 2, 3], (second) => ({ ...ROW, created_at: ROW.created_at + second }));
+    await importOf('lnbits-audit', rows.slice(0, 2));
+    const again = await importOf('lnbits-audit', rows.slice(1).toReversed(), '--format', 'json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ recorded: 1, skipped: 1, rejected: 0 });
+    expect(await imported('lnbits-audit')).toHaveLength(3);
   });
 });

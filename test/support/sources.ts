@@ -70,6 +70,11 @@ export function historyJson(folder: string): string {
   return databaseOf(folder, 'history.db', sqlOf('relatives/sqlite-history-json/history.sql'));
 }
 
+/** Makes the table `audit` of LNbits' core. */
+export function lnbitsAudit(folder: string): string {
+  return databaseOf(folder, 'lnbits.db', sqlOf('requests/lnbits-audit.sql'));
+}
+
 /** Makes DataDrop's `guild_configurations` with times in epoch milliseconds. */
 export function guildConfigurations(folder: string): string {
   return databaseOf(folder, 'datadrop.db', sqlOf('datadrop/guild_configurations.sql'));

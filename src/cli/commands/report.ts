@@ -266,6 +266,11 @@ function addUnattributed(parent: Command, context: Context): void {
   );
 }
 
+/** What a database is called, without the place of it: the name of its file, or that of a server's database. */
+function nameOfDatabase({ db }: Globals): string {
+  return db.shown.replace(/[?#].*$/s, (rest) => (db.shown.includes('://') ? '' : rest)).replace(/^.*\//s, '');
+}
+
 function addCase(parent: Command, context: Context): void {
   const command = declare(parent, 'case', {
     does: 'reads',
@@ -285,11 +290,12 @@ function addCase(parent: Command, context: Context): void {
       const { id } = pattern;
       await withStore(context, globals, async (store) => {
         const { caseOf, caseWithNames } = await import('../../operations/case.js');
-        const database = databaseToName({ globals, context });
+        // Whoever gets it has no use for where the database lay: it is called by its name alone.
+        const database = databaseToName({ globals, context }) === undefined ? undefined : nameOfDatabase(globals);
         const found = await caseOf(store, { ...pattern, id }, { database });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
-          const made = await madeWords(globals, context);
+          const made = await madeWords(globals, context, nameOfDatabase(globals));
           return writePage(
             options.html,
             options.force,

@@ -4,7 +4,7 @@ import { clockFor } from '../../terminal/time.js';
 import type { Clock } from '../../terminal/time.js';
 import { indentJson } from '../json-text.js';
 import { shownEntity } from '../words.js';
-import { detailWords, personText, summaryFacts } from './case-text.js';
+import { detailWords, documentShown, personText, summaryFacts } from './case-text.js';
 import { apart, html, pageBegin, pageEnd } from './page.js';
 
 /** A case as a page to hand to somebody, in pieces. `made` says what made it, and when. */
@@ -60,7 +60,9 @@ ${rows.join('')}</tbody>
 }
 
 function valueOf(json: string | undefined): string {
-  return json === undefined ? '' : `<code>${apart(json)}</code>`;
+  if (json === undefined) return '';
+  const document = documentShown(json);
+  return document === undefined ? `<code>${apart(json)}</code>` : `<pre><bdi>${html(indentJson(document))}</bdi></pre>`;
 }
 
 function relatedTable({ correlation_id: id, count, entries }: CaseRelated, clock: Clock): string {

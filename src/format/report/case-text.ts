@@ -1,5 +1,7 @@
 import type { Case, CaseEntry, CaseSummary } from '../../core/case.js';
-import type { HistoryEntry } from '../../core/entry.js';
+import type { FieldDifference } from '../../core/diff.js';
+import type { HistoryEntry, JsonText } from '../../core/entry.js';
+import { documentIn } from '../../core/json.js';
 import type { Palette } from '../../terminal/colour.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { clockFor } from '../../terminal/time.js';
@@ -7,6 +9,7 @@ import type { Clock } from '../../terminal/time.js';
 import { rulerFor } from '../../terminal/width.js';
 import type { Ruler } from '../../terminal/width.js';
 import { changeLines } from '../detail.js';
+import { indentJson } from '../json-text.js';
 import { shownEntity, oneLine } from '../words.js';
 
 const NARROWEST = 40;
@@ -91,7 +94,7 @@ async function entryText(
   );
   const message = visible(entry.message, { newlines: 'keep' }).trimEnd();
   const details = detailWords(entry, takenBackBy, clock).map(oneLine);
-  const metadata = entry.metadata === '{}' ? [] : [`metadata: ${visibleJson(entry.metadata)}`];
+  const metadata = entry.metadata === '{}' ? [] : ['metadata:', ...visibleJson(indentJson(entry.metadata)).split('\n')];
   const ruler = await rulerFor([
     head,
     message,
@@ -102,10 +105,42 @@ async function entryText(
   const lines = [
     ...ruler.wrap(head, width).map((line) => palette.heading(line)),
     ...indented(message === '' ? [] : message.split('\n'), ruler, width),
-    ...changes.flatMap((change) => changeLines(change, width, ruler, palette)),
+    ...changes.flatMap(
+      (change) => documentLines(change, { clock, width, palette }, ruler) ?? changeLines(change, width, ruler, palette),
+    ),
     ...indented([...metadata, ...details], ruler, width),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** A value that is a document, or a text that holds one; undefined for any other. */
+export function documentShown(json: JsonText): JsonText | undefined {
+  const text = json.startsWith('"') ? (JSON.parse(json) as string).trim() : json;
+  const isDocument = /^(?:\{\s*"|\[\s*[^\s\]])/.test(text) && documentIn(text) !== undefined;
+  return isDocument ? text : undefined;
+}
+
+/** What changed, with documents as documents: a column that holds JSON as text is one, too. */
+function documentLines(
+  { path, old, new: now }: FieldDifference,
+  { width, palette }: Paper,
+  ruler: Ruler,
+): string[] | undefined {
+  const documents = [old, now].map((value) => (value === undefined ? undefined : documentShown(value)));
+  if (documents.every((document) => document === undefined)) return undefined;
+  const sides = [
+    { mark: '-', value: old, document: documents[0], colour: palette.removed },
+    { mark: '+', value: now, document: documents[1], colour: palette.added },
+  ];
+  return [
+    ...ruler.wrap(`  ${oneLine(path)}:`, width),
+    ...sides.flatMap(({ mark, value, document, colour }) => {
+      if (value === undefined) return [];
+      const text = visibleJson(document === undefined ? value : indentJson(document));
+      const lines = text.split('\n').flatMap((line) => ruler.wrap(line, width - 6));
+      return lines.map((line, index) => colour(`    ${index === 0 ? mark : ' '} ${line}`));
+    }),
+  ];
 }
 
 function indented(lines: readonly string[], ruler: Ruler, width: number): string[] {
