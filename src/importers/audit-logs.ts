@@ -72,7 +72,7 @@ export const auditLogs: ImportFormat = {
       // Earlier versions had it among the metadata.
       return typeof scope !== 'string' || !/^[^:]+:./s.test(scope)
         ? made
-        : Array.from(made, (entry) => ({ ...inScope(entry, scope), earlier: [entry.fields] }));
+        : Array.from(made, (entry) => ({ ...inScope(entry, scope), earlier: [{ fields: entry.fields }] }));
     };
   },
 };

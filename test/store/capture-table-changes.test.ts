@@ -7,7 +7,7 @@ describe('what happens to a captured table', () => {
     [
       'a rebuild',
       `CREATE TABLE new (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT, data TEXT); INSERT INTO new SELECT * FROM users; DROP TABLE users; ALTER TABLE new RENAME TO users`,
-      /lacks 6 of its 6 capture triggers/,
+      /lacks 5 of its 5 capture triggers/,
       ['gap', 'null'],
     ],
     [
@@ -20,13 +20,13 @@ describe('what happens to a captured table', () => {
     [
       'a trigger that is dropped',
       'DROP TRIGGER daybook_capture_users_after_update',
-      /lacks 1 of its 6/,
+      /lacks 1 of its 5/,
       ['gap', 'null'],
     ],
     [
       'a trigger that is another',
       'DROP TRIGGER daybook_capture_users_after_delete; CREATE TRIGGER daybook_capture_users_after_delete AFTER DELETE ON users BEGIN SELECT 1; END',
-      /lacks 1 of its 6 capture triggers, or they were changed/,
+      /lacks 1 of its 5 capture triggers, or they were changed/,
       ['gap', 'null'],
     ],
     [

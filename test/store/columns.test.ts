@@ -19,7 +19,7 @@ test('each trigger that records names every column of an entry, or leaves it to 
   await capture('machines');
   const triggers = app.prepare<[], string>(`SELECT sql FROM sqlite_schema WHERE type = 'trigger'`).pluck().all();
   const inserts = triggers.join('\n').matchAll(/INSERT INTO daybook_entries \(([^)]+)\)/g);
-  const lists = Array.from(inserts, ([, columns = '']) => columns.split(', '));
+  const lists = Array.from(inserts, ([, columns = '']) => columns.split(/,\s+/));
   expect(lists.length).toBeGreaterThan(1);
   for (const columns of lists) expect([...columns, ...LEFT_OUT].toSorted()).toEqual(ENTRY_FIELDS.toSorted());
 });

@@ -10,11 +10,16 @@
  * @param before, after SQL expressions, such as OLD."data" and NEW."data"
  */
 export function changedPathsSql(column: string, before: string, after: string): string {
+  return pathsSql(literal(column), before, after);
+}
+
+/** The same for a column of which SQL gives the name. What the function above gives is part of triggers that are never edited. */
+export function pathsSql(name: string, before: string, after: string, between = ' '): string {
   // Each row of d is a pair that differs, at least as text: its path p, its texts o and n, NULL for what is missing, and
   // whether it stands in an array (a), all of which has the array's path. A row gives the rows of those of its members
   // that differ, which cross into the recursion as JSON: it cannot group them itself.
   return String.raw`(WITH RECURSIVE d(p, a, o, n) AS (
-SELECT ${literal(column)}, 0, ${document(before)}, ${document(after)} WHERE ${before} IS NOT ${after} COLLATE BINARY
+SELECT ${name}, 0, ${document(before)},${between}${document(after)} WHERE ${before} IS NOT ${after} COLLATE BINARY
 UNION ALL
 SELECT iif(a, p, p || '.' || (value ->> 0)), a OR value ->> 1 GLOB '[[]*', value ->> 1, value ->> 2
 FROM d, json_each(CASE WHEN ${DESCENDED} THEN (SELECT json_group_array(json_array(key, x, y)) FROM (

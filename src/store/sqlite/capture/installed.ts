@@ -127,7 +127,9 @@ function conditionOf(connection: Connection, capture: Installed): Condition {
   const nests = lacks > 0 && missing(captureTriggers, true) === 0;
   const outdated = lacks > 0 && !nests && [false, true].some((nested) => missing(earlierTriggers, nested) === 0);
   if (lacks > 0 && !nests && !outdated) {
-    return wrong(`lacks ${lacks} of its ${MOMENT_COUNT} capture triggers, or they were changed`);
+    return wrong(
+      `lacks ${lacks} of its ${captureTriggers(table, capture.settings, false).length} capture triggers, or they were changed`,
+    );
   }
   const unforeseen = lacks === 0 || (outdated && missing(earlierTriggers, true) > 0);
   const nesting = nestingTriggers(connection, table.name).flatMap(({ name, later }) => (later ? [] : [name]));
@@ -146,8 +148,6 @@ function conditionOf(connection: Connection, capture: Installed): Condition {
 
 /** What there is to say of triggers that work, but are not those of today. */
 const OUTDATED = 'has triggers of an earlier daybook';
-
-const MOMENT_COUNT = captureTriggerNames('').length;
 
 /** A table as it is, or undefined where it is gone or cannot be captured. */
 export function tableOf(connection: Connection, name: string): TableDescription | undefined {

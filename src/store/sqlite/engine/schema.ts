@@ -1,4 +1,5 @@
 import type { EntryField } from '../../../core/entry.js';
+import { CHANGES } from './captured-changes.js';
 import { contextHolds } from './context-life.js';
 
 /**
@@ -320,6 +321,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: 'names and mirrors', sql: NAMES_AND_MIRRORS },
   { version: 4, name: 'entries of policies', sql: POLICY_ENTRIES },
   { version: 5, name: 'a trail that is readable without trust', sql: READABLE_ANYWHERE },
+  { version: 6, name: 'changes of captured tables', sql: CHANGES },
 ];
 
 /** How SQLite keeps the definition of the table of entries. */

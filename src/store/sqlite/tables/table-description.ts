@@ -9,6 +9,8 @@ export interface TableColumn {
   /** Whether 1 and 1.0 can both stand in it. */
   readonly untyped: boolean;
   readonly generated: boolean;
+  /** Whether it is computed anew whenever it is read: of a text that a JSON function wrote otherwise than of the same text in its table. */
+  readonly virtual: boolean;
 }
 
 /** A key of which no two rows have the same. */
@@ -156,6 +158,7 @@ function describeColumn(row: ColumnRow, strict: boolean, isRowid: boolean): Tabl
             : 'text or bytes',
     untyped: affinity === 'blob' || type === 'ANY',
     generated: row.hidden > 1,
+    virtual: row.hidden === 2,
   };
 }
 
