@@ -83,6 +83,8 @@ export interface CaptureHistory {
   readonly table: string;
   /** Null where no table is captured as this type any more. */
   readonly capture: Omit<Capture, 'spans'> | null;
+  /** The columns of that table that can hold no number. */
+  readonly texts: readonly string[];
   readonly spans: readonly CaptureSpan[];
 }
 

@@ -1,3 +1,4 @@
+import { isLosslessNumber } from 'lossless-json';
 import { losesChanges } from '../core/capture.js';
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
 import { entityText } from '../core/entity.js';
@@ -83,8 +84,14 @@ export async function stateOf(
     tell(whyPruned(known));
     return { ...told, exists: null, ...nothing, known_since: known.knownSince };
   }
+  const unclear = unclearKey(evidence, history);
+  if (unclear !== null) {
+    tell(`not known: ${name} has ${unclear}`);
+    return { ...told, exists: null, ...nothing, known_since: known.knownSince };
+  }
   const decided = decide(evidence, known);
   if (decided.exists === null) tell(whyUndecided(name, evidence, known));
+  tellMistaken(evidence, history, tell);
   return { ...told, ...decided, known_since: known.knownSince };
 }
 
@@ -132,16 +139,28 @@ export async function* statesOf(
     yield [{ ...unknown, known_since: before.knownSince }];
   }
   const at = momentIn(type, span, moment);
+  let mistaken = false;
+  const unclearKeys = new Set<string>();
   for (let place: TablePlace | null = null, more = true; more; more = place !== null) {
     const page = await store.tableEvidence(at, before.live, place, PAGE);
     const states = page.rows.flatMap((evidence) => {
+      const unclear = unclearKey(evidence, history);
+      if (unclear !== null) {
+        unclearKeys.add(unclear);
+        return [
+          { ...unknown, entity: entityText(type, evidence.id), known_since: before.knownSince } satisfies EntityState,
+        ];
+      }
       const decided = decide(evidence, before);
       if (decided.exists === false || !picked.holds(decided.values)) return [];
+      // One of them is enough to say that there are some.
+      if (!mistaken) tellMistaken(evidence, history, (text) => ((mistaken = true), tell(text)));
       return [{ entity: entityText(type, evidence.id), ...told, ...decided, known_since: before.knownSince }];
     });
     if (states.length > 0) yield states;
     place = page.next;
   }
+  for (const unclear of unclearKeys) tell(`not known: rows of ${type} that have ${unclear}`);
   tellUnseen(type, picked, tell);
   const after = await knowledge(store, { type, id: null }, span, moment);
   if (after.gone || after.live !== before.live) {
@@ -183,7 +202,7 @@ function tellUnseen(type: string, picked: Picked, tell: Tell): void {
 export async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
   const history = await store.captureHistory(type);
   if (history !== undefined) return history;
-  if ((await store.importedHistory(type, null)).sources.length > 0) return { table: type, capture: null, spans: [] };
+  if ((await store.importedHistory(type, null)).sources.length > 0) return { table: type, capture: null, spans: [], texts: [] };
   const what = `no table is captured as ${JSON.stringify(type)}, nor ever was, and no row changes of it were imported`;
   throw new DaybookError('missing', what, { hint: 'daybook capture list' });
 }
@@ -267,6 +286,64 @@ function decide({ first, last, live }: RowEvidence, known: Knowledge): Pick<Enti
   // The span has ended, and the last change within it left the row as it was to its end.
   const isKnown = known.ended && last !== null && (known.pruned === null || known.pruned.seq < last.seq);
   return isKnown ? is(last.after) : unknown;
+}
+
+/** The key columns with their values as entries tell them; undefined where nothing does. */
+function keyIn({ first, last, live }: RowEvidence, { capture }: CaptureHistory): JsonDocument[] | undefined {
+  const row = [first?.before, first?.after, last?.after, last?.before, live].find((one) => typeof one === 'string');
+  const values = row === undefined ? undefined : parseMade(row);
+  if (capture === null || !isJsonObject(values)) return undefined;
+  return capture.primaryKey.map((column) => values[column] ?? null);
+}
+
+/** What keeps an id from saying which row it is of, in words behind "that have"; null where nothing does. */
+function unclearKey(evidence: RowEvidence, history: CaptureHistory): string | null {
+  const key = keyIn(evidence, history);
+  if (key === undefined) return null;
+  if (key.includes(null)) return 'NULL in the key: nothing tells such rows apart';
+  return key.some(isLongReal)
+    ? 'a number of more than 15 digits as key: releases of SQLite differ in its last digits, so that its id may be another'
+    : null;
+}
+
+function isLongReal(value: JsonDocument): boolean {
+  if (isJsonObject(value)) return typeof value['$real'] === 'string' && !value['$real'].endsWith('inf');
+  if (!isLosslessNumber(value) || !/[.e]/i.test(value.value)) return false;
+  return (
+    value.value
+      .replace(/e.*$/i, '')
+      .replace(/^-?0*\.?0*/, '')
+      .replace('.', '').length > 15
+  );
+}
+
+/** Says which entry holds what capture never writes: a text of a JSON function, recorded by a daybook before schema 6. */
+function tellMistaken({ first, last }: RowEvidence, { table, texts }: CaptureHistory, tell: Tell): void {
+  for (const change of [first, last]) {
+    for (const row of [change?.before, change?.after]) {
+      const columns = typeof row === 'string' ? strangeColumns(row, texts) : [];
+      if (change === null || columns.length === 0) continue;
+      tell(
+        `entry ${change.seq} holds in ${columns.join(', ')} what no column of ${table} holds: a daybook before schema 6 recorded a text of a JSON function so (docs/capture.md), or the column had another type`,
+      );
+      return;
+    }
+  }
+}
+
+/** The columns of a row in which stands what capture does not write: a document, a list, a boolean, a number for a text. */
+function strangeColumns(row: JsonText, texts: readonly string[]): string[] {
+  const values = parseMade(row);
+  if (!isJsonObject(values)) return [];
+  return Object.entries(values).flatMap(([column, value]) => {
+    if (value === null || typeof value === 'string') return [];
+    if (isLosslessNumber(value)) return texts.includes(column) ? [column] : [];
+    const isOwn =
+      isJsonObject(value) &&
+      Object.keys(value).length === 1 &&
+      (typeof value['$blob'] === 'string' || typeof value['$real'] === 'string');
+    return isOwn ? [] : [column];
+  });
 }
 
 /** A row with the columns of its last change; what was ignored since then is only in the table. */

@@ -72,7 +72,9 @@ export function readCaptureHistory(connection: Connection, entityType: string): 
       .get(entityType);
   if (table === undefined) return undefined;
   const capture = installed === undefined ? null : Object.assign(installed, conditionOf(connection, installed));
-  return { table, capture, spans: spansOf(connection, entityType) };
+  const columns = tableOf(connection, table)?.columns ?? [];
+  const texts = columns.filter(({ holds }) => holds === 'text' || holds === 'text or bytes').map(({ name }) => name);
+  return { table, capture, texts, spans: spansOf(connection, entityType) };
 }
 
 /** Every capture that can be read, by its table's name, with what is wrong with it. */

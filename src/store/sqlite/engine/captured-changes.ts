@@ -45,17 +45,17 @@ const IS_MORE = `(${NEW_KEY} OR EXISTS (SELECT 1 FROM daybook_replaced WHERE ${O
   OR NEW.action = 'delete' AND EXISTS (SELECT 1 FROM daybook_replaced WHERE ${OF_DELETED}))`;
 
 /**
- * The members of the documents of a row that are not the same, but for the ignored. Old releases cut a text at NUL and round a
- * number when they read it, so there the documents' own text counts; a path can hold any name but one with an escape.
+ * The members of the documents of a row that are not the same, but for the ignored. Their own text counts: old releases cut a
+ * text at NUL and round a number when they read it. A path can hold any name but one with an escape.
  */
 const REPLACED_FIELDS = `(
     SELECT json_group_array(b.key)
     FROM json_each(NEW.new_values) AS b
-    LEFT JOIN (SELECT key, type, value FROM json_each(daybook_replaced.old_values) LIMIT -1) AS a ON a.key = b.key
     WHERE (NEW.ignored IS NULL OR b.key NOT IN (SELECT value FROM json_each(NEW.ignored)))
-      AND (a.type IS NOT b.type OR a.value IS NOT b.value
-        OR (b.type = 'real' OR instr(NEW.new_values, '\\u0000')) AND json_quote(b.key) NOT GLOB '*\\*'
-          AND (daybook_replaced.old_values -> ('$."' || b.key || '"')) IS NOT (NEW.new_values -> ('$."' || b.key || '"'))
+      AND (CASE WHEN instr(NEW.new_values, '\\') AND json_quote(b.key) GLOB '*\\*'
+          THEN NOT EXISTS (SELECT 1 FROM json_each(daybook_replaced.old_values) AS a
+            WHERE a.key = b.key AND a.type = b.type AND a.value IS b.value)
+          ELSE (daybook_replaced.old_values -> ('$."' || b.key || '"')) IS NOT (NEW.new_values -> ('$."' || b.key || '"')) END
         OR daybook_replaced.redacted <> '[]' AND b.key IN (SELECT value FROM json_each(daybook_replaced.redacted)))
   )`;
 

@@ -323,6 +323,12 @@ function recorded(
 ): Row {
   const text = entry[field];
   const row = text === null ? undefined : readRecorded(text);
+  if (text !== null && row === undefined) {
+    throw new DaybookError(
+      'refused',
+      `the ${field} of entry ${entry.seq} hold what no row of ${description.name} does: a JSON function wrote a text there, and a daybook before schema 6 recorded it as a document (docs/capture.md)`,
+    );
+  }
   if (row === undefined || !description.primaryKey.every((column) => row.has(column))) {
     throw new DaybookError(
       'refused',
