@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AuditStore } from '../../src/store/audit-store.js';
+import { describeStore } from './conformance.js';
 import { HAS_POSTGRES, makePostgresTrail } from './postgres-trail.js';
 import type { PostgresTrail } from './postgres-trail.js';
 import { readAll } from './trail.js';
@@ -14,6 +15,9 @@ async function postgresTrail(): Promise<{ readonly trail: PostgresTrail; readonl
 const insert = (action: string): string => `INSERT INTO daybook.daybook_entries (action) VALUES ('${action}')`;
 
 describe.skipIf(!HAS_POSTGRES)('a trail in PostgreSQL', () => {
+  // Each try waits for a server, some milliseconds for each question.
+  describeStore('as any', makePostgresTrail, (often) => Math.ceil(often / 8));
+
   test('has at a mark what was committed by then, and beyond it all that came since', async () => {
     const { trail, store } = await postgresTrail();
     const [late, early] = [await trail.plain(), await trail.plain()];

@@ -24,6 +24,19 @@ import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 describeStore('the SQLite store', makeSqliteTrail);
 
+test('a mark is the last seq, and who looks is told that somebody else has written', async () => {
+  const { trail, store } = await sqliteTrail();
+  const other = await trail.open();
+  expect(await other.mark()).toBe(markOf(0));
+  expect(await other.othersHaveWritten()).toBe(false);
+  await recordAll(store, [{}]);
+  expect(await other.extent({})).toEqual({ upTo: markOf(1), count: 1, lastSeq: 1 });
+  expect(await other.othersHaveWritten()).toBe(true);
+  expect(await other.othersHaveWritten()).toBe(false);
+  expect(await store.beginCheckpoint('nightly', 'question', {}, markOf(1))).toMatchObject({ mark: '0' });
+  expect(await store.facts(NOW)).toMatchObject({ own: true });
+});
+
 describe('names in reports', () => {
   test('come from entries first, and else from the directory', async () => {
     const { trail, store } = await sqliteTrail();

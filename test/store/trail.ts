@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import type { Actor, HistoryEntry, NewEntry } from '../../src/core/entry.js';
 import { newEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
+import type { Mark } from '../../src/core/mark.js';
 import type { PruneAccount, PruneIntent } from '../../src/core/prune-account.js';
 import { parseTimestamp } from '../../src/core/timestamp.js';
 import type {
@@ -116,6 +117,16 @@ export async function recordAll(
       return { entry, given: Object.keys(fields) as (keyof NewEntry)[] };
     }),
   );
+}
+
+/** Records entries one by one, and gives marks: of place n is the mark of the trail as it had n of them. */
+export async function recordMarked(store: AuditStore, entries: readonly Partial<NewEntry>[]): Promise<Mark[]> {
+  const marks = [await store.mark()];
+  for (const entry of entries) {
+    await recordAll(store, [entry]);
+    marks.push(await store.mark());
+  }
+  return marks;
 }
 
 /** As many entries as asked, told apart by their message; `fields` may go by the place, which begins at 0. */

@@ -21,9 +21,12 @@ declare module 'vitest' {
   }
 }
 
+/** A file system in memory, where there is one. */
+const MEMORY = '/dev/shm';
+
 /** Gives all test files one folder for a cluster, and stops what was started there at the end. */
 export default function oneCluster(project: TestProject): () => void {
-  const folder = mkdtempSync(path.join(tmpdir(), 'daybook-postgres-'));
+  const folder = mkdtempSync(path.join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'daybook-postgres-'));
   project.provide('clusterFolder', folder);
   return () => {
     if (existsSync(path.join(folder, 'data', 'postmaster.pid'))) {

@@ -42,7 +42,6 @@ const mirror = 'mirror entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
-  importNames: 'import lists of names',
   addCaptures: capture,
   refreshCaptures: capture,
   removeCaptures: capture,

@@ -29,6 +29,8 @@ export interface Writing {
   readonly durable?: boolean;
   /** Whether two that read what the other one changes cannot both succeed. */
   readonly serializable?: boolean;
+  /** Whether the work cannot be begun anew. */
+  readonly once?: boolean;
 }
 
 /** A server that is connected to. Its transactions come one after the other, whoever asks for them. */
@@ -117,6 +119,7 @@ function serverOf(client: Client, asked: Asked, busyTimeout: number): Server {
     return next;
   };
   const settings = `SET LOCAL lock_timeout = ${Math.max(1, Math.round(busyTimeout))};
+    SET LOCAL jit = off;
     SET LOCAL search_path = pg_catalog, ${identifier(asked.schema)}, pg_temp`;
   const transaction = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
     let committing = false;
@@ -151,7 +154,7 @@ function serverOf(client: Client, asked: Asked, busyTimeout: number): Server {
     connection,
     read: (work) =>
       alone(() => told(() => transaction(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings}`, work))),
-    write: (work, { durable = true, serializable = false } = {}) =>
+    write: (work, { durable = true, serializable = false, once = false } = {}) =>
       alone(() =>
         told(async () => {
           const begin = `BEGIN ISOLATION LEVEL ${serializable ? 'SERIALIZABLE' : 'READ COMMITTED'} READ WRITE; ${settings}; ${durable ? DURABLE : 'SET LOCAL synchronous_commit = off'}`;
@@ -159,7 +162,7 @@ function serverOf(client: Client, asked: Asked, busyTimeout: number): Server {
             try {
               return await transaction(begin, work);
             } catch (error) {
-              if (!isPassing(error) || attempt === ATTEMPTS) throw error;
+              if (once || !isPassing(error) || attempt === ATTEMPTS) throw error;
             }
           }
         }),

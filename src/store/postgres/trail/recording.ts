@@ -109,9 +109,9 @@ export async function recordEntries(
   const outcomes = await recordThem(connection, all);
   const conflict = outcomes.findIndex(({ outcome }) => outcome === 'conflict');
   if (conflict < 0) return outcomes;
-  // Nothing behind it is recorded: what comes before it is, by itself.
+  // Nothing behind it is recorded. It was not either, and so what comes before it is recorded as it was.
   await connection.run(sql('ROLLBACK TO SAVEPOINT before_conflict'));
-  return [...(await recordThem(connection, all.slice(0, conflict))), ...outcomes.slice(conflict, conflict + 1)];
+  return recordThem(connection, all.slice(0, conflict + 1));
 }
 
 async function recordThem(connection: Connection, all: readonly Complete[]): Promise<RecordOutcome[]> {

@@ -5,7 +5,7 @@ import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './c
 import { currentMark, readExtent } from './extent.js';
 import { readValues } from './field-values.js';
 import { findEntry } from './find-entries.js';
-import { readLines } from './lines.js';
+import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
 import { readPage, readRows } from './pages.js';
 import { compareEntries, recordEntries, recordRevert } from './recording.js';
@@ -49,7 +49,7 @@ export function readsOf({ connection, generations, read }: Session): Reads {
     page: (query) => read(() => readPage(connection, generations, query)),
     rows: (query, columns) => read(() => readRows(connection, generations, query, columns)),
     lines: (query, columns) => read(() => readLines(connection, generations, query, columns)),
-    fields: async () => null,
+    fields: (query, columns) => read(() => readFields(connection, generations, query, columns)),
     explain: (query) => read(() => explainPage(connection, generations, query)),
     find: (key) => read(() => findEntry(connection, generations, key)),
     extent: (filter, within) => read(() => readExtent(connection, generations, filter, within)),
