@@ -32,6 +32,7 @@ const LIBRARIES = [
   'cli-table3',
   'commander',
   'csv-stringify/sync',
+  'hyparquet-writer',
   'lossless-json',
   'luxon',
   'pg',

@@ -29,7 +29,10 @@ const house: Readonly<Record<string, { areas: readonly string[]; packages: reado
   'store/postgres': { areas: ['core', 'store', 'store/postgres'], packages: ['pg'] },
   operations: { areas: ['core', 'store', 'importers', 'operations'], packages: [] },
   importers: { areas: ['core', 'importers'], packages: [] },
-  format: { areas: ['core', 'format', 'terminal'], packages: ['csv-stringify', 'cli-table3', 'string-width'] },
+  format: {
+    areas: ['core', 'format', 'terminal'],
+    packages: ['csv-stringify', 'cli-table3', 'hyparquet-writer', 'string-width'],
+  },
   terminal: { areas: ['core', 'terminal'], packages: ['chalk', 'cli-table3', 'string-width'] },
   cli: {
     areas: ['', 'core', 'store', 'operations', 'importers', 'format', 'terminal', 'cli'],

@@ -4,9 +4,9 @@ type Text = string | Uint8Array;
 
 /** What stands before all pages, each of them, and what stands behind them, once they are read. */
 interface PageWriter<Page, End> {
-  begin(): string;
+  begin(): Text;
   page(page: Page): Text | Promise<Text>;
-  end(end: End): string;
+  end(end: End): Text;
 }
 
 /**

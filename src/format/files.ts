@@ -20,6 +20,7 @@ export async function fileFormatter(
   options: { readonly columns: readonly EntryField[]; readonly header: boolean; readonly exact: boolean },
 ): Promise<Exclude<Formatter, { readonly reads: 'entries' }> | undefined> {
   const screen = { columnsGiven: true, terminal: false, width: 80, zone: 'UTC', palette: PLAIN_PALETTE } as const;
-  const formatter: Formatter = await FORMATS[format].make({ ...options, ...screen, shape: 'array' });
+  const plain = { bom: false, octets: false, shape: 'array' } as const;
+  const formatter: Formatter = await FORMATS[format].make({ ...options, ...screen, ...plain });
   return formatter.reads === 'entries' ? undefined : formatter;
 }

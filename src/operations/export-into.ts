@@ -31,10 +31,10 @@ export interface ExportTarget {
 }
 
 /** Makes text of pages. With `fields`, a page of marked text is taken as well, which is faster. */
-export type ExportFormatter = { begin(): string; end(nextCursor: null): string } & (
+export type ExportFormatter = { begin(): string | Uint8Array; end(nextCursor: null): string | Uint8Array } & (
   | {
       readonly reads: 'rows';
-      page(rows: readonly (readonly Cell[])[]): string;
+      page(rows: readonly (readonly Cell[])[]): string | Uint8Array;
       fields?(fields: Uint8Array): Uint8Array;
     }
   | { readonly reads: 'lines'; page(lines: Uint8Array): string | Uint8Array }

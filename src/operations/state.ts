@@ -202,7 +202,8 @@ function tellUnseen(type: string, picked: Picked, tell: Tell): void {
 export async function historyOf(store: AuditStore, type: string): Promise<CaptureHistory> {
   const history = await store.captureHistory(type);
   if (history !== undefined) return history;
-  if ((await store.importedHistory(type, null)).sources.length > 0) return { table: type, capture: null, spans: [], texts: [] };
+  if ((await store.importedHistory(type, null)).sources.length > 0)
+    return { table: type, capture: null, spans: [], texts: [] };
   const what = `no table is captured as ${JSON.stringify(type)}, nor ever was, and no row changes of it were imported`;
   throw new DaybookError('missing', what, { hint: 'daybook capture list' });
 }

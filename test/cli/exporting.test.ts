@@ -29,10 +29,44 @@ describe('export', () => {
     });
   });
 
-  test.each(['--no-header', '--exact'])('%s is about CSV', async (option) => {
+  test.each(['--no-header', '--exact', '--bom'])('%s is about CSV', async (option) => {
     await three();
     expect(await cli(['export', option])).toMatchObject({ code: 2, stdout: '' });
     expect(await cli(['export', option, '--format', 'csv'])).toMatchObject({ code: 0 });
+  });
+
+  test('the forms of collectors take no columns, and --octet-framing is about syslog', async () => {
+    await three();
+    for (const format of ['ocsf', 'cef', 'leef', 'rfc5424', 'gelf', 'ecs', 'otlp-json']) {
+      for (const command of ['export', 'history']) {
+        expect(await cli([command, '--format', format, '--columns', 'seq'])).toMatchObject({ code: 2, stdout: '' });
+      }
+      expect(await ok(['export', '--format', format])).toBe(
+        await ok(['history', '--oldest-first', '--format', format]),
+      );
+    }
+    expect(await cli(['export', '--format', 'cef', '--octet-framing'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await ok(['export', '--format', 'rfc5424', '--octet-framing'])).toMatch(/^\d+ <110>1 /);
+  });
+
+  test('Parquet is for files: with a manifest, not on a terminal, and not in history', async () => {
+    await three();
+    const [file, manifest] = [inTestDirectory('x.parquet'), inTestDirectory('m.json')];
+    await ok(['export', '--format', 'parquet', '--columns', 'seq,ts', '-o', file, '--manifest', manifest]);
+    expect(JSON.parse(readFileSync(manifest, 'utf8'))).toMatchObject({
+      format: 'parquet',
+      columns: ['seq', 'ts'],
+      count: 3,
+    });
+    expect(readFileSync(file).subarray(-4).toString()).toBe('PAR1');
+    expect(await cli(['export', '--format', 'parquet'], { terminal: true })).toMatchObject({ code: 7, stdout: '' });
+    expect(await cli(['history', '--format', 'parquet'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('--bom puts the mark of UTF-8 in front, also without a header', async () => {
+    await three();
+    expect(await ok(['export', '--format', 'csv', '--bom', '--columns', 'seq'])).toBe('\ufeffseq\n2\n1\n3\n');
+    expect(await ok(['export', '--format', 'csv', '--bom', '--no-header', '--columns', 'seq'])).toBe('\ufeff2\n1\n3\n');
   });
 
   test('a manifest tells the times of its filter as times', async () => {
@@ -52,6 +86,14 @@ describe('export', () => {
     ['x.jsonl', /^\{"seq":2,/],
     ['x.csv.gz', /^seq,id,/],
     ['x.ndjson.gz', /^\{"seq":2,/],
+    ['x.cef', /^CEF:0\|/],
+    ['x.leef.gz', /^LEEF:2\.0\|/],
+    ['x.rfc5424', /^<110>1 /],
+    ['x.ocsf', /^\{"activity_id":/],
+    ['x.ecs', /^\{"@timestamp":/],
+    ['x.gelf', /^\{"version":"1\.1",/],
+    ['x.otlp', /^\{"resourceLogs":/],
+    ['x.parquet', /^PAR1/],
   ])('the format and the compression come from the name of the file: %s', async (name, begins) => {
     await three();
     const file = inTestDirectory(name);

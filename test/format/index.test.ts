@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ENTRY_FIELDS, HISTORY_FIELDS } from '../../src/core/entry.js';
-import { FORMAT_NAMES, FORMATS, type FormatName, type FormatOptions, type Formatter } from '../../src/format/index.js';
+import {
+  FORMAT_NAMES,
+  formatNamed,
+  FORMATS,
+  type FormatName,
+  type FormatOptions,
+  type Formatter,
+} from '../../src/format/index.js';
 import { PLAIN_PALETTE } from '../../src/terminal/colour.js';
 import { historyEntry } from './entries.js';
 
@@ -13,7 +20,9 @@ const OPTIONS: FormatOptions = {
   palette: PLAIN_PALETTE,
   header: true,
   exact: false,
+  bom: false,
   shape: 'envelope',
+  octets: false,
 };
 
 const ENTRY = historyEntry({ message: 'a\u202eb\nc' });
@@ -30,7 +39,9 @@ async function output(name: FormatName, options: Partial<FormatOptions> = {}): P
     rows: () => formatter.reads === 'rows' && formatter.page([Object.values(fields)]),
     lines: () => formatter.reads === 'lines' && formatter.page(Buffer.from(`${JSON.stringify(fields)}\n`)),
   }[formatter.reads]();
-  return formatter.begin() + Buffer.from(page as string).toString() + formatter.end('next');
+  return [formatter.begin(), page as string, formatter.end('next')]
+    .map((text) => Buffer.from(text).toString())
+    .join('');
 }
 
 describe('FORMATS', () => {
@@ -71,6 +82,7 @@ describe('FORMATS', () => {
     const columns = ['seq', 'message', 'source'] as const;
     expect(await output('csv', { columns })).toBe('seq,message,source\n1,"a\u202eb\nc",\n');
     expect(await output('csv', { columns, header: false })).toBe('1,"a\u202eb\nc",\n');
+    expect(await output('csv', { columns, bom: true })).toBe('\ufeffseq,message,source\n1,"a\u202eb\nc",\n');
   });
 
   test('csv makes the same of marked fields, but not for a terminal', async () => {
@@ -81,11 +93,22 @@ describe('FORMATS', () => {
     expect(await FORMATS.csv.make({ ...OPTIONS, terminal: true })).not.toHaveProperty('fields');
   });
 
-  test.each(FORMAT_NAMES)('%s: nothing hidden reaches a terminal', async (name) => {
-    const text = await output(name, { terminal: true, columns: HISTORY_FIELDS });
-    expect(text).not.toContain('\u202e');
-    expect(text).toContain(String.raw`\u202e`);
+  test('bytes that only files hold do not reach a terminal at all', async () => {
+    const only = FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles === true);
+    expect(only).toEqual(['parquet']);
+    for (const name of only) {
+      await expect(formatNamed(name).make({ ...OPTIONS, terminal: true })).rejects.toMatchObject({ kind: 'refused' });
+    }
   });
+
+  test.each(FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles !== true))(
+    '%s: nothing hidden reaches a terminal',
+    async (name) => {
+      const text = await output(name, { terminal: true, columns: HISTORY_FIELDS });
+      expect(text).not.toContain('\u202e');
+      expect(text).toContain(String.raw`\u202e`);
+    },
+  );
 
   test('json on a terminal is the same json', async () => {
     const shown = await output('json', { terminal: true });

@@ -4,7 +4,7 @@ import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { keptMark } from '../../core/mark.js';
-import { FORMAT_NAMES, FORMATS } from '../../format/index.js';
+import { FORMAT_NAMES, formatNamed } from '../../format/index.js';
 import type { FormatName } from '../../format/index.js';
 import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
@@ -14,6 +14,7 @@ import { declare, entries, interruptible, note, originOf, withStore } from '../c
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { AskedFilter, FilterOptions } from '../filters.js';
+import { checkFormatOptions } from '../format-fit.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import type { Progress } from '../../terminal/progress.js';
@@ -21,7 +22,7 @@ import { openTarget } from '../target.js';
 import type { Target } from '../target.js';
 
 /** Whether files hold this format, by names that end in one of these. */
-const endingsOf = (name: FormatName): readonly string[] => FORMATS[name].endings;
+const endingsOf = (name: FormatName): readonly string[] => formatNamed(name).endings;
 const EXPORT_FORMATS = FORMAT_NAMES.filter((name) => endingsOf(name).length > 0).toSorted();
 
 interface Options extends FilterOptions {
@@ -32,6 +33,8 @@ interface Options extends FilterOptions {
   readonly force?: true;
   readonly header: boolean;
   readonly exact?: true;
+  readonly bom?: true;
+  readonly octetFraming?: true;
   readonly checkpoint?: string;
   readonly mark?: string;
   readonly manifest?: string;
@@ -57,6 +60,8 @@ export function addExport(program: Command, context: Context): void {
     .option('--force', 'replace a file that exists')
     .option('--no-header', 'CSV without its header line')
     .option('--exact', 'CSV without disarmed formulas')
+    .option('--bom', 'CSV that Excel opens as UTF-8')
+    .option('--octet-framing', 'rfc5424: the length of each message in front of it')
     .option('--checkpoint <name>', 'only what is new since the last export of this name')
     .addOption(
       new Option('--mark <mark>', 'the trail as it was at this mark, which a case names').conflicts('checkpoint'),
@@ -105,7 +110,14 @@ async function outputsOf({ output, manifest }: Options, globals: Globals, contex
 }
 
 function checkFormat(options: Options, format: FormatName): void {
-  const stray = !options.header ? '--no-header' : options.exact === true ? '--exact' : undefined;
+  checkFormatOptions(format, { columns: options.columns, octets: options.octetFraming });
+  const stray = !options.header
+    ? '--no-header'
+    : options.exact === true
+      ? '--exact'
+      : options.bom === true
+        ? '--bom'
+        : undefined;
   if (stray === undefined || format === 'csv') return;
   throw new DaybookError('usage', `${stray} is about CSV, and this export is ${format}`, { hint: '… --format csv' });
 }
@@ -178,7 +190,7 @@ async function writeExport(
 
 async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatter> {
   const { PLAIN_PALETTE } = await import('../../terminal/colour.js');
-  const formatter = await FORMATS[plan.format].make({
+  const formatter = await formatNamed(plan.format).make({
     columns: plan.columns,
     columnsGiven: true,
     terminal,
@@ -187,7 +199,9 @@ async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatt
     palette: PLAIN_PALETTE,
     header: plan.options.header,
     exact: plan.options.exact === true,
+    bom: plan.options.bom === true,
     shape: 'array',
+    octets: plan.options.octetFraming === true,
   });
   if (formatter.reads !== 'entries') return formatter;
   throw new DaybookError('usage', `${plan.format} is a format for people, and no file holds it`);

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { HistoryField } from '../../core/entry.js';
 import { HISTORY_FIELDS } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
-import { FORMAT_NAMES, FORMATS } from '../../format/index.js';
+import { FORMAT_NAMES, formatNamed } from '../../format/index.js';
 import type { Formatter, FormatName } from '../../format/index.js';
 import type { HistoryRequest } from '../../operations/history.js';
 import type { Content, Reading } from '../../operations/reading.js';
@@ -14,6 +14,7 @@ import { declare, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
+import { checkFormatOptions } from '../format-fit.js';
 import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
@@ -26,6 +27,7 @@ interface Options extends FilterOptions {
   readonly cursor?: string;
   readonly oldestFirst?: true;
   readonly format?: FormatName;
+  readonly octetFraming?: true;
   readonly columns?: string;
   readonly follow?: true;
   readonly states?: true;
@@ -48,7 +50,8 @@ export function addHistory(program: Command, context: Context): void {
     .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
-    .addOption(formatOption(...FORMAT_NAMES))
+    .addOption(formatOption(...FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles !== true)))
+    .option('--octet-framing', 'rfc5424: the length of each message in front of it')
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addFilterOptions(command)
     .option('-f, --follow', 'go on with what is recorded from now on')
@@ -133,18 +136,16 @@ async function formatted(formatter: Formatter, content: Content): Promise<string
 async function formatterFor(view: View, out: Output): Promise<Formatter> {
   const { options, columns, globals } = view;
   const name = formatFor(options.format, out);
-  if (name === 'line' && columns !== undefined) {
-    throw new DaybookError('usage', '--columns does not go with the line format', {
-      hint: '… --format csv',
-    });
-  }
-  return FORMATS[name].make({
+  checkFormatOptions(name, { columns: options.columns, octets: options.octetFraming });
+  return formatNamed(name).make({
     ...(await looksOf(out, globals)),
     columns: columns ?? HISTORY_FIELDS,
     columnsGiven: columns !== undefined,
     header: true,
     exact: false,
+    bom: false,
     shape: 'envelope',
+    octets: options.octetFraming === true,
   });
 }
 
@@ -164,7 +165,7 @@ function checkFollow(options: Options): void {
       ? '--cursor'
       : options.oldestFirst === true
         ? '--oldest-first'
-        : options.format !== undefined && !FORMATS[options.format].follows
+        : options.format !== undefined && !formatNamed(options.format).follows
           ? `--format ${options.format}`
           : options.until !== undefined || options.in !== undefined
             ? '--until or --in'
