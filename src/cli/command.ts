@@ -60,6 +60,8 @@ interface Opening {
   readonly live?: boolean;
   /** Whether only reading is meant, where the command itself may write. */
   readonly onlyReads?: boolean;
+  /** Archives that are asked together with the trail. */
+  readonly archives?: readonly string[] | undefined;
 }
 
 /** Runs `work` with the trail open as the command declares it, and closes it whatever happens. */
@@ -72,9 +74,30 @@ export async function withStore<T>(
   expectStreamsApart(globals.db);
   const store = await openTrail(context, globals, opening);
   try {
-    return await work(store);
+    if (opening.archives === undefined) return await work(store);
+    return await withArchives(store, opening.archives, context, work);
   } finally {
     await store.close();
+  }
+}
+
+/** Runs `work` with a trail of all that is there and all that the archives hold, which is gone afterwards. */
+async function withArchives<T>(
+  store: AuditStore,
+  archives: readonly string[],
+  context: Context,
+  work: (store: AuditStore) => Promise<T>,
+): Promise<T> {
+  const [{ openGathering }, { gather }] = await Promise.all([
+    import('../store/open.js'),
+    import('../operations/gather.js'),
+  ]);
+  const { now: clock, presence } = context;
+  const gathering = await openGathering({ path: 'the gathered trail', clock, presence });
+  try {
+    return await work(await interruptible(context, (signal) => gather(gathering, store, archives, signal)));
+  } finally {
+    await gathering.close();
   }
 }
 

@@ -3,6 +3,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../core/errors.js';
 import type { ReportView } from '../format/report/view.js';
+import { addArchivesOption } from './archives.js';
+import type { ArchivesOption } from './archives.js';
 import { interruptible, note, originOf } from './command.js';
 import type { Context } from './context.js';
 import { addFilterOptions } from './filters.js';
@@ -18,7 +20,7 @@ export interface FormOptions {
   readonly pager: boolean;
 }
 
-export interface ReportOptions extends FilterOptions, FormOptions {
+export interface ReportOptions extends FilterOptions, FormOptions, ArchivesOption {
   readonly limit: number;
 }
 
@@ -36,7 +38,7 @@ export function addReportOptions(command: Command, limited: boolean): Command {
   if (limited) {
     command.addOption(new Option('-n, --limit <n>', 'at most so many rows').argParser(wholeNumber(1)).default(50));
   }
-  return addFilterOptions(addFormOptions(command, 'table on a terminal, plain lines elsewhere'));
+  return addArchivesOption(addFilterOptions(addFormOptions(command, 'table on a terminal, plain lines elsewhere')));
 }
 
 /** A report in each of its forms, made when it is asked for. */

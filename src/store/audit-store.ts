@@ -16,6 +16,7 @@ export type * from './capture.js';
 export type * from './checkpoints.js';
 export type * from './evidence.js';
 export type * from './executing.js';
+export type * from './gathering.js';
 export type * from './mirrors.js';
 export type * from './names.js';
 export type * from './pruning.js';

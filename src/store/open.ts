@@ -3,6 +3,7 @@ import type { Actor } from '../core/entry.js';
 import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
+import type { Gathering } from './gathering.js';
 import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
 import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
@@ -102,6 +103,13 @@ export async function openSourceTable(
 /** Sorts more than memory holds, in a temporary file. */
 export async function loadSorter(): Promise<<T>() => Sorter<T>> {
   return (await import('./sqlite/sources/index.js')).openSorter;
+}
+
+/** Gathers the entries of several places into one trail, in a temporary file; `path` is what messages call it. */
+export async function openGathering(
+  options: Pick<OpenOptions, 'clock' | 'presence'> & { readonly path: string },
+): Promise<Gathering> {
+  return (await import('./sqlite/gathering.js')).openGathering(options);
 }
 
 /** Remembers, in a temporary file, what a rehearsed import would record. */

@@ -9,6 +9,8 @@ import type { FormatName } from '../../format/index.js';
 import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
 import type { AuditStore } from '../../store/audit-store.js';
+import { addArchivesOption, expectNoArchives } from '../archives.js';
+import type { ArchivesOption } from '../archives.js';
 import { readColumns } from '../columns.js';
 import { declare, entries, interruptible, note, originOf, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -25,7 +27,7 @@ import type { Target } from '../target.js';
 const endingsOf = (name: FormatName): readonly string[] => formatNamed(name).endings;
 const EXPORT_FORMATS = FORMAT_NAMES.filter((name) => endingsOf(name).length > 0).toSorted();
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, ArchivesOption {
   readonly format?: FormatName;
   readonly output?: string;
   readonly gzip?: true;
@@ -67,16 +69,20 @@ export function addExport(program: Command, context: Context): void {
       new Option('--mark <mark>', 'the trail as it was at this mark, which a case names').conflicts('checkpoint'),
     )
     .option('--manifest <file>', 'write the count, the checksum and the filter there');
-  addFilterOptions(command).action(async (options: Options, self: Command) => {
+  addArchivesOption(addFilterOptions(command)).action(async (options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const asked = await readFilter(options, globals, context);
     const columns = readColumns(options.columns, ENTRY_FIELDS) ?? ENTRY_FIELDS;
     const plan: Plan = { options, asked, columns, format: formatOf(options), globals, context };
     checkFormat(options, plan.format);
+    if (options.checkpoint !== undefined) expectNoArchives(options, '--checkpoint');
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
     const places = await outputsOf(options, globals, context);
     await interruptible(context, (signal) =>
-      withStore(context, globals, (store) => exportAll(store, { ...plan, ...places }, signal), { sequential: true }),
+      withStore(context, globals, (store) => exportAll(store, { ...plan, ...places }, signal), {
+        sequential: true,
+        archives: options.archives,
+      }),
     );
   });
 }

@@ -9,6 +9,8 @@ import type { HistoryRequest } from '../../operations/history.js';
 import type { Content, Reading } from '../../operations/reading.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import type { Output } from '../../terminal/streams.js';
+import { addArchivesOption, expectNoArchives } from '../archives.js';
+import type { ArchivesOption } from '../archives.js';
 import { readColumns } from '../columns.js';
 import { declare, interruptible, note, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -22,7 +24,7 @@ import { looksOf } from '../looks.js';
 import { wholeNumber } from '../numbers.js';
 import { writePages } from '../pages.js';
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, ArchivesOption {
   readonly limit: number;
   readonly cursor?: string;
   readonly oldestFirst?: true;
@@ -53,7 +55,7 @@ export function addHistory(program: Command, context: Context): void {
     .addOption(formatOption(...FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles !== true)))
     .option('--octet-framing', 'rfc5424: the length of each message in front of it')
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
-  addFilterOptions(command)
+  addArchivesOption(addFilterOptions(command))
     .option('-f, --follow', 'go on with what is recorded from now on')
     .option('--states', 'what an entity was after each captured or imported change, oldest first')
     .option('--explain', 'show the SQL and how SQLite runs it')
@@ -63,14 +65,19 @@ export function addHistory(program: Command, context: Context): void {
       const asked = await readFilter(options, globals, context, entity);
       const request: HistoryRequest = {
         filter: asked.filter,
-        question: asked.question,
+        // A cursor of the gathered trail says nothing of the trail alone.
+        question: options.archives === undefined ? asked.question : `${asked.question} with archives`,
         order: options.oldestFirst === true ? 'oldest' : 'newest',
         limit: options.limit,
         cursor: options.cursor,
       };
       const columns = readColumns(options.columns, HISTORY_FIELDS);
-      if (options.follow === true) checkFollow(options);
+      if (options.follow === true) {
+        checkFollow(options);
+        expectNoArchives(options, '--follow');
+      }
       if (options.states === true) {
+        expectNoArchives(options, '--states');
         const { showStates } = await import('../states.js');
         const limit = self.getOptionValueSource('limit') === 'default' ? Infinity : options.limit;
         return showStates(entity, options, { filter: asked.filter, limit, globals, context });
@@ -80,7 +87,7 @@ export function addHistory(program: Command, context: Context): void {
         if (options.follow === true) return followOn(store, request, { options, columns, globals, context });
         await showPage(store, request, { options, columns, globals, context });
       };
-      await withStore(context, globals, show, { live: options.follow === true });
+      await withStore(context, globals, show, { live: options.follow === true, archives: options.archives });
     });
 }
 

@@ -43,10 +43,11 @@ async function report(
 ): Promise<void> {
   const globals = await resolveGlobals(self, context);
   const { filter } = await readFilter(options, globals, context);
-  await withStore(context, globals, async (store) => {
+  const print = async (store: AuditStore): Promise<void> => {
     const forms = await make(store, { filter, globals, context });
     await printReport(forms, options, { globals, context });
-  });
+  };
+  await withStore(context, globals, print, { archives: options.archives });
 }
 
 /** The beginning of every report in JSON. */

@@ -5,6 +5,8 @@ import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import type { AuditStore, ValueCount } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
+import { addArchivesOption } from '../archives.js';
+import type { ArchivesOption } from '../archives.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
@@ -12,7 +14,7 @@ import type { FilterOptions } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, ArchivesOption {
   readonly format?: 'json';
 }
 
@@ -24,19 +26,20 @@ export function addValues(program: Command, context: Context): void {
   })
     .argument('<field>', `one of ${ENTRY_FIELDS.join(', ')}`)
     .addOption(new Option('--format <format>', 'print {"field": ..., "values": [...]}').choices(['json']));
-  addFilterOptions(command).action(async (name: string, options: Options, self: Command) => {
+  addArchivesOption(addFilterOptions(command)).action(async (name: string, options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const field = ENTRY_FIELDS.find((candidate) => candidate === name);
     if (field === undefined) {
       throw new DaybookError('usage', `${JSON.stringify(name)} is not a field: there are ${ENTRY_FIELDS.join(', ')}`);
     }
     const { filter } = await readFilter(options, globals, context);
-    await withStore(context, globals, async (store) => {
+    const print = async (store: AuditStore): Promise<void> => {
       const values = await store.values(field, filter);
       const text = await valuesText(store, field, values, options.format, globals, context);
       const { withPager } = await import('../../terminal/pager.js');
       await withPager(context.streams, context.env, options.format === undefined, (out) => out.write(text));
-    });
+    };
+    await withStore(context, globals, print, { archives: options.archives });
   });
 }
 

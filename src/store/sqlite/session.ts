@@ -74,7 +74,8 @@ function openStanding(options: SqliteOptions): { connection: Connection; expectS
     attempt(path, () => expectTrail(lent, path));
     return { connection: lent, expectStanding: () => undefined };
   }
-  // Nobody but us knows the copy, and it has no name for long.
+  // Nobody but us knows these: a temporary trail, and a copy, which has no name for long.
+  if (options.opened !== undefined) return { connection: options.opened, expectStanding: () => undefined };
   if (options.copy !== undefined) return { connection: openTrail(options), expectStanding: () => undefined };
   const opened = standingFile(options.path);
   const connection = openTrail(options);

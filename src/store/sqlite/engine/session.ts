@@ -7,6 +7,8 @@ export interface SqliteOptions {
   readonly copy?: string | undefined;
   /** The connection that an application has open, and lends us, in place of one of ours. */
   readonly lent?: Connection | undefined;
+  /** A trail that is open already, in a temporary file. */
+  readonly opened?: Connection;
   /** Reading commands open read-only, and so cannot write by mistake. */
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
