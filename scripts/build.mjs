@@ -46,7 +46,19 @@ const SHARED = { errors: 'src/core/errors.ts', streams: 'src/terminal/streams.ts
 const STORE = ['', 'context', 'engine', 'trail'];
 
 /** The rooms that are loaded only where they are needed. */
-const ROOMS = ['capture', 'exec', 'mirrors', 'names', 'prune', 'reports', 'sources', 'tables', 'undo', 'upkeep'];
+const ROOMS = [
+  'capture',
+  'exec',
+  'mirrors',
+  'names',
+  'prune',
+  'reports',
+  'seals',
+  'sources',
+  'tables',
+  'undo',
+  'upkeep',
+];
 
 /** The whole screen: its library is of ES modules that wait while they load, which no CommonJS file can hold. */
 const SCREEN = 'src/terminal/screen/index.ts';
@@ -166,7 +178,18 @@ const filesBeside = (inside) => ({
 const LAZY = {
   'lossless-json': ['isLosslessNumber', 'parse', 'stringify'],
   'node:child_process': ['spawn', 'spawnSync'],
-  'node:crypto': ['createHash', 'randomUUID'],
+  'node:crypto': [
+    'createCipheriv',
+    'createHash',
+    'createPrivateKey',
+    'createPublicKey',
+    'generateKeyPairSync',
+    'hash',
+    'randomBytes',
+    'randomUUID',
+    'sign',
+    'verify',
+  ],
   'node:os': ['hostname', 'tmpdir', 'userInfo'],
   'node:zlib': ['createGunzip', 'createGzip'],
 };

@@ -57,6 +57,7 @@ const ROOMS = [
   'tables',
   'trail',
   'context',
+  'seals',
   'prune',
   'names',
   'reports',

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { buildProgram } from '../src/cli/main.js';
 import { ENTRY_FIELDS } from '../src/core/entry.js';
+import { VERDICTS } from '../src/core/evidence/verdicts.js';
 import { FORMAT_NAMES, FORMATS } from '../src/format/index.js';
 import { IMPORT_FORMATS } from '../src/importers/index.js';
 
@@ -86,6 +87,11 @@ test('docs/scripts.md has a row for every format of output, with the names of it
 test('docs/scripts.md shows every field of an entry, in its order', () => {
   const [, json = ''] = /```json\n([^]*?)```/.exec(sectionOf('docs/scripts.md', 'An entry')) ?? [];
   expect(Object.keys(JSON.parse(json) as object)).toEqual(ENTRY_FIELDS);
+});
+
+test('docs/scripts.md has a row for every verdict', () => {
+  const rows = rowsOf('docs/scripts.md', 'verify').map(([code, severity, about]) => [coded(code)[0], severity, about]);
+  expect(rows).toEqual(Object.entries(VERDICTS).map(([code, { severity, about }]) => [code, severity, about]));
 });
 
 test('docs/plain-sql.md has a row for every column of the trail', () => {

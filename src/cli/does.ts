@@ -40,6 +40,12 @@ const KINDS = {
     undone: 'nothing was changed',
     words: `Changes settings or data, and records that. ${DONE}`,
   },
+  seals: {
+    opens: 'write',
+    closedOutput: 'failure',
+    undone: 'nothing was sealed',
+    words: `Seals. ${DONE}`,
+  },
   deletes: {
     opens: 'write',
     closedOutput: 'failure',

@@ -83,6 +83,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'what the database holds, how large it is, what is due, and what is wrong',
     load: async () => (await import('./commands/status.js')).addStatus,
   },
+  seal: {
+    description: 'sign what the trail holds, so that anybody can check it',
+    load: async () => (await import('./commands/seal.js')).addSeal,
+  },
+  verify: {
+    description: 'check that the trail is what was sealed',
+    load: async () => (await import('./commands/verify.js')).addVerify,
+  },
   backup: {
     description: 'copy the whole database, consistently, beside its writers',
     load: async () => (await import('./commands/backup.js')).addBackup,

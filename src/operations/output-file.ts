@@ -271,6 +271,11 @@ function putInPlace(
   }
 }
 
+/** Makes the folder of a file that is to be kept from others, and those above it, where they are not there. */
+export async function makeFolder(path: string): Promise<void> {
+  await failing(path, () => fs.mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
+}
+
 /** Gives what the file system says the words and the kind of the contract. */
 async function failing<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {

@@ -26,8 +26,17 @@ export interface Findings {
   readonly foreignTriggers: readonly ForeignTrigger[];
   /** Whether what is unaccounted for is a problem. */
   readonly strict: boolean;
+  /** What is wrong with the seals, where there are any. */
+  readonly seals: SealProblems;
   /** What a look at every page and row has found; nothing where nobody asked for one. */
   readonly damage: readonly string[];
+}
+
+interface SealProblems {
+  /** Since when an entry has waited for longer than the grace, or null. */
+  readonly waitingSince: string | null;
+  /** How many entries are sealed, and how many the key has sealed, where that is more. */
+  readonly behind: { readonly there: number; readonly signed: number } | null;
 }
 
 /** One kind of problem. */
@@ -181,6 +190,24 @@ export const CHECKS = {
     about: "a row of daybook's own settings cannot be read",
     find: ({ policies, unreadable }) =>
       [...policies.filter(({ code }) => code === 'unreadable_row'), ...unreadable].map(({ message }) => message),
+  },
+  stale: {
+    nagios: 1,
+    about: 'entries have waited for a seal for longer than the grace',
+    find: ({ seals: { waitingSince }, overdue: { grace } }) =>
+      waitingSince === null
+        ? []
+        : [`entries have waited for a seal since ${waitingSince}, longer than ${grace}: is daybook seal run?`],
+  },
+  behind: {
+    nagios: 2,
+    about: 'the trail is shorter than what the key has sealed: entries and seals were cut away, or a copy was restored',
+    find: ({ seals: { behind } }) =>
+      behind === null
+        ? []
+        : [
+            `the trail is sealed up to ${behind.there} entries, and its key has sealed ${behind.signed}: bring the newer database back, or, where it is lost, go on from the restored one with daybook seal resume`,
+          ],
   },
   corrupt: {
     nagios: 2,

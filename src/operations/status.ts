@@ -3,8 +3,9 @@ import type { Duration } from '../core/duration.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Interruptible, PruneRule, StoreFacts } from '../store/audit-store.js';
 import { problemsIn, unaccountedOf } from './problems.js';
-import type { Problem } from './problems.js';
+import type { Findings, Problem } from './problems.js';
 import { policyRules } from './prune.js';
+import type { SealKey } from './seal-key.js';
 
 /** What `status` tells, in the shape of the contract. */
 export interface Status {
@@ -31,8 +32,23 @@ export interface StatusRequest {
   readonly grace: Duration;
   /** To look at every page and every row, in a copy: making that can be interrupted. */
   readonly deep?: { readonly interruptible: Interruptible };
+  /** The key of the seals, where it is at hand. */
+  readonly sealKey?: SealKey | null;
   /** Whether entries that nothing accounts for are a problem. */
   readonly strict?: boolean;
+}
+
+/** What is wrong with seals: they are read only where there are any. */
+async function sealProblems(store: AuditStore, key: SealKey | null, graceStart: number): Promise<Findings['seals']> {
+  const state = await store.sealState();
+  if (state.trails.length === 0) return { waitingSince: null, behind: null };
+  const { keyState, waitingSince } = await import('./seal-status.js');
+  const waiting = await waitingSince(store, state);
+  const isBehind = key !== null && keyState(state, key) === 'behind';
+  return {
+    waitingSince: waiting !== null && waiting < graceStart ? formatTimestamp(waiting) : null,
+    behind: isBehind ? { there: state.last?.size ?? 0, signed: key.signed?.frontier.size ?? 0 } : null,
+  };
 }
 
 /** What the database holds and what is wrong with it; nothing is written. */
@@ -61,6 +77,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     unreadable: await store.unreadableRows(),
     foreignTriggers: await store.foreignTriggers(),
     strict: request.strict ?? false,
+    seals: await sealProblems(store, request.sealKey ?? null, graceStart),
     damage,
   });
   return {

@@ -9,6 +9,7 @@ import type { Reads } from './reading.js';
 import type { Records } from './recording.js';
 import type { Reports } from './reports.js';
 import type { Retains } from './retention.js';
+import type { Seals } from './seals.js';
 import type { Undoes } from './undo.js';
 import type { Upkeep } from './upkeep.js';
 
@@ -24,6 +25,7 @@ export type * from './reading.js';
 export type * from './recording.js';
 export type * from './reports.js';
 export type * from './retention.js';
+export type * from './seals.js';
 export type * from './undo.js';
 export type * from './upkeep.js';
 
@@ -46,4 +48,5 @@ export interface AuditStore
     Undoes,
     Mirrors,
     Executes,
+    Seals,
     Upkeep {}

@@ -643,7 +643,7 @@ describe('shapes', () => {
     ]);
     expect(before).toEqual({
       database: await trail(),
-      schema_version: 6,
+      schema_version: 7,
       entries: 3,
       oldest: '2026-01-01T10:00:00.500Z',
       newest: NOW,

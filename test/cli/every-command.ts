@@ -20,7 +20,8 @@ export async function everyScene(): Promise<string> {
   await ok(['mirror', 'add', 'settlements.notes', '--entity-type', 'settlement', '--key', 'id']);
   await ok(['retention', 'set', 'all', '--max-age', '90d']);
   await ok(['actors', 'set', 'u-1', '--name', 'Ines']);
-  // Entry 7.
+  await ok(['seal', 'init', '--force', '--seal-key', inTestDirectory('scene.seal')]);
+  // Entry 8.
   await ok(['exec', "UPDATE machines SET site = 'yard'"]);
   await given(
     ...Array.from({ length: 50 }, (_, index) => ({
@@ -74,7 +75,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   record: line('record --action login --message LONG'),
   'record --stdin': line('record --stdin', { input: LINES }),
   history: line('history'),
-  show: line('show 7'),
+  show: line('show 8'),
   count: line('count'),
   values: line('values actor'),
   state: line('state machines:1'),
@@ -94,8 +95,8 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'report unattributed': line('report unattributed'),
   'report case': line('report case settlement:1'),
   revert: line('revert 1 --reason LONG'),
-  'revert --apply': line('revert 7 --apply --reason LONG'),
-  'revert --dry-run': line('revert 7 --apply --dry-run --reason LONG'),
+  'revert --apply': line('revert 8 --apply --reason LONG'),
+  'revert --dry-run': line('revert 8 --apply --dry-run --reason LONG'),
   prune: line('prune --older-than 1y --yes --reason LONG'),
   'prune --archive': line('prune --older-than 1y --yes --reason LONG --archive @archive.ndjson'),
   'prune --dry-run': line('prune --dry-run'),
@@ -106,6 +107,12 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'retention remove': line('retention remove all'),
   status: line('status'),
   'status --check': line('status --check', { code: 3 }),
+  seal: line('seal --seal-key @scene.seal'),
+  'seal init': line('seal init --origin LONG --force --seal-key @new.seal', { code: 7 }),
+  'seal status': line('seal status'),
+  'seal list': line('seal list'),
+  'seal key': line('seal key'),
+  verify: line('verify', { code: 3 }),
   backup: line('backup @copy.db'),
   'capture add': line('capture add late'),
   'capture list': line('capture list'),

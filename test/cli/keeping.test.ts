@@ -404,7 +404,7 @@ describe('status', () => {
     await daily(5);
     await ok(['retention', 'set', 'three', '--max-age', '3d']);
     const text = await ok(['status']);
-    expect(text).toMatch(/^database +\/.*audit\.db \(schema 6\)$/m);
+    expect(text).toMatch(/^database +\/.*audit\.db \(schema 7\)$/m);
     expect(text).toMatch(/^entries +6$/m);
     expect(text).toMatch(/^dated +2026-02-28T14:07:09\.123Z to 2026-03-05T14:07:09\.123Z$/m);
     expect(text).toMatch(/^size +\d+(\.\d)? [KM]iB, log .*, free .*$/m);

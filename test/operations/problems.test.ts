@@ -4,11 +4,14 @@ import type Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { parseDuration } from '../../src/core/duration.js';
 import { newEntry } from '../../src/core/entry.js';
+import { keyLine, publicKeyOf } from '../../src/core/evidence/notes.js';
+import { keptMark } from '../../src/core/mark.js';
 import type { MirrorSettings } from '../../src/core/mirror.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import { captureRequest } from '../../src/library.js';
 import { CHECKS, PROBLEM_CODES } from '../../src/operations/problems.js';
 import type { ProblemCode } from '../../src/operations/problems.js';
+import type { SealKey } from '../../src/operations/seal-key.js';
 import { status } from '../../src/operations/status.js';
 import type { Status } from '../../src/operations/status.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
@@ -20,15 +23,35 @@ import { markOf } from '../../src/store/sqlite/engine/marks.js';
 
 const DAY = 24 * 3_600_000;
 
-async function ask(store: AuditStore, how: { readonly deep?: true; readonly strict?: true } = {}): Promise<Status> {
+interface How {
+  readonly deep?: true;
+  readonly strict?: true;
+  /** A key that has signed so many entries. */
+  readonly signed?: number;
+}
+
+async function ask(store: AuditStore, how: How = {}): Promise<Status> {
   return status(store, {
     database: 'audit.db',
     now: NOW,
     zone: 'UTC',
     grace: parseDuration('26h'),
     strict: how.strict ?? false,
+    ...(how.signed === undefined ? {} : { sealKey: keyThatSigned(how.signed) }),
     ...(how.deep ? { deep: { interruptible: (work) => work(new AbortController().signal) } } : {}),
   });
+}
+
+/** A key file that says so. */
+function keyThatSigned(size: number): SealKey {
+  const signed = { frontier: { size, nodes: [] }, mark: keptMark(String(size)), note: 'note' };
+  return {
+    path: 'key',
+    key: { name: 'a', key: Buffer.alloc(32) },
+    privateKey: Buffer.alloc(32),
+    signed,
+    pending: null,
+  };
 }
 
 const codesOf = ({ problems }: Status): ProblemCode[] => problems.map(({ code }) => code);
@@ -55,6 +78,8 @@ function rewrite(plain: Database.Database, name: string, from: string, to: strin
   plain.pragma('writable_schema = RESET');
 }
 
+const KEY = keyLine(publicKeyOf(Buffer.alloc(32, 1), 'example.com/audit'));
+
 const MIRROR: MirrorSettings = {
   entityType: 'gone',
   key: 'id',
@@ -70,7 +95,7 @@ interface Damage {
   readonly make: (plain: Database.Database, trail: SqliteTrail, store: AuditStore) => void | Promise<void>;
   /** What the message says, the way out among it. */
   readonly told: RegExp;
-  readonly how?: { readonly deep?: true; readonly strict?: true };
+  readonly how?: How;
   /** Whether it is the store that is given other figures: no such disk is at hand. */
   readonly pretended?: true;
 }
@@ -196,6 +221,22 @@ const DAMAGES: Readonly<Record<ProblemCode, Damage>> = {
     make: (plain) =>
       void plain.exec(`INSERT INTO daybook_checkpoints (name, question, filter) VALUES ('spoiled', '{}', '{bad')`),
     told: /spoiled/,
+  },
+  stale: {
+    make: async (plain, _trail, store) => {
+      await store.beginSeals({ origin: 'example.com/audit', key: KEY, since: 0 }, ACTOR);
+      plain.exec(
+        `INSERT INTO daybook_seal_tiles (tile, first_seq, last_seq, seqs, hashes) VALUES (0, 1, 11, '1-11', x'');
+         INSERT INTO daybook_seals (size, note) VALUES (11, 'note');
+         INSERT INTO daybook_entries (action, ts) VALUES ('a', '2026-03-01T00:00:00.000Z')`,
+      );
+    },
+    told: /^entries have waited for a seal since 2026-03-01T00:00:00.000Z, longer than 26h: is daybook seal run\?$/,
+  },
+  behind: {
+    make: (_plain, _trail, store) => store.beginSeals({ origin: 'example.com/audit', key: KEY, since: 0 }, ACTOR),
+    how: { signed: 12 },
+    told: /^the trail is sealed up to 0 entries, and its key has sealed 12: .* daybook seal resume$/,
   },
   corrupt: {
     make: (plain) => {

@@ -67,6 +67,8 @@ const simply =
     return work(store);
   };
 
+const SEAL_TRAIL = { origin: 'example.com/audit', key: 'key', since: 0 };
+
 /** Every method of a store, so that no new one is forgotten. */
 const METHODS = {
   record: simply((store) => store.record(requests)),
@@ -155,6 +157,25 @@ const METHODS = {
     return store.moveCheckpoint('c', mark, markOf(1));
   },
   facts: 'reads',
+  sealState: 'reads',
+  beginSeals: simply((store) => store.beginSeals(SEAL_TRAIL, ACTOR)),
+  leaseSeals: simply((store) => store.leaseSeals()),
+  releaseSeals: simply((store) => store.releaseSeals()),
+  leavesToSeal: 'reads',
+  putTiles: async (store, gone) => {
+    await store.leaseSeals();
+    gone();
+    return store.putTiles([], [], true);
+  },
+  putSeal: async (store, gone) => {
+    await store.leaseSeals();
+    gone();
+    return store.putSeal({ size: 1, note: 'note' });
+  },
+  seals: 'reads',
+  tile: 'reads',
+  tilesAndLines: 'reads',
+  seqsThere: 'reads',
   damage: 'reads',
   foreignTriggers: 'reads',
   origin: 'reads',

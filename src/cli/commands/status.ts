@@ -10,6 +10,7 @@ import { declare, interruptible, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
+import { sealKeyAtHand } from '../seal-key-path.js';
 import { nagiosAnswer, nagiosFailure, prometheusText } from '../monitoring.js';
 import { underOption } from '../under-option.js';
 
@@ -67,13 +68,14 @@ export function addStatus(program: Command, context: Context): void {
 async function examine(options: Options, globals: Globals, context: Context): Promise<Status> {
   const { deep = false, strict = false } = options;
   const grace = underOption('--grace', () => parseDuration(options.grace));
-  return withStore(context, globals, (store) =>
+  return withStore(context, globals, async (store) =>
     status(store, {
       database: globals.db.shown,
       now: context.now(),
       zone: globals.zone,
       grace,
       strict,
+      sealKey: await sealKeyAtHand({}, (await store.sealState()).trails.at(-1)?.origin, context),
       ...(deep ? { deep: { interruptible: (work) => interruptible(context, work) } } : {}),
     }),
   );

@@ -2,8 +2,9 @@ import { createCipheriv } from 'node:crypto';
 import { sha256, sha256Into } from './hashing.js';
 
 /** So many positions of the tree are kept together. */
-const TILE = 256;
-const SALT_BYTES = 16;
+export const TILE = 256;
+export const SALT_BYTES = 16;
+export const SECRET_BYTES = 32;
 
 /** What stands before a line within its leaf: 0x00 and the salt. */
 export const LEAF_HEAD = 1 + SALT_BYTES;

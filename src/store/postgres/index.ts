@@ -27,10 +27,11 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...prunesOf(session),
     ...directoryOf(session),
     ...upkeepOf(session),
-    // No trail has captures and mirrors here yet.
+    // No trail has captures, mirrors and seals here yet.
     captures: async () => [],
     mirrors: async () => [],
     leakedContext: async () => null,
+    sealState: async () => ({ trails: [], handovers: [], last: null, mark: await readsOf(session).mark() }),
     ...lacking('PostgreSQL', ROOMS_TO_COME),
     close: () => session.close(),
   });
@@ -39,6 +40,7 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
 const capture = 'capture row changes';
 const states = 'tell the states of rows';
 const mirror = 'mirror entries';
+const seal = 'seal entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
@@ -59,4 +61,14 @@ const ROOMS_TO_COME = {
   addMirror: mirror,
   removeMirror: mirror,
   execute: 'run SQL with a context',
+  beginSeals: seal,
+  leaseSeals: seal,
+  releaseSeals: seal,
+  leavesToSeal: seal,
+  putTiles: seal,
+  putSeal: seal,
+  seals: seal,
+  tile: seal,
+  tilesAndLines: seal,
+  seqsThere: seal,
 } as const;

@@ -1,3 +1,4 @@
+export type { Circumstances } from './accounts.js';
 export {
   accountOf,
   closeAccount,
@@ -33,6 +34,7 @@ export { readDoomed } from './doomed-rows.js';
 export type { DoomedRow } from './doomed-rows.js';
 export { lastSeq } from './extent.js';
 export { findEntry } from './find-entries.js';
+export { readRawLines } from './joined-pages.js';
 export { keyAt, readPage } from './pages.js';
 export { compared, inserter, refuseTakenBack } from './recording.js';
 export { recordSigned } from './signed-entries.js';

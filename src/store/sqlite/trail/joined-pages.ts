@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { Statement } from 'better-sqlite3';
-import { JSON_FIELDS } from '../../../core/entry.js';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../../core/entry.js';
 import type { HistoryField } from '../../../core/entry.js';
 import { EMPTY_TEXT, FIELD_END } from '../../../core/fields.js';
 import type { FieldPage, LinePage, PageQuery } from '../../audit-store.js';
 import { concat, sql } from '../engine/index.js';
-import type { Connection } from '../engine/index.js';
+import type { Connection, Sql } from '../engine/index.js';
 import { columnOf } from './fitness.js';
 import type { ColumnOf } from './fitness.js';
 import { pageStatement } from './page-statement.js';
@@ -26,17 +26,43 @@ function jsonColumn(field: HistoryField, column: ColumnOf, mending: boolean): st
   return `coalesce(${document}, 'null')`;
 }
 
+/** The line of the entry `e`, as SQL, behind what stands before it. */
+function lineOf(columns: readonly HistoryField[], column: ColumnOf, mending: boolean, before = ''): string {
+  const members = columns.map(
+    (field, position) => `'${position === 0 ? `${before}{` : ','}"${field}":', ${jsonColumn(field, column, mending)}`,
+  );
+  // concat is told how long its texts are; format would look for the end of each.
+  return `concat(${members.join(', ')}, '}\n')`;
+}
+
 /** A page as lines of JSON, joined by SQLite: for a large export this moves each byte once. */
 export function readLines(connection: Connection, query: PageQuery, columns: readonly HistoryField[]): LinePage {
   const column = columnOf(connection);
   const read = (): LinePage => {
-    const mending = mended.has(connection);
-    const members = columns.map(
-      (field, position) => `'${position === 0 ? '{' : ','}"${field}":', ${jsonColumn(field, column, mending)}`,
-    );
-    // concat is told how long its texts are; format would look for the end of each.
-    const { text, ...page } = readJoined(connection, query, `concat(${members.join(', ')}, '}\n')`, 'line');
+    const line = lineOf(columns, column, mended.has(connection));
+    const { text, ...page } = readJoined(connection, query, line, 'line');
     return { lines: asUtf8(text), ...page };
+  };
+  const page = read();
+  if (hasLines(page.lines, page.count)) return page;
+  mended.add(connection);
+  return read();
+}
+
+/**
+ * The lines of entries as they are sealed: every field, and text that is no UTF-8 byte by byte. Before each line stands
+ * `before`. `select` makes the statement: the lines joined, and their number.
+ */
+export function readRawLines(
+  connection: Connection,
+  before: string,
+  select: (line: string) => Sql,
+): { readonly lines: Buffer; readonly count: number } {
+  const column = columnOf(connection);
+  const read = (): { lines: Buffer; count: number } => {
+    const { sql: text, parameters } = select(lineOf(ENTRY_FIELDS, column, mended.has(connection), before));
+    const row = compiled(connection, text).get(...parameters) as [lines: Buffer, count: number];
+    return { lines: inUtf8(row[0]), count: row[1] };
   };
   const page = read();
   if (hasLines(page.lines, page.count)) return page;
@@ -64,9 +90,15 @@ const CARRIAGE_RETURN = 0x0d;
  * database of UTF-8, SQLite does not look at the bytes that another program stored as text.
  */
 function asUtf8(lines: Buffer): Buffer {
+  const text = inUtf8(lines);
+  return isUtf8(text) ? text : Buffer.from(text.toString('utf8'));
+}
+
+/** The same, and what is no UTF-8 stays what it is. */
+function inUtf8(lines: Buffer): Buffer {
   if (lines[1] === 0) return Buffer.from(lines.toString('utf16le'));
   if (lines[0] === 0) return Buffer.from(lines.swap16().toString('utf16le'));
-  return isUtf8(lines) ? lines : Buffer.from(lines.toString('utf8'));
+  return lines;
 }
 
 /** A longer row is not joined to others: a page of such rows could be too large for memory, and for SQLite. */

@@ -1,0 +1,172 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { DaybookError } from '../../core/errors.js';
+import { shellWord } from '../../core/shell.js';
+import type { AuditStore, SealState } from '../../store/audit-store.js';
+import { declare, entries, interruptible, note, printJson, printLines, printOutcome, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+import { addSealKeyOption, sealKeyAtHand, sealKeyPath } from '../seal-key-path.js';
+import type { SealKeyOption } from '../seal-key-path.js';
+
+interface Options extends SealKeyOption {
+  readonly format?: 'json';
+}
+
+const json = (): Option => new Option('--format <format>', 'print it for programs').choices(['json']);
+
+export function addSeal(program: Command, context: Context): void {
+  const group = declare(program, 'seal', {
+    does: 'seals',
+    examples: ['seal init', 'seal --quiet   # in cron, beside the application', 'seal status'],
+    notes:
+      'It hashes the entries that are new onto what the key signed last, and signs the new root. It holds the write lock for some milliseconds at a time. What is sealed is not read again. The page docs/evidence.md says what this proves, and against whom.',
+  });
+  addSealKeyOption(group)
+    .addOption(json())
+    .action(async (options: Options, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { seal } = await import('../../operations/seal.js');
+      const { readSealKey } = await import('../../operations/seal-key.js');
+      const { startProgress } = await import('../../terminal/progress.js');
+      const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'sealed' });
+      await withStore(context, globals, async (store) => {
+        const { origin } = expectSealed(await store.sealState());
+        const key = readSealKey(sealKeyPath(options, origin, context));
+        const result = await interruptible(context, (signal) =>
+          seal(store, key, { now: context.now(), signal, onProgress: (done) => void progress.update(done) }),
+        ).finally(() => progress.end());
+        await printOutcome(context, globals, `sealed ${entries(result.added)}`, async () => {
+          if (options.format === 'json') return printJson(result, context);
+          const what = result.added === 0 ? 'nothing is new' : `sealed ${entries(result.added)}`;
+          await printLines([`${what}; ${entries(result.size)} in all, root ${result.root}`], context);
+        });
+      });
+    });
+  addInit(group, context);
+  addStatus(group, context);
+  addList(group, context);
+  addKey(group, context);
+}
+
+/** The trail's seals. Throws kind `missing` where nothing was ever begun. */
+function expectSealed({ trails }: SealState): SealState['trails'][number] {
+  const trail = trails.at(-1);
+  if (trail !== undefined) return trail;
+  throw new DaybookError('missing', 'nothing is sealed here yet', { hint: 'daybook seal init' });
+}
+
+function addInit(group: Command, context: Context): void {
+  const init = declare(group, 'init', {
+    does: 'changes',
+    description: 'make a key, and begin to seal',
+    examples: ['seal init', 'seal init --origin example.com/audit --seal-key /etc/daybook/audit.seal'],
+    notes:
+      'It prints the public key: keep that line where nobody who may change this machine can change it. Whoever has the key file can sign, so it stands outside the folder of the database.',
+  });
+  addSealKeyOption(init)
+    .option('--origin <name>', 'what the trail is called in every seal, such as example.com/audit')
+    .option('--force', 'let the key file lie beside the database')
+    .addOption(json())
+    .action(async (options: Options & { readonly origin?: string; readonly force?: true }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { initSeals, newOrigin } = await import('../../operations/seal-init.js');
+      const origin = options.origin ?? newOrigin();
+      const path = sealKeyPath(options, origin, context);
+      const line = await withStore(context, globals, (store) =>
+        initSeals(store, { origin, path, force: options.force === true, actor: globals.actor }),
+      );
+      await printOutcome(context, globals, `began to seal as ${origin}, with the key in ${path}`, async () => {
+        if (options.format === 'json') return printJson({ origin, key: line, key_file: path }, context);
+        await printLines([line], context);
+      });
+      await note(
+        context,
+        globals,
+        `the private key is in ${path}; keep the line above elsewhere: daybook verify --key needs it`,
+      );
+    });
+}
+
+function addStatus(group: Command, context: Context): void {
+  const status = declare(group, 'status', {
+    does: 'reads',
+    description: 'how much is sealed, how long ago, and what is not',
+    examples: ['seal status', 'seal status --format json'],
+  });
+  addSealKeyOption(status)
+    .addOption(json())
+    .action(async (options: Options, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { sealStatus } = await import('../../operations/seal-status.js');
+      const found = await withStore(context, globals, async (store) => {
+        const { origin } = expectSealed(await store.sealState());
+        return sealStatus(store, await sealKeyAtHand(options, origin, context));
+      });
+      if (options.format === 'json') return printJson(found, context);
+      await printLines(
+        [
+          `origin      ${found.origin}`,
+          `key         ${found.key.line}`,
+          `sealed      ${found.sealed.at === null ? 'nothing yet' : `${entries(found.sealed.size)}, at ${found.sealed.at}`}`,
+          `not sealed  ${found.unsealed === 0 ? 'none' : `${entries(found.unsealed)}, since ${found.waiting_since ?? ''}`}`,
+          `key file    ${found.key_file === null ? 'not at hand' : `${found.key_file.path}, ${found.key_file.state}`}`,
+          ...found.terms.map(({ key, from, to }) => `term        ${key}, from ${from} to ${to ?? 'now'}`),
+        ],
+        context,
+      );
+    });
+}
+
+function addList(group: Command, context: Context): void {
+  declare(group, 'list', {
+    does: 'reads',
+    description: 'print every seal: signed checkpoints, oldest first',
+    examples: ['seal list', 'seal list --format json'],
+  })
+    .addOption(json())
+    .action(async (options: { readonly format?: 'json' }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { eachSeal } = await import('../../operations/seal-status.js');
+      const { stdout } = context.streams;
+      await withStore(context, globals, async (store) => {
+        expectSealed(await store.sealState());
+        let before = options.format === 'json' ? '{"seals":[' : '';
+        for await (const seal of eachSeal(store)) {
+          const text = options.format === 'json' ? JSON.stringify(seal) : await shown(seal.note);
+          await stdout.write(before + text);
+          before = options.format === 'json' ? ',\n' : '\n';
+        }
+        if (options.format === 'json') await stdout.write(`${before.startsWith('{') ? before : ''}]}\n`);
+      });
+    });
+
+  async function shown(text: string): Promise<string> {
+    if (!context.streams.stdout.isTerminal) return text;
+    const { visible } = await import('../../terminal/sanitize.js');
+    return visible(text, { newlines: 'keep' });
+  }
+}
+
+function addKey(group: Command, context: Context): void {
+  declare(group, 'key', {
+    does: 'reads',
+    description: 'print the public key',
+    examples: ['seal key', 'seal key --db audit.db > audit.pub'],
+    notes: 'It comes from the database, so it proves nothing by itself: compare it with what seal init printed.',
+  })
+    .addOption(json())
+    .action(async (options: { readonly format?: 'json' }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { origin, key } = await withStore(context, globals, async (store: AuditStore) =>
+        expectSealed(await store.sealState()),
+      );
+      if (options.format === 'json') return printJson({ origin, key }, context);
+      await printLines([key], context);
+      await note(
+        context,
+        globals,
+        `check with: daybook --db ${shellWord(globals.db.shown)} verify --key ${shellWord(key)}`,
+      );
+    });
+}

@@ -1,0 +1,127 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { fixedMilliseconds, parseDuration } from '../../core/duration.js';
+import { DaybookError } from '../../core/errors.js';
+import type { PublicKey } from '../../core/evidence/notes.js';
+import type { Verification } from '../../operations/verify-trail.js';
+import { declare, entries, interruptible, printJson, printLines, withStore } from '../command.js';
+import type { Context } from '../context.js';
+import { resolveGlobals } from '../globals.js';
+import { textOfFile } from '../input.js';
+import { addSealKeyOption, sealKeyAtHand } from '../seal-key-path.js';
+import type { SealKeyOption } from '../seal-key-path.js';
+import { underOption } from '../under-option.js';
+
+interface Options extends SealKeyOption {
+  readonly key?: string;
+  readonly checkpoint?: readonly string[];
+  readonly grace: string;
+  readonly strict?: true;
+  readonly format?: 'json';
+}
+
+export function addVerify(program: Command, context: Context): void {
+  const command = declare(program, 'verify', {
+    does: 'checks',
+    examples: [
+      'verify --key audit.pub',
+      "verify --key 'example.com/audit+8fd9c3a1+AbCd…' --checkpoint from-the-mail.txt",
+      'verify --key audit.pub --strict --format json',
+    ],
+    notes:
+      'It reads every sealed entry and compares it with its leaf, and every root with what was signed. The exit code is 3 if anything is found. The word intact is used only with --key: a key that comes from what is verified proves nothing. What was recorded since the last seal is counted, and not proved.',
+  })
+    .option('--key <line-or-file>', 'the public key, as seal init printed it, or a file that holds that line')
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint that was kept elsewhere (may be given again)',
+      (file: string, files: readonly string[] = []) => [...files, file],
+    )
+    .addOption(new Option('--grace <duration>', 'how long an entry may wait for a seal').default('26h'))
+    .option('--strict', 'what is only suspicious is a fault as well');
+  addSealKeyOption(command)
+    .addOption(new Option('--format <format>', 'print it for programs').choices(['json']))
+    .action(async (options: Options, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { verifyTrail } = await import('../../operations/verify-trail.js');
+      const { startProgress } = await import('../../terminal/progress.js');
+      const pinned = options.key === undefined ? null : await pinnedKey(options.key);
+      const checkpoints = (options.checkpoint ?? []).map((name) => ({
+        name,
+        text: textOfFile(name, `--checkpoint ${name}`),
+      }));
+      const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
+      const found = await withStore(
+        context,
+        globals,
+        async (store) => {
+          const origin = (await store.sealState()).trails.at(-1)?.origin;
+          const key = await sealKeyAtHand(options, origin, context);
+          return interruptible(context, (signal) =>
+            verifyTrail(store, {
+              subject: globals.db.shown,
+              now: context.now(),
+              grace: underOption('--grace', () => fixedMilliseconds(parseDuration(options.grace))),
+              strict: options.strict === true,
+              pinned,
+              checkpoints,
+              signed: key?.signed ?? null,
+              signal,
+              onProgress: (done) => void progress.update(done),
+            }),
+          ).finally(() => progress.end());
+        },
+        { sequential: true },
+      );
+      if (options.format === 'json') await printJson(found, context);
+      else await printLines(await inWords(found), context);
+      if (found.verdict === 'found') throw new DaybookError('findings', await summary(found, options.strict === true));
+    });
+}
+
+/** How a public key line begins. */
+const KEY_LINE = /^[^+\s]+\+[0-9a-f]{8}\+/;
+
+/** The key that is pinned: a line, or the first line of a file that is one. Throws kind `data`. */
+async function pinnedKey(given: string): Promise<PublicKey> {
+  const { readKeyLine } = await import('../../core/evidence/notes.js');
+  if (KEY_LINE.test(given)) return underOption('--key', () => readKeyLine(given));
+  const text = textOfFile(given, `--key ${given}`);
+  const line = text.split('\n').find((one) => KEY_LINE.test(one));
+  return underOption('--key', () => readKeyLine(line ?? text.trim()));
+}
+
+/** What was found, for people: first how far it reaches. */
+async function inWords(found: Verification): Promise<string[]> {
+  const { VERDICTS } = await import('../../core/evidence/verdicts.js');
+  const { sealed, entries: counts, seals, key } = found;
+  const reach = `${entries(sealed.size)} sealed up to ${sealed.at ?? 'never'}`;
+  const first = {
+    intact: `intact: ${reach}, by the key that you gave`,
+    'self-consistent': `self-consistent: ${reach}, by a key that came from the database itself (--key pins it)`,
+    found: `not intact: ${reach}`,
+  }[found.verdict];
+  const parts = [
+    `${counts.checked} checked`,
+    ...(['pruned', 'archived', 'erased', 'imported'] as const).flatMap((name) =>
+      counts[name] === 0 ? [] : [`${counts[name]} ${name}`],
+    ),
+    `${counts.unsealed} not sealed yet`,
+    `${seals.checked} seals checked${seals.skipped === 0 ? '' : `, ${seals.skipped} skipped`}`,
+  ];
+  return [
+    first,
+    parts.join(', '),
+    ...(key === null ? [] : [`key ${key.id} of ${found.origin ?? ''}`]),
+    ...found.findings.map(({ code, severity, count, first: named, between }) => {
+      const where = between === null ? named.join(', ') : `between entries ${between[0]} and ${between[1]}`;
+      const more = count > named.length && between === null ? `, and ${count - named.length} more` : '';
+      return `${severity === 'fault' ? 'FAULT' : 'note'} ${code}: ${VERDICTS[code].about}: ${where}${more}`;
+    }),
+  ];
+}
+
+async function summary(found: Verification, strict: boolean): Promise<string> {
+  const faults = found.findings.filter(({ severity }) => severity === 'fault' || strict);
+  return `${found.subject} is not what was sealed: ${faults.map(({ code, count }) => `${code} (${count})`).join(', ')}`;
+}

@@ -1,0 +1,57 @@
+/** Seqs in the order of their positions in the tree, as runs: `1-5,7` is 1, 2, 3, 4, 5, 7. */
+export type Run = readonly [from: number, to: number];
+
+/** Runs as text. */
+export function runsText(runs: readonly Run[]): string {
+  return runs.map(([from, to]) => (from === to ? String(from) : `${from}-${to}`)).join(',');
+}
+
+/** Reads runs; undefined for what is none, or is written in another way. */
+export function readRuns(text: string): Run[] | undefined {
+  if (text === '') return [];
+  const runs: Run[] = [];
+  for (const part of text.split(',')) {
+    const [, from = '', to = from] = /^([1-9]\d{0,15})(?:-([1-9]\d{0,15}))?$/.exec(part) ?? [];
+    const run = [Number(from), Number(to)] as const;
+    if (from === '' || !Number.isSafeInteger(run[1]) || run[1] < run[0] || (part.includes('-') && run[0] === run[1])) {
+      return undefined;
+    }
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] + 1 === run[0]) return undefined;
+    runs.push(run);
+  }
+  return runs;
+}
+
+/** So many seqs. */
+export function runsLength(runs: readonly Run[]): number {
+  return runs.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+}
+
+/** The runs of seqs as they stand. */
+export function runsOf(seqs: Iterable<number>): Run[] {
+  const runs: [number, number][] = [];
+  for (const seq of seqs) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[1] + 1 === seq) last[1] = seq;
+    else runs.push([seq, seq]);
+  }
+  return runs;
+}
+
+/** Every seq of runs, one after the other. */
+export function seqsOf(runs: readonly Run[]): number[] {
+  return runs.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, offset) => from + offset));
+}
+
+/** The first so many seqs of runs. */
+export function firstOf(runs: readonly Run[], count: number): Run[] {
+  const first: Run[] = [];
+  let left = count;
+  for (const [from, to] of runs) {
+    if (left <= 0) break;
+    first.push([from, Math.min(to, from + left - 1)]);
+    left -= to - from + 1;
+  }
+  return first;
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { HASH_BYTES } from './hashing.js';
+import { leafHashInto, LEAF_HEAD, SALT_BYTES, saltsOf, SECRET_BYTES, TILE } from './leaves.js';
+import { firstOf } from './seqs.js';
+import type { Run } from './seqs.js';
+
+/** What opens the leaves of a tile: a secret for all of them, or a salt for each that stays. */
+export interface Opening {
+  readonly secret: Buffer | null;
+  readonly salts: Buffer | null;
+}
+
+/** A bit for each position, the lowest first. */
+const MASK_BYTES = TILE / 8;
+
+/** The salt of each position of a tile; undefined where it was destroyed. */
+export function saltsIn({ secret, salts }: Opening): (position: number) => Buffer | undefined {
+  if (secret?.length === SECRET_BYTES) {
+    const all = saltsOf(secret);
+    return (position) => all.subarray(position * SALT_BYTES, (position + 1) * SALT_BYTES);
+  }
+  const found = new Map<number, Buffer>();
+  if (salts !== null) {
+    let offset = MASK_BYTES;
+    for (let position = 0; position < TILE; position++) {
+      if (!isSet(salts, position)) continue;
+      const salt = salts.subarray(offset, offset + SALT_BYTES);
+      if (salt.length === SALT_BYTES) found.set(position, salt);
+      offset += SALT_BYTES;
+    }
+  }
+  return (position) => found.get(position);
+}
+
+function isSet(mask: Uint8Array, position: number): boolean {
+  return ((mask[position >> 3] ?? 0) & (1 << (position & 7))) !== 0;
+}
+
+/** Salts as they are kept without a secret; null where none is left. */
+function keptSalts(salts: ReadonlyMap<number, Buffer>): Buffer | null {
+  if (salts.size === 0) return null;
+  const mask = Buffer.alloc(MASK_BYTES);
+  const positions = [...salts.keys()].toSorted((a, b) => a - b);
+  for (const position of positions)
+    mask.writeUInt8(mask.readUInt8(position >> 3) | (1 << (position & 7)), position >> 3);
+  return Buffer.concat([mask, ...positions.map((position) => salts.get(position) as Buffer)]);
+}
+
+/** Whether what opens a tile is written as daybook writes it, with nothing else in it. */
+export function isOpening({ secret, salts }: Opening): boolean {
+  if (secret !== null) return secret.length === SECRET_BYTES && salts === null;
+  if (salts === null) return true;
+  const count = Array.from({ length: TILE }, (_, position) => isSet(salts, position)).filter(Boolean).length;
+  return count > 0 && salts.length === MASK_BYTES + count * SALT_BYTES;
+}
+
+/** A tile that leaves are added to. */
+export interface GrowingTile {
+  readonly tile: number;
+  readonly hashes: Buffer;
+  runs: Run[];
+  /** How many leaves it has. */
+  count: number;
+  readonly secret: Buffer | null;
+  readonly salts: Map<number, Buffer>;
+  readonly saltOf: (position: number) => Buffer | undefined;
+}
+
+/**
+ * A tile to go on with: a new one, or what is kept of one that has `count` leaves. What was destroyed of its salts stays
+ * so, and new leaves get salts of their own.
+ */
+export function growingTile(
+  tile: number,
+  kept: (Opening & { readonly hashes: Buffer; readonly runs: readonly Run[] | null }) | undefined,
+  count: number,
+): GrowingTile {
+  const hashes = Buffer.alloc(TILE * HASH_BYTES);
+  if (kept === undefined || count === 0) {
+    const secret = randomBytes(SECRET_BYTES);
+    return { tile, hashes, runs: [], count: 0, secret, salts: new Map(), saltOf: saltsIn({ secret, salts: null }) };
+  }
+  kept.hashes.copy(hashes, 0, 0, count * HASH_BYTES);
+  const runs = firstOf(kept.runs ?? [], count);
+  const opened = saltsIn(kept);
+  const { secret } = kept;
+  const salts = new Map<number, Buffer>();
+  if (secret === null) {
+    for (let position = 0; position < TILE; position++) {
+      const salt = position < count ? opened(position) : randomBytes(SALT_BYTES);
+      if (salt !== undefined) salts.set(position, Buffer.from(salt));
+    }
+  }
+  return { tile, hashes, runs, count, secret, salts, saltOf: secret === null ? (at) => salts.get(at) : opened };
+}
+
+/** Adds a leaf: the line stands behind room for its head. */
+export function addLeaf(growing: GrowingTile, seq: number, headAndLine: Buffer): void {
+  const position = growing.count;
+  leafHashInto(growing.hashes, position * HASH_BYTES, growing.saltOf(position) as Buffer, headAndLine);
+  const last = growing.runs.at(-1);
+  if (last !== undefined && last[1] + 1 === seq) growing.runs[growing.runs.length - 1] = [last[0], seq];
+  else growing.runs.push([seq, seq]);
+  growing.count += 1;
+}
+
+/** What of a growing tile is kept. */
+export function openingOf({ secret, salts, count }: GrowingTile): Opening {
+  if (secret !== null) return { secret, salts: null };
+  return { secret, salts: keptSalts(new Map([...salts].filter(([position]) => position < count))) };
+}
+
+const LINE_FEED = 0x0a;
+const SEQ_AT = LEAF_HEAD + '{"seq":'.length;
+
+/** Each line of a page with its seq. A line stands behind room for its head, and before a line feed. */
+export function eachLeaf(lines: Buffer, take: (seq: number, headAndLine: Buffer) => void): void {
+  let at = 0;
+  while (at < lines.length) {
+    const end = lines.indexOf(LINE_FEED, at + LEAF_HEAD);
+    const line = lines.subarray(at, end);
+    let seq = 0;
+    for (let digit = SEQ_AT; digit < line.length; digit++) {
+      const value = (line[digit] as number) - 0x30;
+      if (value < 0 || value > 9) break;
+      seq = seq * 10 + value;
+    }
+    at = end + 1;
+    take(seq, line);
+  }
+}

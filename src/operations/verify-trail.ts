@@ -1,0 +1,402 @@
+import { DaybookError } from '../core/errors.js';
+import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
+import { HASH_BYTES } from '../core/evidence/hashing.js';
+import { leafHashInto, TILE } from '../core/evidence/leaves.js';
+import { keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
+import type { PublicKey } from '../core/evidence/notes.js';
+import { seqsOf } from '../core/evidence/seqs.js';
+import { eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
+import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
+import type { Frontier } from '../core/evidence/tree.js';
+import { collectFindings } from '../core/evidence/verdicts.js';
+import type { Finding, Findings } from '../core/evidence/verdicts.js';
+import { formatTimestamp } from '../core/timestamp.js';
+import type { AuditStore, Seal, SealState, SealTile } from '../store/audit-store.js';
+import { heard } from './heard.js';
+import type { Signed } from './seal-key.js';
+import { waitingSince } from './seal-status.js';
+
+/** What verifying came to, in the shape of the contract. */
+export interface Verification {
+  readonly verdict: 'intact' | 'self-consistent' | 'found';
+  readonly subject: string;
+  readonly origin: string | null;
+  readonly key: { readonly id: string; readonly pinned: boolean } | null;
+  readonly sealed: { readonly size: number; readonly at: string | null };
+  readonly entries: EntryCounts;
+  readonly seals: { readonly checked: number; readonly skipped: number };
+  readonly anchors: readonly object[];
+  readonly findings: readonly Finding[];
+  readonly complete: true;
+}
+
+export interface EntryCounts {
+  readonly checked: number;
+  readonly pruned: number;
+  readonly archived: number;
+  readonly erased: number;
+  readonly unsealed: number;
+  /** Of those that were checked, how many came from another system. */
+  readonly imported: number;
+}
+
+export interface VerifyRequest {
+  readonly subject: string;
+  readonly now: number;
+  /** Milliseconds that an entry may wait for a seal. */
+  readonly grace: number;
+  readonly strict: boolean;
+  /** The key that is known from elsewhere. */
+  readonly pinned: PublicKey | null;
+  /** Checkpoints that are known from elsewhere, by the names of their files. */
+  readonly checkpoints: readonly { readonly name: string; readonly text: string }[];
+  /** What the key file says was signed last. */
+  readonly signed: Signed | null;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** A root that the tree must have at a size. */
+interface Target {
+  readonly size: number;
+  readonly root: Buffer;
+  /** What it is called where it is a checkpoint from elsewhere; null for a seal of the trail. */
+  readonly outside: string | null;
+}
+
+/**
+ * Checks every entry against its leaf, every leaf against its tile, and every root against what was signed of it. Writes
+ * nothing, and what is recorded, sealed or pruned meanwhile makes no difference.
+ */
+export async function verifyTrail(store: AuditStore, request: VerifyRequest): Promise<Verification> {
+  const findings = collectFindings();
+  const state = await store.sealState();
+  const trail = state.trails.at(-1);
+  const seals = trail === undefined ? undefined : await checkSeals(store, state, request, findings);
+  if (trail === undefined || seals === undefined || seals.size === 0) {
+    findings.add('never-sealed', request.subject);
+    const { count } = await store.extent({});
+    return verification(request, findings, {
+      origin: trail?.origin ?? null,
+      key: trail === undefined ? null : keyOf(trail.key, request.pinned),
+      sealed: { size: 0, at: null },
+      entries: { ...NO_ENTRIES, unsealed: count },
+      seals: { checked: 0, skipped: 0 },
+    });
+  }
+  const walked = await walkTree(store, seals, request, findings);
+  const { count: unsealed } = await store.extent({}, { beyond: state.mark });
+  const waiting = await waitingSince(store, state);
+  if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
+  if (request.pinned === null) findings.add('key-not-pinned', keyId(seals.key, 1).toString('hex'));
+  return verification(request, findings, {
+    origin: trail.origin,
+    key: keyOf(trail.key, request.pinned),
+    sealed: { size: seals.size, at: seals.at === null ? null : formatTimestamp(seals.at) },
+    entries: { ...walked.entries, unsealed },
+    seals: { checked: walked.checked, skipped: walked.skipped },
+  });
+}
+
+const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, erased: 0, unsealed: 0, imported: 0 };
+
+function keyOf(line: string, pinned: PublicKey | null): { id: string; pinned: boolean } {
+  const [, id = ''] = /\+([0-9a-f]{8})\+/.exec(line) ?? [];
+  return { id, pinned: pinned !== null && keyLine(pinned) === line };
+}
+
+/** A verification whose verdict follows from what was found. */
+function verification(
+  { subject, strict, pinned }: VerifyRequest,
+  found: Findings,
+  rest: Pick<Verification, 'origin' | 'key' | 'sealed' | 'entries' | 'seals'>,
+): Verification {
+  const all = found.list();
+  const faults = all.filter(({ severity }) => severity === 'fault' || strict);
+  return {
+    verdict: faults.length > 0 ? 'found' : pinned === null ? 'self-consistent' : 'intact',
+    subject,
+    ...rest,
+    anchors: [],
+    findings: all,
+    complete: true,
+  };
+}
+
+interface CheckedSeals {
+  readonly key: PublicKey;
+  /** In the order of their sizes. */
+  readonly targets: readonly Target[];
+  /** The size of the last seal that can be believed. */
+  readonly size: number;
+  /** When it was signed, in milliseconds since 1970. */
+  readonly at: number | null;
+}
+
+const SEALS_A_PAGE = 500;
+
+/** Checks each seal by itself, and what is known from elsewhere against the key. */
+async function checkSeals(
+  store: AuditStore,
+  { trails, last }: SealState,
+  request: VerifyRequest,
+  findings: Findings,
+): Promise<CheckedSeals | undefined> {
+  const { key: line, origin } = trails.at(-1) ?? { key: '', origin: '' };
+  const key = keyIn(line);
+  if (key?.name !== origin) {
+    findings.add('bad-seal', 'the public key');
+    return undefined;
+  }
+  if (request.pinned !== null && keyLine(request.pinned) !== line) findings.add('bad-signature', line);
+  const targets: Target[] = [];
+  let size = 0;
+  let at: number | null = null;
+  let after = 0;
+  // What is sealed from now on is none of this verification.
+  for (const end = last?.seal ?? 0; after < end;) {
+    const page = (await store.seals(after, SEALS_A_PAGE)).filter(({ seal }) => seal <= end);
+    if (page.length === 0) break;
+    for (const seal of page) {
+      const read = checkSeal(seal, key, size, findings);
+      if (read === undefined) continue;
+      targets.push({ size: read.size, root: read.root, outside: null });
+      size = read.size;
+      if (at !== null && read.at < at) findings.add('clock-back', read.size);
+      at = read.at;
+    }
+    after = page.at(-1)?.seal ?? end;
+  }
+  for (const { name, text } of outsideOf(request)) {
+    const checkpoint = readCheckpoint(text);
+    if (checkpoint === undefined) throw new DaybookError('data', `${name} is no checkpoint`);
+    if (checkpoint.origin !== key.name) findings.add('split-view', name);
+    else if (!isCheckpointBy(key, checkpoint)) findings.add('bad-signature', name);
+    else if (checkpoint.size > size) findings.add('truncated', name);
+    else targets.push({ size: checkpoint.size, root: checkpoint.root, outside: name });
+  }
+  return { key, targets: targets.toSorted((a, b) => a.size - b.size), size, at };
+}
+
+function keyIn(line: string): PublicKey | undefined {
+  try {
+    return readKeyLine(line);
+  } catch (error) {
+    if (error instanceof DaybookError) return undefined;
+    throw error;
+  }
+}
+
+function outsideOf({ checkpoints, signed }: VerifyRequest): { name: string; text: string }[] {
+  return [...checkpoints, ...(signed === null ? [] : [{ name: 'the key file', text: signed.note }])];
+}
+
+/** A seal that the key has signed, and that goes on behind the one before it; undefined for any other. */
+function checkSeal(
+  { seal, size, note }: Seal,
+  key: PublicKey,
+  before: number,
+  findings: Findings,
+): { size: number; root: Buffer; at: number } | undefined {
+  const name = `seal ${seal}`;
+  const checkpoint = readCheckpoint(note);
+  if (checkpoint === undefined || checkpoint.size !== size || checkpoint.origin !== key.name || size <= before) {
+    findings.add('bad-seal', name);
+    return undefined;
+  }
+  const seconds = cosignedAt(key, checkpoint);
+  // Two signatures by the key and no other, byte for byte: nothing in a seal can be anything else.
+  if (!isCheckpointBy(key, checkpoint) || seconds === null || checkpoint.note.signatures.length !== 2) {
+    findings.add('bad-signature', name);
+    return undefined;
+  }
+  return { size, root: checkpoint.root, at: seconds * 1000 };
+}
+
+/** Batches of tiles come with about so many bytes of entries. */
+const BATCH_BYTES = 2 * 1024 * 1024;
+const MOST_TILES = 16;
+
+interface Walked {
+  readonly entries: Omit<EntryCounts, 'unsealed'>;
+  readonly checked: number;
+  readonly skipped: number;
+}
+
+/** Goes through all tiles with their entries, and grows the tree from them. */
+async function walkTree(
+  store: AuditStore,
+  { targets, size }: CheckedSeals,
+  request: VerifyRequest,
+  findings: Findings,
+): Promise<Walked> {
+  const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0 };
+  const strays = new Set<number>();
+  const roots = rootChecks(targets, findings);
+  const end = Math.ceil(size / TILE);
+  let after = 0;
+  let tilesAtOnce = 1;
+  for (let from = 0; from < end;) {
+    await heard();
+    if (request.signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was verified');
+    const count = Math.min(tilesAtOnce, end - from);
+    const batch = await store.tilesAndLines(from, count, size, after);
+    const lines = new Map<number, Buffer>();
+    let behind = 0;
+    eachLeaf(batch.lines, (seq, headAndLine) => {
+      lines.set(seq, headAndLine);
+      if (seq > after) behind += 1;
+      else strays.delete(seq);
+    });
+    const last = batch.tiles.reduce((greatest, { runs }) => Math.max(greatest, ...(runs ?? []).map(([, to]) => to)), 0);
+    // What stands between them and is none of them is sealed by a later tile, or was inserted.
+    if (batch.within > behind) await collectStrays(store, strays, lines, after, last);
+    after = Math.max(after, last);
+    const tiles = new Map(batch.tiles.map((tile) => [tile.tile, tile]));
+    for (let number = from; number < from + count; number++) {
+      const leaves = Math.min(TILE, size - number * TILE);
+      const tile = tiles.get(number);
+      if (tile === undefined || !isTile(tile, leaves)) {
+        findings.add('bad-seal', `tile ${number}`);
+        roots.lost(leaves, tile?.runs ?? null);
+        continue;
+      }
+      roots.grow(tile, leaves);
+      checkLeaves(tile, leaves, lines, { counts, findings });
+    }
+    from += count;
+    request.onProgress?.(Math.min(from * TILE, size), size);
+    const bytes = Math.max(batch.lines.length, 1);
+    tilesAtOnce = Math.max(1, Math.min(MOST_TILES, tilesAtOnce * 2, Math.floor((BATCH_BYTES * count) / bytes)));
+  }
+  findings.add('inserted', ...[...strays].toSorted((a, b) => a - b));
+  return { entries: counts, ...roots.done() };
+}
+
+/** Whether a tile with so many leaves is as daybook writes it. */
+function isTile(tile: SealTile, leaves: number): boolean {
+  const { runs, hashes, root } = tile;
+  if (runs === null || seqsOf(runs).length !== leaves || !isOpening(tile)) return false;
+  if (leaves < TILE) return hashes.length >= leaves * HASH_BYTES;
+  if (root?.length !== HASH_BYTES) return false;
+  if (hashes.length === 0) return true;
+  return hashes.length === TILE * HASH_BYTES && rootOf(grownBy(EMPTY, hashes, 0, TILE)).equals(root);
+}
+
+const SEQS_A_PAGE = 10_000;
+
+async function collectStrays(
+  store: AuditStore,
+  strays: Set<number>,
+  known: ReadonlyMap<number, Buffer>,
+  after: number,
+  last: number,
+): Promise<void> {
+  for (let at = after; at < last;) {
+    const seqs = await store.seqsThere(at, last, SEQS_A_PAGE);
+    for (const seq of seqs) if (!known.has(seq)) strays.add(seq);
+    at = seqs.length < SEQS_A_PAGE ? last : (seqs.at(-1) ?? last);
+  }
+}
+
+/** Compares the roots of the tree, as it grows, with what must be there. */
+function rootChecks(
+  targets: readonly Target[],
+  findings: Findings,
+): {
+  readonly grow: (tile: SealTile, leaves: number) => void;
+  /** A tile that cannot be read: what is above it cannot be made. */
+  readonly lost: (leaves: number, runs: SealTile['runs']) => void;
+  readonly done: () => { checked: number; skipped: number };
+} {
+  let frontier: Frontier | undefined = EMPTY;
+  let size = 0;
+  let next = 0;
+  let checked = 0;
+  let skipped = 0;
+  // The seqs of the last entry under a root that was right, and of those that came since.
+  let good: number | undefined;
+  let since: number | undefined;
+  let bad = false;
+
+  const compare = (target: Target, root: Buffer | null | undefined, upTo: number): void => {
+    if (root === null) {
+      if (target.outside === null) skipped += 1;
+      else findings.add('uncheckable', target.outside);
+      return;
+    }
+    if (root?.equals(target.root) === true) {
+      if (target.outside === null) checked += 1;
+      [good, since] = [upTo, undefined];
+      return;
+    }
+    if (target.outside !== null) findings.add('split-view', target.outside);
+    else if (!bad) {
+      bad = true;
+      findings.between('altered-between', since ?? good ?? 0, upTo);
+    }
+  };
+
+  const reach = (leaves: number, runs: SealTile['runs'], rootAt: (leaf: number) => Buffer | null | undefined): void => {
+    const seqs = runs === null ? [] : seqsOf(runs);
+    for (let at = 0; next < targets.length && (targets[next] as Target).size <= size + leaves; next++) {
+      const target = targets[next] as Target;
+      const leaf = target.size - size;
+      if (since === undefined && leaf > at) since = seqs[at];
+      at = leaf;
+      compare(target, rootAt(leaf), seqs[leaf - 1] ?? since ?? 0);
+    }
+    since ??= seqs[0];
+    size += leaves;
+  };
+
+  return {
+    grow: (tile, leaves) => {
+      const before = frontier;
+      const { hashes, root } = tile;
+      reach(leaves, tile.runs, (leaf) => {
+        if (before === undefined) return undefined;
+        if (leaf === TILE && root !== null) return rootOf(grown(before, root, TILE));
+        return hashes.length === 0 ? null : rootOf(grownBy(before, hashes, 0, leaf));
+      });
+      if (before === undefined) return;
+      frontier = leaves === TILE && root !== null ? grown(before, root, TILE) : grownBy(before, hashes, 0, leaves);
+    },
+    lost: (leaves, runs) => {
+      frontier = undefined;
+      reach(leaves, runs, () => undefined);
+    },
+    done: () => ({ checked, skipped }),
+  };
+}
+
+/** How a line ends that came from no other system. */
+const OWN = Buffer.from('"source":null}');
+
+/** Compares the entries of a tile with their leaves. */
+function checkLeaves(
+  tile: SealTile,
+  leaves: number,
+  lines: ReadonlyMap<number, Buffer>,
+  { counts, findings }: { counts: Record<'checked' | 'pruned' | 'imported', number>; findings: Findings },
+): void {
+  const saltOf = saltsIn(tile);
+  const hash = Buffer.alloc(HASH_BYTES);
+  for (const [position, seq] of seqsOf(tile.runs ?? []).entries()) {
+    if (position >= leaves) break;
+    const headAndLine = lines.get(seq);
+    const salt = saltOf(position);
+    if (headAndLine === undefined) {
+      findings.add(salt === undefined ? 'pruned-unattested' : 'missing', seq);
+    } else if (salt === undefined) {
+      findings.add('unopenable', seq);
+    } else {
+      leafHashInto(hash, 0, salt, headAndLine);
+      counts.checked += 1;
+      if (!headAndLine.subarray(-OWN.length).equals(OWN)) counts.imported += 1;
+      if (hash.compare(tile.hashes, position * HASH_BYTES, (position + 1) * HASH_BYTES) !== 0) {
+        findings.add('altered', seq);
+      }
+    }
+  }
+}

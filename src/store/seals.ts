@@ -1,0 +1,102 @@
+import type { Actor } from '../core/entry.js';
+import type { Run } from '../core/evidence/seqs.js';
+import type { Mark } from '../core/mark.js';
+
+// What seals keep in the database. Places: a position of the tree is given when an entry is sealed, in the order of
+// sealing and for ever; a tile holds 256 of them, and its runs say which seq stands at which. A run is a piece of that
+// list, and not a piece of the trail: in PostgreSQL, where entries become visible in another order than that of their seqs,
+// and where an entry was sealed late, runs go back. What is to be sealed next is told by marks alone: what was not in the
+// trail at the mark of the last seal, and is now. Within one seal, positions go by seq.
+
+/** From where on seals bear an origin, and the key that they begin with. */
+export interface SealTrail {
+  readonly origin: string;
+  /** A public key line. */
+  readonly key: string;
+  /** How many entries were sealed when it began. */
+  readonly since: number;
+  /** The statement by which it goes on with another origin's tree. */
+  readonly note: string | null;
+}
+
+export interface Seal {
+  /** In the order in which they were kept. */
+  readonly seal: number;
+  readonly size: number;
+  /** The checkpoint. */
+  readonly note: string;
+}
+
+/** A handover from one key to the next. */
+export interface SealHandover {
+  readonly size: number;
+  readonly note: string;
+}
+
+export interface SealTile {
+  readonly tile: number;
+  /** The root of its 256 leaves, once it is full. */
+  readonly root: Buffer | null;
+  /** The seqs that it holds, by position; null where another program made it unreadable. */
+  readonly runs: readonly Run[] | null;
+  /** The hashes of its leaves; empty where all of them are pruned. */
+  readonly hashes: Buffer;
+  /** What all its salts come from, as long as no entry of it was deleted. */
+  readonly secret: Buffer | null;
+  /** The salts of the entries that stay: a bit for each position, and 16 bytes for each bit that is set. */
+  readonly salts: Buffer | null;
+  /** Where the tile is wholly pruned: the subtree roots that some seals which end inside it need. */
+  readonly edges: Buffer | null;
+}
+
+/** What is sealed, as a whole. */
+export interface SealState {
+  /** In the order of their sizes; empty where nothing was ever sealed. */
+  readonly trails: readonly SealTrail[];
+  readonly handovers: readonly SealHandover[];
+  readonly last: Seal | null;
+  /** The trail as it was when it was sealed last: later entries are not sealed. */
+  readonly mark: Mark;
+}
+
+/** Entries as lines of `daybook-line/1`, each behind room for the head of a leaf and before a line feed. */
+export interface LeafLines {
+  readonly lines: Buffer;
+  readonly count: number;
+}
+
+/** Tiles with the entries of theirs that are there, at one moment. */
+export interface TilesAndLines extends LeafLines {
+  readonly tiles: readonly SealTile[];
+  /** How many entries of those that could be sealed by then have a seq behind `after`, up to the greatest of the tiles. */
+  readonly within: number;
+}
+
+export interface Seals {
+  sealState(): Promise<SealState>;
+  /** Begins to seal, and records that. Throws kind `refused` where something is sealed already. */
+  beginSeals(trail: Omit<SealTrail, 'note'>, actor: Actor): Promise<void>;
+  /** Keeps others from sealing meanwhile. Throws kind `busy` where somebody seals. */
+  leaseSeals(): Promise<void>;
+  /** Ends that, where it was not ended by `putSeal`. */
+  releaseSeals(): Promise<void>;
+  /** Entries that are to be sealed: not in the trail at `beyond` yet, in it at `upTo`, by seq and behind `after`. */
+  leavesToSeal(beyond: Mark | null, upTo: Mark, after: number, limit: number): Promise<LeafLines>;
+  /**
+   * Puts tiles in their places under the lease, and says how long the write lock was held; undefined, with nothing
+   * written, where one of the entries in `fresh` is there no more. Only what is `durable` outlives a power cut.
+   */
+  putTiles(tiles: readonly SealTile[], fresh: readonly Run[], durable: boolean): Promise<number | undefined>;
+  /** Keeps a seal, and ends the lease. */
+  putSeal(seal: Omit<Seal, 'seal'>): Promise<void>;
+  /** Seals behind one of them, in the order in which they were kept. */
+  seals(after: number, limit: number): Promise<readonly Seal[]>;
+  tile(tile: number): Promise<SealTile | undefined>;
+  /**
+   * So many tiles from one on, cut to `size` positions in all, and the entries that they hold; `after` and the greatest seq
+   * of them bound `within`.
+   */
+  tilesAndLines(from: number, count: number, size: number, after: number): Promise<TilesAndLines>;
+  /** The seqs that are there, behind `after` and up to `last`. */
+  seqsThere(after: number, last: number, limit: number): Promise<readonly number[]>;
+}

@@ -1,0 +1,1 @@
+export { sealsOf } from './room.js';

@@ -1,0 +1,63 @@
+import { LEAF_HEAD, TILE } from '../../../core/evidence/leaves.js';
+import { firstOf } from '../../../core/evidence/seqs.js';
+import type { Mark } from '../../../core/mark.js';
+import type { LeafLines, SealTile, TilesAndLines } from '../../audit-store.js';
+import { counted, seqOf, sql } from '../engine/index.js';
+import type { Connection } from '../engine/index.js';
+import { readRawLines } from '../trail/index.js';
+import { boundsOf, inRuns, readTiles } from './tiles.js';
+
+/** What stands before a line until its leaf is hashed. */
+const ROOM = '.'.repeat(LEAF_HEAD);
+
+/** Entries that are to be sealed, by seq: in SQLite a mark is a seq. */
+export function leavesToSeal(
+  connection: Connection,
+  { beyond, upTo, after, limit }: { beyond: Mark | null; upTo: Mark; after: number; limit: number },
+): LeafLines {
+  return readRawLines(connection, ROOM, (line) =>
+    sql(
+      `SELECT CAST(coalesce(group_concat(line, ''), '') AS BLOB), count(*) FROM (SELECT ${line} AS line
+         FROM daybook_entries AS e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ${limit})`,
+      Math.max(beyond === null ? 0 : seqOf(beyond), after),
+      seqOf(upTo),
+    ),
+  );
+}
+
+/** Tiles and the entries that they hold. */
+export function tilesAndLines(
+  connection: Connection,
+  { from, count, size, after }: { from: number; count: number; size: number; after: number },
+): TilesAndLines {
+  const tiles = readTiles(connection, from, count).map((tile) => cut(tile, size));
+  const runs = tiles.flatMap((tile) => tile.runs ?? []);
+  const there = inRuns(runs);
+  const { lines, count: found } = readRawLines(connection, ROOM, (line) =>
+    sql(
+      `SELECT CAST(coalesce(group_concat(line, ''), '') AS BLOB), count(*) FROM (SELECT ${line} AS line FROM ${there.from})`,
+      there.parameter,
+    ),
+  );
+  const [, last] = boundsOf(runs);
+  const within = counted(
+    connection,
+    sql('SELECT count(*) FROM daybook_entries AS e WHERE e.seq > ? AND e.seq <= ?', after, last),
+  );
+  return { tiles, lines, count: found, within };
+}
+
+/** A tile with no more positions than a tree of this size has. */
+function cut(tile: SealTile, size: number): SealTile {
+  return { ...tile, runs: tile.runs && firstOf(tile.runs, Math.max(0, size - tile.tile * TILE)) };
+}
+
+/** The seqs that are there. */
+export function seqsThere(connection: Connection, after: number, last: number, limit: number): number[] {
+  return connection
+    .prepare<[number, number, number], number>(
+      'SELECT seq FROM daybook_entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
+    )
+    .pluck()
+    .all(after, last, limit);
+}

@@ -1,0 +1,28 @@
+import type { Seals } from '../../audit-store.js';
+import { hurrying, writing } from '../engine/index.js';
+import type { Session } from '../engine/index.js';
+import { leaseSeals, releaseSeals } from './lease.js';
+import { leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
+import { beginSeals, putSeal, readSeals, readSealState } from './kept-seals.js';
+import { putTiles, readTile } from './tiles.js';
+
+/** What keeps seals. */
+export function sealsOf({ connection, options, clock, read, readAtOnce, write, change }: Session): Seals {
+  return {
+    sealState: () => readAtOnce(() => readSealState(connection)),
+    beginSeals: (trail, actor) => write(() => beginSeals(connection, trail, actor, clock)),
+    leaseSeals: () => write(() => leaseSeals(connection, options)),
+    releaseSeals: () => write(() => releaseSeals(connection, options)),
+    leavesToSeal: (beyond, upTo, after, limit) => read(() => leavesToSeal(connection, { beyond, upTo, after, limit })),
+    putTiles: (tiles, fresh, durable) =>
+      change(() =>
+        hurrying(connection, durable, () => writing(connection, () => putTiles(connection, tiles, fresh, options))),
+      ),
+    putSeal: (seal) => write(() => putSeal(connection, seal, options)),
+    seals: (after, limit) => read(() => readSeals(connection, after, limit)),
+    tile: (tile) => read(() => readTile(connection, tile)),
+    tilesAndLines: (from, count, size, after) =>
+      readAtOnce(() => tilesAndLines(connection, { from, count, size, after })),
+    seqsThere: (after, last, limit) => read(() => seqsThere(connection, after, last, limit)),
+  };
+}

@@ -1,0 +1,91 @@
+import { readRuns, runsLength, runsText } from '../../../core/evidence/seqs.js';
+import type { Run } from '../../../core/evidence/seqs.js';
+import type { SealTile } from '../../audit-store.js';
+import { sql } from '../engine/index.js';
+import type { Connection, Sql } from '../engine/index.js';
+import type { Circumstances } from '../trail/index.js';
+import { renewLease } from './lease.js';
+
+interface TileRow {
+  tile: number;
+  first_seq: number;
+  last_seq: number;
+  root: Buffer | null;
+  secret: Buffer | null;
+  seqs: string;
+  hashes: Buffer;
+  salts: Buffer | null;
+  edges: Buffer | null;
+}
+
+/** A tile as it is kept. What other programs made of its seqs is not read: they do not fit then. */
+function toTile({ tile, root, secret, seqs, hashes, salts, edges, ...bounds }: TileRow): SealTile {
+  const runs = readRuns(seqs);
+  const [first, last] = runs === undefined ? [0, 0] : boundsOf(runs);
+  const fits = bounds.first_seq === first && bounds.last_seq === last;
+  return { tile, root, secret, hashes, salts, edges, runs: runs !== undefined && fits ? runs : null };
+}
+
+export function readTile(connection: Connection, tile: number): SealTile | undefined {
+  const row = connection.prepare<[number], TileRow>('SELECT * FROM daybook_seal_tiles WHERE tile = ?').get(tile);
+  return row === undefined ? undefined : toTile(row);
+}
+
+export function readTiles(connection: Connection, from: number, count: number): SealTile[] {
+  return connection
+    .prepare<[number, number], TileRow>('SELECT * FROM daybook_seal_tiles WHERE tile >= ? AND tile < ? ORDER BY tile')
+    .all(from, from + count)
+    .map(toTile);
+}
+
+/** The least and the greatest seq of runs. */
+export function boundsOf(runs: readonly Run[]): [first: number, last: number] {
+  let [first, last] = [Infinity, 0];
+  for (const [from, to] of runs) {
+    first = Math.min(first, from);
+    last = Math.max(last, to);
+  }
+  return [Math.min(first, last), last];
+}
+
+/** The condition that a seq is in one of the runs of a JSON array, which is the FROM before it. */
+export function inRuns(runs: readonly Run[]): { readonly from: string; readonly parameter: string } {
+  return {
+    from: `json_each(?) AS run CROSS JOIN daybook_entries AS e ON e.seq BETWEEN run.value ->> 0 AND run.value ->> 1`,
+    parameter: JSON.stringify(runs),
+  };
+}
+
+/** How many entries of runs are there, as SQL. */
+function countIn(runs: readonly Run[]): Sql {
+  const { from, parameter } = inRuns(runs);
+  return sql(`SELECT count(*) FROM ${from}`, parameter);
+}
+
+/**
+ * Puts tiles in their places, and says how long the lock was held; undefined where an entry of `fresh` is gone. In the open
+ * transaction.
+ */
+export function putTiles(
+  connection: Connection,
+  tiles: readonly SealTile[],
+  fresh: readonly Run[],
+  circumstances: Circumstances,
+): number | undefined {
+  const began = performance.now();
+  renewLease(connection, circumstances);
+  const { sql: text, parameters } = countIn(fresh);
+  const there = connection
+    .prepare<unknown[], number>(text)
+    .pluck()
+    .get(...parameters);
+  if (there !== runsLength(fresh)) return undefined;
+  const put = connection.prepare(
+    `INSERT OR REPLACE INTO daybook_seal_tiles (tile, first_seq, last_seq, root, secret, seqs, hashes, salts, edges)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  for (const { tile, root, secret, runs, hashes, salts, edges } of tiles) {
+    put.run(tile, ...boundsOf(runs ?? []), root, secret, runsText(runs ?? []), hashes, salts, edges);
+  }
+  return performance.now() - began;
+}
