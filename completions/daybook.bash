@@ -369,10 +369,12 @@ _daybook_value() {
     'daybook prune --search') : ;;
     'daybook prune --changed') : ;;
     'daybook prune --meta') : ;;
+    'daybook prune --seal-key') files=1 ;;
     'daybook prune --archive') files=1 ;;
     'daybook prune --archive-dir') files=1 ;;
     'daybook prune --reason') : ;;
     'daybook prune --format') choices='json' ;;
+    'daybook clear --seal-key') files=1 ;;
     'daybook clear --archive') files=1 ;;
     'daybook clear --archive-dir') files=1 ;;
     'daybook clear --reason') : ;;
@@ -554,8 +556,8 @@ _daybook() {
     'daybook report unattributed') options='-n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook report case') options='--format --html --force --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook clear') options='--dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook clear') options='--seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list remove' ;;
     'daybook retention set') options='--max-age --max-entries --yes --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

@@ -4,13 +4,16 @@ import { DaybookError } from '../core/errors.js';
 import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { PreparedPrune, PruneResult } from '../operations/prune.js';
+import type { SealKey } from '../operations/seal-key.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
 import { entries, interruptible, note, originOf, printJson, printOutcome, withStore } from './command.js';
 import type { Context } from './context.js';
 import type { Globals } from './globals.js';
+import { addSealKeyOption, sealKeyAtHand } from './seal-key-path.js';
+import type { SealKeyOption } from './seal-key-path.js';
 
 /** What `prune` and `clear` have in common. */
-export interface PruneOptions {
+export interface PruneOptions extends SealKeyOption {
   readonly dryRun?: true;
   readonly archive?: string;
   readonly archiveDir?: string;
@@ -20,7 +23,7 @@ export interface PruneOptions {
 }
 
 export function addPruneOptions(command: Command): Command {
-  return command
+  return addSealKeyOption(command)
     .option('--dry-run', 'say what would go, and delete nothing')
     .addOption(
       new Option(
@@ -67,7 +70,12 @@ export async function runPrune(
     if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
     const archive = await archivePath(store, options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);
-    const result = await execute(store, prepared, archive, globals, context);
+    const origin = (await store.sealState()).trails.at(-1)?.origin;
+    const sealKey = prepared.forecast.count === 0 ? null : await sealKeyAtHand(options, origin, context);
+    if (origin !== undefined && sealKey === null && prepared.forecast.count > 0) {
+      await note(context, globals, 'the key file is not at hand: verify will say pruned-unattested of what goes');
+    }
+    const result = await execute(store, prepared, { archive, sealKey, now }, globals, context);
     await printOutcome(context, globals, `deleted ${entries(result.deleted)}`, () =>
       printResult(result, options, context),
     );
@@ -94,7 +102,7 @@ async function rulesOfPolicies(
 async function execute(
   store: AuditStore,
   prepared: PreparedPrune,
-  archive: string | undefined,
+  { archive, sealKey, now }: { archive: string | undefined; sealKey: SealKey | null; now: number },
   globals: Globals,
   context: Context,
 ): Promise<PruneResult> {
@@ -108,6 +116,7 @@ async function execute(
     return await interruptible(context, (signal) =>
       executePrune(store, prepared, {
         ...(archive === undefined ? {} : { archive }),
+        ...(sealKey === null ? {} : { sealKey, now }),
         busyTimeout: globals.busyTimeout,
         signal,
         onProgress: (step, done) => void progress[step].update(done),

@@ -13,6 +13,7 @@ import { writeArchive } from './archive.js';
 import type { Archive } from './archive.js';
 import { shortSizes } from './batches.js';
 import { LARGE_LOG } from './log-size.js';
+import type { SealKey } from './seal-key.js';
 
 export interface PruneRequest {
   readonly command: 'prune' | 'clear';
@@ -46,6 +47,9 @@ export interface PruneResult {
 export interface PruneRun {
   readonly archive?: string;
   readonly busyTimeout: number;
+  /** Signs what goes, where the trail is sealed; with the time by which it is sealed up to its end before. */
+  readonly sealKey?: SealKey;
+  readonly now?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (step: 'archiving' | 'deleting', done: number, total: number) => void;
 }
@@ -160,6 +164,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       archive = await archiveDoomed(store, prune, prepared, run.archive, run);
       await store.renewPrune(prune, JSON.stringify(archive));
     }
+    if (run.sealKey !== undefined) await signRemoval(store, prune, plan, { key: run.sealKey, now: run.now ?? 0 });
     const { account, longest } = await deleteDoomed(store, prune, prepared, watched);
     const space = await giveBackSpace(store, run);
     return await result(store, account, archive, Math.max(longest, space.longest), space.freed);
@@ -178,6 +183,17 @@ function withDeleted(error: unknown, deleted: number, count: number): unknown {
     cause: error,
     ...(hint !== undefined && { hint }),
   });
+}
+
+/** Seals the trail up to its end, and signs what goes: from then on a prune that is cut off is covered for its plan. */
+async function signRemoval(
+  store: AuditStore,
+  prune: number,
+  plan: PrunePlan,
+  sealing: { readonly key: SealKey; readonly now: number },
+): Promise<void> {
+  const { signDoomed } = await import('./sign-removal.js');
+  await signDoomed(store, prune, plan, sealing);
 }
 
 async function archiveDoomed(

@@ -4,8 +4,10 @@ import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { leafHashInto, TILE } from '../core/evidence/leaves.js';
 import { keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
-import { seqsOf } from '../core/evidence/seqs.js';
-import { eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
+import { signedRuns } from '../core/evidence/removal.js';
+import { lookup, seqsOf } from '../core/evidence/seqs.js';
+import type { Run } from '../core/evidence/seqs.js';
+import { edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
@@ -226,13 +228,14 @@ interface Walked {
 /** Goes through all tiles with their entries, and grows the tree from them. */
 async function walkTree(
   store: AuditStore,
-  { targets, size }: CheckedSeals,
+  { key, targets, size }: CheckedSeals,
   request: VerifyRequest,
   findings: Findings,
 ): Promise<Walked> {
   const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0 };
   const strays = new Set<number>();
   const roots = rootChecks(targets, findings);
+  const removals = readRemovals(store, key, findings);
   const end = Math.ceil(size / TILE);
   let after = 0;
   let tilesAtOnce = 1;
@@ -249,6 +252,8 @@ async function walkTree(
       else strays.delete(seq);
     });
     const last = batch.tiles.reduce((greatest, { runs }) => Math.max(greatest, ...(runs ?? []).map(([, to]) => to)), 0);
+    // A removal that was signed meanwhile came before the first entry that went.
+    if (batch.count < Math.min(count * TILE, size - from * TILE)) await removals.refresh();
     // What stands between them and is none of them is sealed by a later tile, or was inserted.
     if (batch.within > behind) await collectStrays(store, strays, lines, after, last);
     after = Math.max(after, last);
@@ -262,13 +267,15 @@ async function walkTree(
         continue;
       }
       roots.grow(tile, leaves);
-      checkLeaves(tile, leaves, lines, { counts, findings });
+      checkLeaves(tile, leaves, lines, { counts, findings, isRemoved: removals.has });
     }
     from += count;
     request.onProgress?.(Math.min(from * TILE, size), size);
     const bytes = Math.max(batch.lines.length, 1);
     tilesAtOnce = Math.max(1, Math.min(MOST_TILES, tilesAtOnce * 2, Math.floor((BATCH_BYTES * count) / bytes)));
   }
+  // Also where everything is there, each of them must be as it was signed.
+  await removals.refresh();
   findings.add('inserted', ...[...strays].toSorted((a, b) => a - b));
   return { entries: counts, ...roots.done() };
 }
@@ -357,7 +364,9 @@ function rootChecks(
       reach(leaves, tile.runs, (leaf) => {
         if (before === undefined) return undefined;
         if (leaf === TILE && root !== null) return rootOf(grown(before, root, TILE));
-        return hashes.length === 0 ? null : rootOf(grownBy(before, hashes, 0, leaf));
+        if (hashes.length > 0) return rootOf(grownBy(before, hashes, 0, leaf));
+        const edge = edgeAt(tile.edges, root ?? Buffer.alloc(0), leaf);
+        return edge && rootOf(edge.reduce((tree, node) => grown(tree, node.root, node.width), before));
       });
       if (before === undefined) return;
       frontier = leaves === TILE && root !== null ? grown(before, root, TILE) : grownBy(before, hashes, 0, leaves);
@@ -370,6 +379,30 @@ function rootChecks(
   };
 }
 
+/** The removals that are signed as they stand there. */
+function readRemovals(
+  store: AuditStore,
+  key: PublicKey,
+  findings: Findings,
+): { readonly refresh: () => Promise<void>; readonly has: (seq: number) => boolean } {
+  const runs: Run[] = [];
+  let last = 0;
+  let isIn = lookup(runs);
+  return {
+    refresh: async () => {
+      const more = await store.removals(last);
+      for (const removal of more) {
+        const signed = signedRuns(removal, [key]);
+        if (signed === undefined) findings.add('bad-removal', `removal ${removal.removal}`);
+        else runs.push(...signed);
+        last = removal.removal;
+      }
+      if (more.length > 0) isIn = lookup(runs);
+    },
+    has: (seq) => isIn(seq),
+  };
+}
+
 /** How a line ends that came from no other system. */
 const OWN = Buffer.from('"source":null}');
 
@@ -378,7 +411,15 @@ function checkLeaves(
   tile: SealTile,
   leaves: number,
   lines: ReadonlyMap<number, Buffer>,
-  { counts, findings }: { counts: Record<'checked' | 'pruned' | 'imported', number>; findings: Findings },
+  {
+    counts,
+    findings,
+    isRemoved,
+  }: {
+    counts: Record<'checked' | 'pruned' | 'imported', number>;
+    findings: Findings;
+    isRemoved: (seq: number) => boolean;
+  },
 ): void {
   const saltOf = saltsIn(tile);
   const hash = Buffer.alloc(HASH_BYTES);
@@ -387,9 +428,12 @@ function checkLeaves(
     const headAndLine = lines.get(seq);
     const salt = saltOf(position);
     if (headAndLine === undefined) {
-      findings.add(salt === undefined ? 'pruned-unattested' : 'missing', seq);
+      // A prune destroys the salt with the entry.
+      if (salt !== undefined) findings.add('missing', seq);
+      else if (isRemoved(seq)) counts.pruned += 1;
+      else findings.add('pruned-unattested', seq);
     } else if (salt === undefined) {
-      findings.add('unopenable', seq);
+      findings.add(isRemoved(seq) ? 'reappeared' : 'unopenable', seq);
     } else {
       leafHashInto(hash, 0, salt, headAndLine);
       counts.checked += 1;

@@ -105,6 +105,8 @@ const FILTERS: FiltersIn = {
   leavesToSeal: null,
   putTiles: null,
   putSeal: null,
+  putRemoval: null,
+  removals: null,
   seals: null,
   tile: null,
   tilesAndLines: null,

@@ -72,6 +72,14 @@ export interface TilesAndLines extends LeafLines {
   readonly within: number;
 }
 
+/** Entries that were removed, and the statement that was signed before the first of them went. */
+export interface SealedRemoval {
+  readonly removal: number;
+  readonly prune: number;
+  readonly ranges: string;
+  readonly note: string;
+}
+
 export interface Seals {
   sealState(): Promise<SealState>;
   /** Begins to seal, and records that. Throws kind `refused` where something is sealed already. */
@@ -89,6 +97,10 @@ export interface Seals {
   putTiles(tiles: readonly SealTile[], fresh: readonly Run[], durable: boolean): Promise<number | undefined>;
   /** Keeps a seal, and ends the lease. */
   putSeal(seal: Omit<Seal, 'seal'>): Promise<void>;
+  /** Keeps a signed removal; nothing of it may go before. */
+  putRemoval(removal: Omit<SealedRemoval, 'removal'>): Promise<void>;
+  /** Removals behind one of them, in the order in which they were kept. */
+  removals(after: number): Promise<readonly SealedRemoval[]>;
   /** Seals behind one of them, in the order in which they were kept. */
   seals(after: number, limit: number): Promise<readonly Seal[]>;
   tile(tile: number): Promise<SealTile | undefined>;

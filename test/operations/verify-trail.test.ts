@@ -100,7 +100,7 @@ async function alterAll({ tamper, store }: SealedTrail): Promise<void> {
   tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 3`);
   const { tiles, lines } = await store.tilesAndLines(0, 1, 256, 0);
   const [tile] = tiles;
-  if (tile?.secret == null) throw new Error('no secret');
+  if (tile === undefined || tile.secret === null) throw new Error('no secret');
   const hashes = Buffer.from(tile.hashes);
   const salt = saltsOf(tile.secret).subarray(32, 48);
   eachLeaf(lines, (seq, line) => {

@@ -172,6 +172,8 @@ const METHODS = {
     gone();
     return store.putSeal({ size: 1, note: 'note' });
   },
+  putRemoval: simply((store) => store.putRemoval({ prune: 1, ranges: '1', note: 'note' })),
+  removals: 'reads',
   seals: 'reads',
   tile: 'reads',
   tilesAndLines: 'reads',

@@ -45,6 +45,12 @@ function cosigned(text: string, seconds: number | bigint): Buffer {
   return Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
 }
 
+/** The time that the first cosignature of a checkpoint claims, in seconds since 1970; null where there is none. */
+export function timeOf({ note }: ReadCheckpoint): number | null {
+  const timed = note.signatures.find(({ bytes }) => bytes.length === 72);
+  return timed === undefined ? null : Number(timed.bytes.readBigUInt64BE());
+}
+
 /** Reads a checkpoint, whoever signed it; undefined for what is none. */
 export function readCheckpoint(text: string): ReadCheckpoint | undefined {
   const note = readNote(text);

@@ -55,3 +55,20 @@ export function firstOf(runs: readonly Run[], count: number): Run[] {
   }
   return first;
 }
+
+/** Whether a seq is in one of many runs, which are put in order once. */
+export function lookup(runs: readonly Run[]): (seq: number) => boolean {
+  const sorted = runs.toSorted((a, b) => a[0] - b[0]);
+  // How far the runs up to each reach: they may overlap.
+  const reach: number[] = [];
+  for (const [, to] of sorted) reach.push(Math.max(to, reach.at(-1) ?? 0));
+  return (seq) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] as Run)[0] <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && (reach[low - 1] as number) >= seq;
+  };
+}

@@ -3,6 +3,7 @@ import { HASH_BYTES } from './hashing.js';
 import { leafHashInto, LEAF_HEAD, SALT_BYTES, saltsOf, SECRET_BYTES, TILE } from './leaves.js';
 import { firstOf } from './seqs.js';
 import type { Run } from './seqs.js';
+import { EMPTY, grown, grownBy, rootOf } from './tree.js';
 
 /** What opens the leaves of a tile: a secret for all of them, or a salt for each that stays. */
 export interface Opening {
@@ -128,4 +129,68 @@ export function eachLeaf(lines: Buffer, take: (seq: number, headAndLine: Buffer)
     at = end + 1;
     take(seq, line);
   }
+}
+
+/** A tile without what opens the leaves at some positions; null where nothing is left that opens one. */
+export function closedAt(opening: Opening, count: number, positions: ReadonlySet<number>): Opening {
+  const saltOf = saltsIn(opening);
+  const left = new Map<number, Buffer>();
+  for (let position = 0; position < count; position++) {
+    const salt = positions.has(position) ? undefined : saltOf(position);
+    if (salt !== undefined) left.set(position, salt);
+  }
+  return { secret: null, salts: keptSalts(left) };
+}
+
+/** The whole subtrees of the leaves from one position on, up to another: each with its first position and its width. */
+function subtrees(from: number, to: number): { readonly at: number; readonly width: number }[] {
+  const pieces: { at: number; width: number }[] = [];
+  for (let at = from; at < to;) {
+    let width = 1;
+    while (at % (width * 2) === 0 && at + width * 2 <= to) width *= 2;
+    pieces.push({ at, width });
+    at += width;
+  }
+  return pieces;
+}
+
+/**
+ * What is kept of a tile whose entries are all gone, for trees that end inside it: for each, how many of its leaves they
+ * have, the subtree roots over these, and those over the rest, by which they still lead to the tile's root.
+ */
+export function edgesOf(hashes: Buffer, ends: readonly number[]): Buffer {
+  const pieces = ends.map((end) =>
+    Buffer.concat([
+      Buffer.of(end),
+      ...[...subtrees(0, end), ...subtrees(end, TILE)].map(({ at, width }) =>
+        rootOf(grownBy(EMPTY, hashes.subarray(at * HASH_BYTES, (at + width) * HASH_BYTES), 0, width)),
+      ),
+    ]),
+  );
+  return Buffer.concat(pieces);
+}
+
+/**
+ * The subtree roots over the first leaves of a tile, by what was kept of it: null where nothing was for this number, and
+ * undefined where what was kept does not lead to the tile's root.
+ */
+export function edgeAt(
+  edges: Buffer | null,
+  root: Buffer,
+  end: number,
+): { root: Buffer; width: number }[] | null | undefined {
+  for (let at = 0; edges !== null && at < edges.length;) {
+    const kept = edges[at] as number;
+    const before = subtrees(0, kept);
+    const pieces = [...before, ...subtrees(kept, TILE)];
+    const nodes = pieces.map(({ width }, index) => ({
+      root: edges.subarray(at + 1 + index * HASH_BYTES, at + 1 + (index + 1) * HASH_BYTES),
+      width,
+    }));
+    at += 1 + pieces.length * HASH_BYTES;
+    if (kept !== end) continue;
+    const whole = nodes.reduce((tree, node) => grown(tree, node.root, node.width), EMPTY);
+    return rootOf(whole).equals(root) ? nodes.slice(0, before.length) : undefined;
+  }
+  return null;
 }

@@ -84,6 +84,8 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       leavesToSeal: true,
       putTiles: true,
       putSeal: true,
+      putRemoval: true,
+      removals: true,
       seals: true,
       tile: true,
       tilesAndLines: true,

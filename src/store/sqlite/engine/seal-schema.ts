@@ -17,6 +17,7 @@ CREATE TABLE daybook_seals (
   size INTEGER NOT NULL,
   note TEXT NOT NULL
 ) STRICT;
+CREATE INDEX daybook_seals_by_size ON daybook_seals (size);
 CREATE TABLE daybook_seal_tiles (
   tile INTEGER PRIMARY KEY,
   first_seq INTEGER NOT NULL,

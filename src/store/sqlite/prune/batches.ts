@@ -6,6 +6,7 @@ import { filterCondition, readDoomed, accountOf, closeAccount, checkpointReaches
 import { writing, hurrying } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import type { DoomedRow } from '../trail/index.js';
+import { destroySalts } from '../seals/index.js';
 import { greatest, latest, least } from './extremes.js';
 
 /** Deletes the next doomed entries of a plan in one transaction with their account. */
@@ -67,6 +68,10 @@ function deleteRows(
   if (changes !== rows.length) {
     throw new DaybookError('failed', `${rows.length - changes} entries fell while this prune ran, and not by it`);
   }
+  destroySalts(
+    connection,
+    rows.map((row) => row.seq),
+  );
   const before = accountOf(connection, prune);
   const byAge = rows.filter((row) => row.byAge).length;
   const rules = plan.rules.map<RuleCount>((rule, position) => ({

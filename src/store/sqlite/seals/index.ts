@@ -1,1 +1,2 @@
+export { destroySalts } from './removals.js';
 export { sealsOf } from './room.js';

@@ -4,6 +4,7 @@ import type { Session } from '../engine/index.js';
 import { leaseSeals, releaseSeals } from './lease.js';
 import { leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
 import { beginSeals, putSeal, readSeals, readSealState } from './kept-seals.js';
+import { putRemoval, readRemovals } from './removals.js';
 import { putTiles, readTile } from './tiles.js';
 
 /** What keeps seals. */
@@ -19,6 +20,8 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
         hurrying(connection, durable, () => writing(connection, () => putTiles(connection, tiles, fresh, options))),
       ),
     putSeal: (seal) => write(() => putSeal(connection, seal, options)),
+    putRemoval: (removal) => write(() => putRemoval(connection, removal)),
+    removals: (after) => read(() => readRemovals(connection, after)),
     seals: (after, limit) => read(() => readSeals(connection, after, limit)),
     tile: (tile) => read(() => readTile(connection, tile)),
     tilesAndLines: (from, count, size, after) =>

@@ -38,6 +38,16 @@ export function readTiles(connection: Connection, from: number, count: number): 
     .map(toTile);
 }
 
+/** The tiles that may hold a seq between two. */
+export function tilesWithin(connection: Connection, first: number, last: number): SealTile[] {
+  return connection
+    .prepare<[number, number], TileRow>(
+      'SELECT * FROM daybook_seal_tiles WHERE last_seq >= ? AND first_seq <= ? ORDER BY last_seq',
+    )
+    .all(first, last)
+    .map(toTile);
+}
+
 /** The least and the greatest seq of runs. */
 export function boundsOf(runs: readonly Run[]): [first: number, last: number] {
   let [first, last] = [Infinity, 0];

@@ -1,0 +1,178 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { executePrune, preparePrune } from '../../src/operations/prune.js';
+import type { PruneResult } from '../../src/operations/prune.js';
+import type { PruneRule } from '../../src/store/audit-store.js';
+import { ACTOR, NOW, rule } from '../store/trail.js';
+import { sealedTrail } from './sealed.js';
+import type { SealedTrail } from './sealed.js';
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/** Prunes, with the key at hand or without. */
+async function prune({ store, key }: SealedTrail, rules: readonly PruneRule[], signed = true): Promise<PruneResult> {
+  const prepared = await preparePrune(store, { command: 'prune', rules, actor: ACTOR, reason: null }, NOW);
+  return executePrune(store, prepared, { busyTimeout: 1000, ...(signed ? { sealKey: key(), now: NOW } : {}) });
+}
+
+/** All that match but the newest so many. */
+const keep = (count: number): PruneRule[] => [rule({ keep: count })];
+const messages = (...names: string[]): PruneRule[] => names.map((search) => rule({ filter: { search }, before: ALL }));
+
+/** What the tiles keep of each: the lengths of hashes, salts and edges, and whether there is a secret. */
+function tilesOf({ trail }: SealedTrail): unknown[] {
+  const plain = trail.plain();
+  const rows = plain
+    .prepare(
+      'SELECT length(hashes) / 32 AS hashes, secret IS NOT NULL AS secret, (length(salts) - 32) / 16 AS salts, length(edges) AS edges FROM daybook_seal_tiles ORDER BY tile',
+    )
+    .all();
+  plain.close();
+  return rows;
+}
+
+describe('a prune of a sealed trail', () => {
+  test('seals the tail, signs what goes, and destroys what opened it', async () => {
+    const sealed = await sealedTrail(600);
+    await sealed.seal();
+    await sealed.record(10);
+    // The prune's own entry is among those that stay.
+    expect(await prune(sealed, keep(11))).toMatchObject({ deleted: 600 });
+    expect(tilesOf(sealed)).toEqual([
+      { hashes: 0, secret: 0, salts: null, edges: 0 },
+      { hashes: 0, secret: 0, salts: null, edges: 0 },
+      { hashes: 98, secret: 0, salts: 10, edges: null },
+    ]);
+    expect(await sealed.verify()).toMatchObject({
+      verdict: 'intact',
+      entries: { checked: 10, pruned: 600, unsealed: 1 },
+      seals: { checked: 2, skipped: 0 },
+    });
+    await sealed.record(300);
+    await sealed.seal();
+    expect(await sealed.verify()).toMatchObject({ verdict: 'intact', entries: { checked: 311, pruned: 600 } });
+  });
+
+  test('keeps what the last seal of each day needs, and tells of those that it cannot check any more', async () => {
+    const sealed = await sealedTrail(100);
+    const DAY = 86_400_000;
+    for (const [more, at] of [
+      [20, NOW],
+      [3, NOW + 1000],
+      [4, NOW + DAY],
+      [500, NOW + 2 * DAY],
+    ] as const) {
+      await sealed.record(more);
+      await sealed.seal(at);
+    }
+    const second =
+      sealed.trail.plain().prepare<[], string>('SELECT note FROM daybook_seals WHERE seal = 2').pluck().get() ?? '';
+    const first =
+      sealed.trail.plain().prepare<[], string>('SELECT note FROM daybook_seals WHERE seal = 1').pluck().get() ?? '';
+    const paper = (text: string): object => ({ checkpoints: [{ name: 'paper', text }] });
+    await prune(sealed, keep(20));
+    const found = await sealed.verify({ now: NOW + 2 * DAY });
+    expect(found).toMatchObject({ verdict: 'intact', seals: { checked: 3, skipped: 1 }, findings: [] });
+    expect(await sealed.found(paper(second))).toEqual(['intact']);
+    expect(await sealed.found(paper(first))).toEqual(['found', 'uncheckable']);
+    // What is kept for it must still lead to the root.
+    const plain = sealed.trail.plain();
+    const edges =
+      plain.prepare<[], Buffer>('SELECT edges FROM daybook_seal_tiles WHERE tile = 0').pluck().get() ?? Buffer.of();
+    edges.writeUInt8(edges.readUInt8(40) ^ 1, 40);
+    sealed.tamper('UPDATE daybook_seal_tiles SET edges = ? WHERE tile = 0', edges);
+    expect(await sealed.found(paper(second))).toEqual(['found', 'altered-between', 'split-view']);
+  });
+
+  test('without the key is said', async () => {
+    const sealed = await sealedTrail(100);
+    await sealed.seal();
+    await prune(sealed, messages('number 7'), false);
+    expect(await sealed.found()).toEqual(['found', 'pruned-unattested']);
+  });
+
+  test('that is cut off is covered for its plan, and for nothing else', async () => {
+    const sealed = await sealedTrail(400);
+    await sealed.seal();
+    const { store } = sealed;
+    const { deleteBatch } = store;
+    let batches = 0;
+    store.deleteBatch = async (number, plan, after) => {
+      batches += 1;
+      if (batches === 3) throw new Error('killed');
+      return deleteBatch(number, plan, after, 20);
+    };
+    await expect(prune(sealed, keep(100))).rejects.toThrow('killed');
+    store.deleteBatch = deleteBatch;
+    expect(await sealed.verify()).toMatchObject({ verdict: 'intact', entries: { pruned: 40, checked: 360 } });
+    // What the plan has left is there, with its salt: nobody can take it under this cover.
+    sealed.tamper('DELETE FROM daybook_entries WHERE seq = 50');
+    expect(await sealed.found()).toEqual(['found', 'missing']);
+    sealed.tamper(
+      'DELETE FROM daybook_entries WHERE seq = 390; UPDATE daybook_seal_tiles SET secret = NULL, salts = NULL WHERE tile = 1',
+    );
+    expect(await sealed.found()).toEqual(['found', 'missing', 'reappeared', 'unopenable', 'pruned-unattested']);
+  });
+
+  test('a pruned entry that is brought back is seen', async () => {
+    const sealed = await sealedTrail(100);
+    await sealed.seal();
+    const plain = sealed.trail.plain();
+    plain.exec('CREATE TABLE kept AS SELECT * FROM daybook_entries WHERE seq = 8');
+    await prune(sealed, messages('number 7'));
+    sealed.tamper(
+      `INSERT INTO daybook_entries (seq, id, ts, action, message) SELECT seq, id, ts, action, message FROM kept; DROP TABLE kept`,
+    );
+    expect(await sealed.found()).toEqual(['found', 'reappeared']);
+  });
+
+  test.each([
+    ['its ranges', `UPDATE daybook_seal_removals SET ranges = '8-9'`],
+    ['its prune', 'UPDATE daybook_seal_removals SET prune = 7'],
+    ['its statement', `UPDATE daybook_seal_removals SET note = replace(note, 'count 1', 'count 2')`],
+    ['its size', `UPDATE daybook_seal_removals SET note = replace(note, 'size 100', 'size 101')`],
+    ['its form', `UPDATE daybook_seal_removals SET note = replace(note, '/v1', '/v2')`],
+    ['what it is', `UPDATE daybook_seal_removals SET note = 'gone', ranges = 'x'`],
+  ])('a removal whose %s was edited counts for nothing', async (_what, edit) => {
+    const sealed = await sealedTrail(100);
+    await sealed.seal();
+    await prune(sealed, messages('number 7'));
+    expect(await sealed.found()).toEqual(['intact']);
+    sealed.tamper(edit);
+    expect(await sealed.found()).toEqual(['found', 'bad-removal', 'pruned-unattested']);
+  });
+
+  test('beside seals, again and again: each entry that stays is proved, each that goes is accounted for', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.oneof(
+            fc.record({ do: fc.constant('record' as const), count: fc.integer({ min: 1, max: 300 }) }),
+            fc.record({ do: fc.constant('seal' as const), count: fc.constant(0) }),
+            fc.record({ do: fc.constant('prune' as const), count: fc.integer({ min: 1, max: 200 }) }),
+            fc.record({ do: fc.constant('scatter' as const), count: fc.integer({ min: 0, max: 99 }) }),
+          ),
+          { minLength: 3, maxLength: 9 },
+        ),
+        async (steps) => {
+          const sealed = await sealedTrail(5);
+          await sealed.seal();
+          for (const { do: what, count } of steps) {
+            if (what === 'record') await sealed.record(count);
+            else if (what === 'seal') await sealed.seal();
+            else if (what === 'prune') await prune(sealed, keep(count));
+            else await prune(sealed, messages(`${count}`));
+          }
+          await sealed.seal();
+          const { count } = await sealed.store.extent({});
+          const deleted = await sealed.store.prunedSoFar();
+          expect(await sealed.verify()).toMatchObject({
+            verdict: 'intact',
+            entries: { checked: count, pruned: deleted, unsealed: 0 },
+          });
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+});
