@@ -122,9 +122,10 @@ async function openTrail(
   { sequential = false, live = false, onlyReads = false }: Opening,
 ): Promise<AuditStore> {
   const { openStore } = await import('../store/open.js');
-  const { db, busyTimeout } = globals;
+  const { db, schema, busyTimeout } = globals;
   const { now: clock, presence } = context;
   return openStore(db, {
+    schema,
     readonly: onlyReads || globals.opens === 'read',
     busyTimeout,
     sequential,

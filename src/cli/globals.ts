@@ -4,6 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
+import { shellWord } from '../core/shell.js';
 import { resolveColour } from '../terminal/colour.js';
 import type { ColourLevel } from '../terminal/colour.js';
 import type { Context } from './context.js';
@@ -11,7 +12,7 @@ import { kindOf } from './does.js';
 import { underOption } from './under-option.js';
 
 interface GlobalOption {
-  readonly key: 'db' | 'as' | 'asType' | 'tz' | 'busyTimeout' | 'color' | 'quiet';
+  readonly key: 'db' | 'schema' | 'as' | 'asType' | 'tz' | 'busyTimeout' | 'color' | 'quiet';
   readonly flags: string;
   readonly description: string;
   readonly environment?: string;
@@ -23,10 +24,17 @@ interface GlobalOption {
 const GLOBAL_OPTIONS: readonly GlobalOption[] = [
   {
     key: 'db',
-    flags: '--db <file>',
-    description: 'the audit database',
+    flags: '--db <address>',
+    description: 'the audit database: a SQLite file, or postgres://user@host/database',
     environment: 'DAYBOOK_DB',
     defaultText: 'audit.db',
+  },
+  {
+    key: 'schema',
+    flags: '--schema <name>',
+    description: 'in PostgreSQL, the schema that holds the trail',
+    environment: 'DAYBOOK_SCHEMA',
+    defaultText: 'daybook',
   },
   {
     key: 'as',
@@ -93,6 +101,8 @@ export function commandWord(words: readonly string[]): string | undefined {
 /** The global options as they hold for one run: a flag, else the environment, else the default. */
 export interface Globals {
   readonly db: Address;
+  /** In PostgreSQL, the schema that holds the trail. */
+  readonly schema: string;
   /** How the command opens the trail, by what it declares. */
   readonly opens: 'read' | 'write';
   readonly quiet: boolean;
@@ -129,6 +139,7 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   const flag = (value('color') ?? 'auto') as 'auto' | 'always' | 'never';
   return {
     db: addressOf(value('db') ?? 'audit.db'),
+    schema: value('schema') ?? 'daybook',
     opens: kindOf(command)?.opens ?? 'read',
     quiet: flagValue(command, 'quiet') === true,
     busyTimeout: patience === undefined ? 5000 : await milliseconds(patience),
@@ -141,10 +152,14 @@ export async function resolveGlobals(command: Command, context: Context): Promis
   };
 }
 
-/** The database that flags name; undefined where none does. */
-export function databaseFlag(command: Command): string | undefined {
+/** The flags that name the database, as words that can be pasted; none where no flag does. */
+export function databaseFlags(command: Command): readonly string[] {
   const flag = flagValue(command, 'db');
-  return typeof flag === 'string' ? addressOf(flag).shown : undefined;
+  const schema = flagValue(command, 'schema');
+  return [
+    ...(typeof flag === 'string' ? [`--db ${shellWord(addressOf(flag).shown)}`] : []),
+    ...(typeof schema === 'string' ? [`--schema ${shellWord(schema)}`] : []),
+  ];
 }
 
 /** What a flag was given as, by the command itself or any that it stands under. */

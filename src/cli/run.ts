@@ -1,7 +1,6 @@
 import { CommanderError } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError, ExitWith, ResourceError } from '../core/errors.js';
-import { shellWord } from '../core/shell.js';
 import { visible } from '../terminal/sanitize.js';
 import { OutputClosed } from '../terminal/streams.js';
 import type { Output } from '../terminal/streams.js';
@@ -9,7 +8,7 @@ import type { Context } from './context.js';
 import { kindOf } from './does.js';
 import { EXIT_CODES, SIGNAL_CODES } from './exit-codes.js';
 import type { EndingSignal } from './exit-codes.js';
-import { databaseFlag } from './globals.js';
+import { databaseFlags } from './globals.js';
 import { withOptions } from './hints.js';
 import { programFor } from './program.js';
 
@@ -108,9 +107,9 @@ export async function run(words: readonly string[], context: Context): Promise<n
   /** A hint as it can be pasted: what was typed and more, or another command on the same database. */
   function wholeHint(hint: string): string {
     if (hint.startsWith('…')) return withOptions(words, hint.slice(1), current);
-    const database = databaseFlag(current);
-    if (database === undefined || hint.endsWith(' --help') || hint.includes(' --db ')) return hint;
-    return hint.replace(/^daybook /, () => `daybook --db ${shellWord(database)} `);
+    const flags = databaseFlags(current);
+    if (flags.length === 0 || hint.endsWith(' --help') || hint.includes(' --db ')) return hint;
+    return hint.replace(/^daybook /, () => `daybook ${flags.join(' ')} `);
   }
 
   async function write(line: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Address } from '../core/address.js';
 import type { Actor } from '../core/entry.js';
+import { DaybookError } from '../core/errors.js';
 import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
@@ -75,10 +76,15 @@ export async function initializeStore(
     readonly clock: () => number;
     readonly actor: Actor;
     readonly schema?: string;
+    /** Who is to record and read, in a database that has roles. */
+    readonly roles?: readonly string[];
   },
 ): Promise<Initialized> {
   if (address.engine === 'postgres') {
     return (await postgres()).initialize({ address, schema: SCHEMA, ...options });
+  }
+  if (options.roles !== undefined && options.roles.length > 0) {
+    throw new DaybookError('usage', `--grant goes with PostgreSQL: ${address.shown} is a file, and has no roles`);
   }
   const { initialize } = await import('./sqlite/upkeep/index.js');
   return initialize({ path: address.connects, ...options });

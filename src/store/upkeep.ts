@@ -92,4 +92,6 @@ export interface Initialized {
   readonly schemaVersion: number;
   /** The indexes and triggers that were made again, the guard where it stood open, and what else could not be read. */
   readonly repaired: readonly string[];
+  /** Where roles of the database need rights to record, the statements that give them, or gave them. */
+  readonly grants?: readonly string[];
 }

@@ -175,6 +175,7 @@ describe('the environment', () => {
       'DAYBOOK_BUSY_TIMEOUT',
       'DAYBOOK_DB',
       'DAYBOOK_PAGER',
+      'DAYBOOK_SCHEMA',
       'DAYBOOK_TZ',
     ]);
     const help = (await ok(['--help'])) + (await ok(['history', '--help']));

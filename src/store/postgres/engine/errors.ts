@@ -31,13 +31,31 @@ type Says = (error: ServerError, asked: Asked) => Told;
 const busy =
   (text: (asked: Asked, error: ServerError) => string): Says =>
   (error, asked) => ({ kind: 'busy', text: text(asked, error), hint: '…' });
-const init = ({ shown: address }: Asked): string => `daybook --db ${shellWord(address)} init`;
+const init = ({ shown: address, schema }: Asked): string => initHint(address, schema);
+
+/** The command that makes, upgrades or mends a trail. */
+export function initHint(address: string, schema: string): string {
+  return `daybook --db ${shellWord(address)}${schema === 'daybook' ? '' : ` --schema ${shellWord(schema)}`} init`;
+}
 
 const noTrail: Says = (_error, asked) => ({
   kind: 'missing',
   text: `${asked.shown} holds no daybook trail in its schema ${asked.schema}`,
   hint: init(asked),
 });
+/** The statement that is missing names the columns, too: the owner of the trail can give it. */
+const withoutRight = (asked: Asked, message: string): Told => ({
+  kind: 'refused',
+  text: `user ${shown(asked.user)} has no right to do this (${message}); what a role needs to record and read, the owner of the trail grants`,
+  hint: `${init(asked)} --grant ${shellWord(asked.user)}`,
+});
+
+/** The error for a schema that who is connected may not use. */
+export function notGranted(asked: Asked): DaybookError {
+  const { kind, text, hint } = withoutRight(asked, `permission denied for schema ${asked.schema}`);
+  return new DaybookError(kind, text, hint === undefined ? {} : { hint });
+}
+
 const notAdmitted: Says = ({ message }, { user, database }) => ({
   kind: 'missing',
   text: `the server does not let user ${shown(user)} into database ${shown(database)} (${message})`,
@@ -68,16 +86,13 @@ const STATES: Readonly<Record<string, Says>> = {
   }),
   '42P01': noTrail,
   '3F000': noTrail,
+  '42704': ({ message }) => ({ kind: 'missing', text: message }),
   '42703': ({ message }, { shown: address }) => ({
     kind: 'missing',
     text: `${address} is not as daybook made it (${message})`,
   }),
   '28': notAdmitted,
-  '42501': (error, asked) => ({
-    kind: 'refused',
-    text: `user ${shown(asked.user)} may not do this (${error.message})`,
-    hint: `${init(asked)} --grant ${shellWord(asked.user)}`,
-  }),
+  '42501': ({ message }, asked) => withoutRight(asked, message),
   DB001: ({ message }) => ({ kind: 'refused', text: message.replace(/^daybook: /, '') }),
   '25006': (_error, { server }) => ({
     kind: 'refused',

@@ -200,3 +200,22 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** What a writer may give: all but what the trail gives. */
 export const GIVEN_COLUMNS = ENTRY_FIELDS.slice(1);
+
+/** What a role needs to record and to read: columns, since it is the trail that gives seq and tx. */
+export function grantsOf(schema: string, role: string): string[] {
+  const tables = [
+    'entries',
+    'migrations',
+    'generations',
+    'prunes',
+    'retention',
+    'retention_entries',
+    'checkpoints',
+    'actors',
+  ];
+  return [
+    `GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
+    `GRANT SELECT ON ${tables.map((table) => `${schema}.daybook_${table}`).join(', ')} TO ${role};`,
+    `GRANT INSERT (${GIVEN_COLUMNS.join(', ')}) ON ${schema}.daybook_entries TO ${role};`,
+  ];
+}

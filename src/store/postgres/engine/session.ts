@@ -2,12 +2,11 @@ import { Client, defaults } from 'pg';
 import type { Address } from '../../../core/address.js';
 import { DaybookError, ResourceError } from '../../../core/errors.js';
 import type { Presence } from '../../../core/presence.js';
-import { shellWord } from '../../../core/shell.js';
 import { sql } from '../../sql.js';
 import { systemUser, targetOf } from './address.js';
 import { answer, connectionOf, identifier } from './connection.js';
 import type { Connection } from './connection.js';
-import { explained, isLost, isPassing } from './errors.js';
+import { explained, initHint, isLost, isPassing, notGranted } from './errors.js';
 import type { Asked } from './errors.js';
 import type { Generation } from './marks.js';
 import { SCHEMA_VERSION } from './schema.js';
@@ -196,8 +195,9 @@ export async function openSession(options: PostgresOptions): Promise<Session> {
 
 async function expectTrail(server: Server): Promise<{ generations: readonly Generation[]; owns: boolean }> {
   const { asked } = server;
+  await expectUse(server);
   const [found] = await server.read(() => server.connection.all<Opened>(OPENED));
-  const hint = `daybook --db ${shellWord(asked.shown)} init`;
+  const hint = initHint(asked.shown, asked.schema);
   const version = found?.version ?? null;
   if (found === undefined || version === null) {
     throw new DaybookError('missing', `${asked.shown} holds no daybook trail in its schema ${asked.schema}`, { hint });
@@ -213,6 +213,18 @@ async function expectTrail(server: Server): Promise<{ generations: readonly Gene
   }
   const generations = JSON.parse(found.generations) as [generation: number, afterSeq: number][];
   return { generations: generations.map(([generation, afterSeq]) => ({ generation, afterSeq })), owns: found.owns };
+}
+
+/** A schema that one may not use is passed over as if it were not there. */
+async function expectUse({ asked, connection, read }: Server): Promise<void> {
+  const used = sql(
+    'SELECT has_schema_privilege(oid, ?) AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = ? AND NOT has_table_privilege(oid, ?)) FROM pg_namespace AS n WHERE nspname = ?',
+    'USAGE',
+    'daybook_migrations',
+    'SELECT',
+    asked.schema,
+  );
+  if ((await read(() => answer<boolean>(connection, used))) === false) throw notGranted(asked);
 }
 
 const OPENED = sql(`

@@ -7,6 +7,7 @@ import { sql } from '../../sql.js';
 import {
   answer,
   connect,
+  grantsOf,
   identifier,
   MIGRATIONS,
   MIGRATIONS_TABLE,
@@ -18,16 +19,29 @@ import { insertOne } from '../trail/index.js';
 
 export interface InitializeOptions extends Omit<PostgresOptions, 'readonly' | 'presence'> {
   readonly actor: Actor;
+  /** Who is to record and read. */
+  readonly roles?: readonly string[];
 }
 
 /** Creates the trail in a schema of its own, or upgrades it. All of it is one transaction, and a second run changes nothing. */
 export async function initialize(options: InitializeOptions): Promise<Initialized> {
   const server = await connect(options);
   try {
-    return await server.write(() => prepare(server, options));
+    return await server.write(async () => {
+      const outcome = await prepare(server, options);
+      return { ...outcome, grants: await grant(server, options) };
+    });
   } finally {
     await server.close();
   }
+}
+
+/** Gives roles what they need to record and read; without one, says how. */
+async function grant(server: Server, { schema, roles = [] }: InitializeOptions): Promise<string[]> {
+  const statements = roles.flatMap((role) => grantsOf(identifier(schema), identifier(role)));
+  for (const statement of statements) await run(server, statement);
+  if (statements.length > 0) return statements;
+  return ['-- for each role that records and reads:', ...grantsOf(identifier(schema), 'app')];
 }
 
 async function prepare(server: Server, { schema, clock, actor }: InitializeOptions): Promise<Initialized> {
