@@ -14,10 +14,10 @@ export { contextSql } from './library/context-sql.js';
 export { isDaybookError } from './core/errors.js';
 
 export type { DaybookError, ErrorDetails, ErrorKind } from './core/errors.js';
-export type { Initialized } from './store/audit-store.js';
+export type { DatabaseSize, Initialized } from './store/upkeep.js';
 export type { InitializeOptions, TrailOptions } from './library.js';
 export type { Attached, AttachOptions, Recorded, RevertRequest } from './library/attach.js';
-export type { OpenConnection, OpenStatement } from './store/attached.js';
+export type { OpenConnection, OpenStatement } from './store/open-connection.js';
 export type { Context, Who } from './library/context.js';
 export type { ContextSql, SqlText } from './library/context-sql.js';
 export type {
@@ -46,7 +46,7 @@ export type { EntryConditions, EntryFilter } from './library/question.js';
 export type { Conditions, EntityPattern, ListField, MetadataMatch } from './core/filter.js';
 export type { EntityState } from './core/state.js';
 export type { FieldChange } from './core/field-change.js';
-export type { ValueCount } from './store/audit-store.js';
+export type { ValueCount } from './store/reading.js';
 export type { GroupReport } from './operations/report.js';
 export type { Timeline } from './operations/timeline.js';
 export type { BurstReport } from './operations/bursts.js';

@@ -12,7 +12,8 @@ import type { Trail } from './library/trail.js';
 import { thisProcess } from './presence.js';
 import type { Initialized } from './store/audit-store.js';
 import { initializePatiently, isConnection, openPatiently } from './store/attached.js';
-import type { OpenConnection, Place } from './store/attached.js';
+import type { Place } from './store/attached.js';
+import type { OpenConnection } from './store/open-connection.js';
 
 export { captureRequest } from './library/capture.js';
 

@@ -11,7 +11,9 @@ import {
   recordOfApplication,
   withContext,
 } from '../store/attached.js';
-import type { Connection, OpenConnection, RecordOutcome, RecordRequest } from '../store/attached.js';
+import type { Connection } from '../store/attached.js';
+import type { RecordOutcome, RecordRequest } from '../store/audit-store.js';
+import type { OpenConnection } from '../store/open-connection.js';
 import { expectWho, readContext, within } from './context.js';
 import type { Context } from './context.js';
 import { requestOf } from './entry-fields.js';

@@ -1,7 +1,7 @@
 import { before as durationBefore } from '../core/duration.js';
 import type { Duration } from '../core/duration.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { AuditStore, Interruptible, PruneRule, StoreFacts } from '../store/audit-store.js';
+import type { AuditStore, DatabaseSize, Interruptible, PruneRule } from '../store/audit-store.js';
 import { problemsIn, unaccountedOf } from './problems.js';
 import type { Findings, Problem } from './problems.js';
 import { policyRules } from './prune.js';
@@ -14,7 +14,7 @@ export interface Status {
   readonly entries: number;
   readonly oldest: string | null;
   readonly newest: string | null;
-  readonly bytes: StoreFacts['bytes'];
+  readonly bytes: DatabaseSize;
   /** How many seqs have neither an entry nor a prune that accounts for it, and the last entry of a prune that knew of fewer. */
   readonly unaccounted: { readonly count: number; readonly since: number | null };
   readonly policies: readonly { readonly name: string; readonly due: number }[];

@@ -1,18 +1,17 @@
 import type { Address } from '../core/address.js';
 import type { AuditStore, Initialized } from './audit-store.js';
+import type { OpenConnection } from './open-connection.js';
 import { initializeStore, openStore } from './open.js';
 import type { OpenOptions } from './open.js';
 import { HASTE_MS, patiently, withPatience } from './patience.js';
 import { connectionOf, nameOf } from './sqlite/engine/index.js';
-import type { OpenConnection } from './sqlite/engine/index.js';
 
 // What an application needs of a store: it may have a connection open itself, on which much works at once and within its
 // transaction, and other work to do while a database is locked.
 
-export type { RecordOutcome, RecordRequest } from './audit-store.js';
 export { recordOfApplication, setContextSql, withContext } from './sqlite/context/index.js';
 export { attempt, connectionOf, expectTrail, isConnection, nameOf } from './sqlite/engine/index.js';
-export type { Connection, OpenConnection, OpenStatement } from './sqlite/engine/index.js';
+export type { Connection } from './sqlite/engine/index.js';
 export { findEntry } from './sqlite/trail/index.js';
 
 /** Where a trail is: at an address, or on a connection that an application has open. */

@@ -9,19 +9,21 @@ export interface UnreadableRow {
   readonly message: string;
 }
 
+/** How large a database is, in bytes. Null where the engine cannot tell. */
+export interface DatabaseSize {
+  readonly file: number | null;
+  readonly wal: number | null;
+  readonly free: number | null;
+  /** What may still be written to the disk of the file. */
+  readonly disk_free: number | null;
+}
+
 export interface StoreFacts {
   readonly schemaVersion: number;
   readonly entries: number;
   readonly oldest: string | null;
   readonly newest: string | null;
-  /** Null where the engine cannot tell. */
-  readonly bytes: {
-    readonly file: number | null;
-    readonly wal: number | null;
-    readonly free: number | null;
-    /** What may still be written to the disk of the file; null where the system does not tell. */
-    readonly disk_free: number | null;
-  };
+  readonly bytes: DatabaseSize;
   /** How many names the file has. */
   readonly links: number;
   /** Names of triggers and indexes of ours that should be there and are not, or differ. */

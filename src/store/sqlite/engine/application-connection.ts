@@ -1,20 +1,6 @@
 import { DaybookError } from '../../../core/errors.js';
+import type { OpenConnection, OpenStatement } from '../../open-connection.js';
 import type { Connection } from './connection.js';
-
-/**
- * What daybook needs of a connection that an application has open: `exec` and `prepare`, as better-sqlite3, node:sqlite and
- * libsql have them. Who uses the library need not have the types of any driver.
- */
-export interface OpenConnection {
-  exec(sql: string): unknown;
-  prepare(sql: string): OpenStatement;
-}
-
-/** What daybook needs of a statement. */
-export interface OpenStatement {
-  run(...values: never[]): unknown;
-  all(...values: never[]): unknown[];
-}
 
 const adapted = new WeakMap<OpenConnection, Connection>();
 

@@ -1,5 +1,4 @@
 export { connectionOf, isConnection } from './application-connection.js';
-export type { OpenConnection, OpenStatement } from './application-connection.js';
 export {
   attempt,
   counted,
