@@ -70,7 +70,9 @@ describe('what a source says finer than a millisecond', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 1200 }), async (n) => {
         const bound = `${MS}${String(n).padStart(4, '0')}Z`;
-        expect(await counted('--until', bound)).toBe(times.filter((time) => time.slice(0, -1) <= bound.slice(0, -1)).length);
+        expect(await counted('--until', bound)).toBe(
+          times.filter((time) => time.slice(0, -1) <= bound.slice(0, -1)).length,
+        );
       }),
       { numRuns: 8 },
     );
