@@ -44,10 +44,7 @@ export function timeText(value: SourceValue | undefined, name: string): string {
 }
 
 function notTime(text: string, name: string): DaybookError {
-  return new DaybookError(
-    'data',
-    `${name} ${shown(text)} is not a time, such as 2026-03-05T14:07:09Z or 1772000000: --time-format says how it is written`,
-  );
+  return new DaybookError('data', `${name} ${shown(text)} is not a time, such as 2026-03-05T14:07:09Z or 1772000000`);
 }
 
 /** The error for a time that has the right form. */
@@ -69,12 +66,12 @@ function likelyEpoch(text: string, name: string): SourceTime {
   });
   const could = [...dates, ...others].map(({ format, ms }) => `${new Date(ms).toISOString()} as ${format}`);
   const told =
-    could.length === 0
-      ? 'no time of the years 2000 to 2100'
-      : `not sure to be a time: it could be ${could.join(' or ')}`;
-  throw new DaybookError('data', `${name} ${shown(text)} is ${told}; --time-format says what it is`, {
-    hint: `… --time-format ${[...dates, ...others][0]?.format ?? 's'}`,
-  });
+    could.length === 0 ? 'counted from 1970 it is not in the years 2000 to 2100' : `it could be ${could.join(' or ')}`;
+  throw new DaybookError(
+    'data',
+    `${name} ${shown(text)} is not sure to be a time: ${told}; for csv, ndjson and sqlite, --time-format says what it is`,
+    { hint: `… --time-format ${[...dates, ...others][0]?.format ?? 's'}` },
+  );
 }
 
 function isWithin(ms: number, { from, to }: typeof LIKELY): boolean {

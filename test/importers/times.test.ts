@@ -83,11 +83,11 @@ describe('a time as it stands in a source', () => {
     ['20240131120000123', '2024-01-31T12:00:00.123Z as yyyyMMddHHmmssSSS'],
     ['45322.5', '2024-01-31T12:00:00.000Z as excel'],
     ['133511760000000000', '2024-01-31T12:00:00.000Z as filetime'],
-    ['177200000012', 'no time of the years 2000 to 2100'],
-    ['0', 'no time of the years 2000 to 2100'],
-    ['-1', 'no time of the years 2000 to 2100'],
-    ['946684799', 'no time of the years 2000 to 2100'],
-    ['4133980800', 'no time of the years 2000 to 2100'],
+    ['177200000012', 'counted from 1970 it is not in the years 2000 to 2100'],
+    ['0', 'counted from 1970 it is not in the years 2000 to 2100'],
+    ['-1', 'counted from 1970 it is not in the years 2000 to 2100'],
+    ['946684799', 'counted from 1970 it is not in the years 2000 to 2100'],
+    ['4133980800', 'counted from 1970 it is not in the years 2000 to 2100'],
   ])('%s is refused, with what it could be: %s', (value, could) => {
     expect(() => told(value)).toThrow(expect.objectContaining({ kind: 'data' }));
     expect(() => told(value)).toThrow(could);
