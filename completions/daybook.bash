@@ -3,12 +3,14 @@
 # Whether the option at the end of this path takes a value, and what the value may be.
 _daybook_value() {
   case $1 in
-    'daybook --db' | 'daybook '*' --db') files=1 ;;
+    'daybook --db' | 'daybook '*' --db') : ;;
+    'daybook --schema' | 'daybook '*' --schema') : ;;
     'daybook --as' | 'daybook '*' --as') : ;;
     'daybook --as-type' | 'daybook '*' --as-type') : ;;
     'daybook --tz' | 'daybook '*' --tz') : ;;
     'daybook --busy-timeout' | 'daybook '*' --busy-timeout') : ;;
     'daybook --color' | 'daybook '*' --color') choices='auto always never' ;;
+    'daybook init --grant') : ;;
     'daybook note --severity') : ;;
     'daybook note --scope') : ;;
     'daybook note --entity-name') : ;;
@@ -35,7 +37,7 @@ _daybook_value() {
     'daybook record --format') choices='json' ;;
     'daybook history -n' | 'daybook history --limit') : ;;
     'daybook history --cursor') : ;;
-    'daybook history --format') choices='table line json ndjson csv' ;;
+    'daybook history --format') choices='table line json ndjson csv ocsf cef leef rfc5424 gelf ecs otlp-json' ;;
     'daybook history --columns') : ;;
     'daybook history --category') : ;;
     'daybook history --action') : ;;
@@ -53,6 +55,7 @@ _daybook_value() {
     'daybook history --search') : ;;
     'daybook history --changed') : ;;
     'daybook history --meta') : ;;
+    'daybook history --archives') : ;;
     'daybook browse --category') : ;;
     'daybook browse --action') : ;;
     'daybook browse --severity') : ;;
@@ -88,6 +91,7 @@ _daybook_value() {
     'daybook count --search') : ;;
     'daybook count --changed') : ;;
     'daybook count --meta') : ;;
+    'daybook count --archives') : ;;
     'daybook values --format') choices='json' ;;
     'daybook values --category') : ;;
     'daybook values --action') : ;;
@@ -105,6 +109,7 @@ _daybook_value() {
     'daybook values --search') : ;;
     'daybook values --changed') : ;;
     'daybook values --meta') : ;;
+    'daybook values --archives') : ;;
     'daybook state --where') : ;;
     'daybook state --at') : ;;
     'daybook state --at-entry') : ;;
@@ -129,7 +134,7 @@ _daybook_value() {
     'daybook changes --search') : ;;
     'daybook changes --changed') : ;;
     'daybook changes --meta') : ;;
-    'daybook export --format') choices='csv json ndjson' ;;
+    'daybook export --format') choices='cef csv ecs gelf json leef ndjson ocsf otlp-json parquet rfc5424' ;;
     'daybook export -o' | 'daybook export --output') files=1 ;;
     'daybook export --columns') : ;;
     'daybook export --checkpoint') : ;;
@@ -151,6 +156,7 @@ _daybook_value() {
     'daybook export --search') : ;;
     'daybook export --changed') : ;;
     'daybook export --meta') : ;;
+    'daybook export --archives') : ;;
     'daybook report actors --by') choices='category action severity actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report actors -n' | 'daybook report actors --limit') : ;;
     'daybook report actors --format') choices='table json csv' ;;
@@ -171,6 +177,7 @@ _daybook_value() {
     'daybook report actors --search') : ;;
     'daybook report actors --changed') : ;;
     'daybook report actors --meta') : ;;
+    'daybook report actors --archives') : ;;
     'daybook report actions --by') choices='category severity actor actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report actions -n' | 'daybook report actions --limit') : ;;
     'daybook report actions --format') choices='table json csv' ;;
@@ -191,6 +198,7 @@ _daybook_value() {
     'daybook report actions --search') : ;;
     'daybook report actions --changed') : ;;
     'daybook report actions --meta') : ;;
+    'daybook report actions --archives') : ;;
     'daybook report entities --by') choices='category action severity actor actor_type scope entity_type correlation_id source field table' ;;
     'daybook report entities -n' | 'daybook report entities --limit') : ;;
     'daybook report entities --format') choices='table json csv' ;;
@@ -211,6 +219,7 @@ _daybook_value() {
     'daybook report entities --search') : ;;
     'daybook report entities --changed') : ;;
     'daybook report entities --meta') : ;;
+    'daybook report entities --archives') : ;;
     'daybook report scopes --by') choices='category action severity actor actor_type entity entity_type correlation_id source field table' ;;
     'daybook report scopes -n' | 'daybook report scopes --limit') : ;;
     'daybook report scopes --format') choices='table json csv' ;;
@@ -231,6 +240,7 @@ _daybook_value() {
     'daybook report scopes --search') : ;;
     'daybook report scopes --changed') : ;;
     'daybook report scopes --meta') : ;;
+    'daybook report scopes --archives') : ;;
     'daybook report fields --by') choices='category action severity actor actor_type scope entity entity_type correlation_id source table' ;;
     'daybook report fields -n' | 'daybook report fields --limit') : ;;
     'daybook report fields --format') choices='table json csv' ;;
@@ -251,6 +261,7 @@ _daybook_value() {
     'daybook report fields --search') : ;;
     'daybook report fields --changed') : ;;
     'daybook report fields --meta') : ;;
+    'daybook report fields --archives') : ;;
     'daybook report severities --by') choices='category action actor actor_type scope entity entity_type correlation_id source field table' ;;
     'daybook report severities -n' | 'daybook report severities --limit') : ;;
     'daybook report severities --format') choices='table json csv' ;;
@@ -271,6 +282,7 @@ _daybook_value() {
     'daybook report severities --search') : ;;
     'daybook report severities --changed') : ;;
     'daybook report severities --meta') : ;;
+    'daybook report severities --archives') : ;;
     'daybook report timeline --bucket') choices='hour day week month' ;;
     'daybook report timeline --format') choices='table json csv' ;;
     'daybook report timeline --html') files=1 ;;
@@ -290,6 +302,7 @@ _daybook_value() {
     'daybook report timeline --search') : ;;
     'daybook report timeline --changed') : ;;
     'daybook report timeline --meta') : ;;
+    'daybook report timeline --archives') : ;;
     'daybook report bursts --window') : ;;
     'daybook report bursts --more-than') : ;;
     'daybook report bursts -n' | 'daybook report bursts --limit') : ;;
@@ -311,6 +324,7 @@ _daybook_value() {
     'daybook report bursts --search') : ;;
     'daybook report bursts --changed') : ;;
     'daybook report bursts --meta') : ;;
+    'daybook report bursts --archives') : ;;
     'daybook report unattributed -n' | 'daybook report unattributed --limit') : ;;
     'daybook report unattributed --format') choices='table json csv' ;;
     'daybook report unattributed --html') files=1 ;;
@@ -330,6 +344,7 @@ _daybook_value() {
     'daybook report unattributed --search') : ;;
     'daybook report unattributed --changed') : ;;
     'daybook report unattributed --meta') : ;;
+    'daybook report unattributed --archives') : ;;
     'daybook report case --format') choices='table json csv' ;;
     'daybook report case --html') files=1 ;;
     'daybook revert --reason') : ;;
@@ -400,6 +415,20 @@ _daybook_value() {
     'daybook retention list --format') choices='json' ;;
     'daybook status --grace') : ;;
     'daybook status --format') choices='json nagios prometheus' ;;
+    'daybook seal --seal-key' | 'daybook seal '*' --seal-key') files=1 ;;
+    'daybook seal --format' | 'daybook seal '*' --format') choices='json' ;;
+    'daybook seal init --seal-key') files=1 ;;
+    'daybook seal init --origin') : ;;
+    'daybook seal init --format') choices='json' ;;
+    'daybook seal status --seal-key') files=1 ;;
+    'daybook seal status --format') choices='json' ;;
+    'daybook seal list --format') choices='json' ;;
+    'daybook seal key --format') choices='json' ;;
+    'daybook verify --key') : ;;
+    'daybook verify --checkpoint') files=1 ;;
+    'daybook verify --grace') : ;;
+    'daybook verify --seal-key') files=1 ;;
+    'daybook verify --format') choices='json' ;;
     'daybook capture add --entity-type') : ;;
     'daybook capture add --scope') : ;;
     'daybook capture add --actor-column') : ;;
@@ -493,6 +522,8 @@ _daybook() {
       'daybook clear') path='daybook clear' ;;
       'daybook retention') path='daybook retention' ;;
       'daybook status') path='daybook status' ;;
+      'daybook seal') path='daybook seal' ;;
+      'daybook verify') path='daybook verify' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
       'daybook actors' | 'daybook names') path='daybook actors' ;;
@@ -513,6 +544,10 @@ _daybook() {
       'daybook retention set') path='daybook retention set' ;;
       'daybook retention list') path='daybook retention list' ;;
       'daybook retention remove') path='daybook retention remove' ;;
+      'daybook seal init') path='daybook seal init' ;;
+      'daybook seal status') path='daybook seal status' ;;
+      'daybook seal list') path='daybook seal list' ;;
+      'daybook seal key') path='daybook seal key' ;;
       'daybook capture add') path='daybook capture add' ;;
       'daybook capture list') path='daybook capture list' ;;
       'daybook capture check') path='daybook capture check' ;;
@@ -532,57 +567,63 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status backup capture actors mirror exec import completion' ;;
-    'daybook init') options='--alongside -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook history') options='-n --limit --cursor --oldest-first --format --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -f --follow --states --explain --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook browse') options='--category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook show') options='--around --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook state') options='--where --at --at-entry --as-of --as-of-column --format --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --checkpoint --mark --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='actors actions entities scopes fields severities timeline bursts unattributed case' ;;
-    'daybook report actors') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report actions') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report entities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report scopes') options='--by --per-entity -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report fields') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report severities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report timeline') options='--bucket --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report bursts') options='--window --more-than -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report unattributed') options='-n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook report case') options='--format --html --force --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook clear') options='--seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook retention') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list remove' ;;
-    'daybook retention set') options='--max-age --max-entries --yes --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook retention list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook retention remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook status') options='--check --grace --deep --strict --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook backup') options='--force -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook capture') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
-    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook capture list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook capture check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook capture refresh') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook capture remove') options='--all -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list import remove' ;;
-    'daybook actors set') options='--name --email -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors list') options='--name --format --exact --no-pager -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors import') options='--columns --scope --exact --from --attach --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook actors remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook mirror') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
-    'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook mirror list') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook mirror check') options='--format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook mirror remove') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook import') options='--list --table --source --map --id-from --time-format --records --delimiter --header --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook completion') options='-h --help --db --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook') options='-V --version --db --schema --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status seal verify backup capture actors mirror exec import completion' ;;
+    'daybook init') options='--alongside --grant -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook history') options='-n --limit --cursor --oldest-first --format --octet-framing --columns --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -f --follow --states --explain --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook browse') options='--category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook show') options='--around --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook count') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook values') options='--format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook state') options='--where --at --at-entry --as-of --as-of-column --format --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook changes') options='--field --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook export') options='--format -o --output --gzip --columns --force --no-header --exact --bom --octet-framing --checkpoint --mark --manifest --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='actors actions entities scopes fields severities timeline bursts unattributed case' ;;
+    'daybook report actors') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report actions') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report entities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report scopes') options='--by --per-entity -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report fields') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report severities') options='--by -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report timeline') options='--bucket --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report bursts') options='--window --more-than -n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report unattributed') options='-n --limit --format --html --force --no-pager --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --archives -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook report case') options='--format --html --force --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook clear') options='--seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook retention') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list remove' ;;
+    'daybook retention set') options='--max-age --max-entries --yes --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook retention list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook retention remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook status') options='--check --grace --deep --strict --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook seal') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='init status list key' ;;
+    'daybook seal init') options='--seal-key --origin --force --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook seal status') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook seal list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook seal key') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook verify') options='--key --checkpoint --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook backup') options='--force -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
+    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture check') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture refresh') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture remove') options='--all -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list import remove' ;;
+    'daybook actors set') options='--name --email -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors list') options='--name --format --exact --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors import') options='--columns --scope --exact --from --attach --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook actors remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check remove' ;;
+    'daybook mirror add') options='--entity-type --key --latest --template --separator --reverted --max-length --dry-run --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror check') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook mirror remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook import') options='--list --table --source --map --id-from --time-format --records --delimiter --header --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook completion') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then
     choices=''

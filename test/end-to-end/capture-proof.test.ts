@@ -48,7 +48,7 @@ async function drive(writer: Writer, draw: () => Step, goesOn: () => boolean): P
 function isExplained(error: string): boolean {
   return (
     !error.includes('daybook') &&
-    /constraint|datatype mismatch|cannot store|no transaction is active|no such savepoint|ON CONFLICT clause does not match/i.test(
+    /constraint|JSON cannot hold BLOB|malformed JSON|datatype mismatch|cannot store|no transaction is active|no such savepoint|ON CONFLICT clause does not match/i.test(
       error,
     )
   );

@@ -162,5 +162,9 @@ function isIdentity(table: DrawnTable, id: string, row: Row): boolean {
   }
   const [, type, text] = /^(\w+) ?([^]*)$/.exec(key[0] ?? '') ?? [];
   if (type === 'blob') return id === `{"$blob":"${text}"}`;
-  return type === 'real' ? true : id === text;
+  // What could be taken for another kind of value stands in quotes.
+  const isUnclear = type === 'text' && text !== undefined && /^[{"]|^null$|\0/.test(text);
+  return type === 'real'
+    ? true
+    : id === (isUnclear ? JSON.stringify(text) : text) || (type === 'text' && id === JSON.stringify(text));
 }

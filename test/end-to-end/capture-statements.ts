@@ -8,6 +8,8 @@ export interface DrawnTable {
   readonly primaryKey: readonly string[];
   readonly writable: readonly DrawnColumn[];
   readonly conflictTargets: readonly (readonly string[])[];
+  /** A view through which rows can be inserted. */
+  readonly view: string | null;
 }
 
 interface DrawnColumn {
@@ -67,6 +69,11 @@ function drawnTable(database: Database.Database, name: string): DrawnTable {
     columns: columns.map((column) => column.name),
     primaryKey,
     conflictTargets: [primaryKey, ...uniques],
+    view:
+      database
+        .prepare<[string], string>(`SELECT name FROM sqlite_schema WHERE type = 'view' AND name = ? || '_shown'`)
+        .pluck()
+        .get(name) ?? null,
     writable: columns
       .filter(({ hidden }) => hidden === 0)
       .map((column) => ({
@@ -94,9 +101,19 @@ const REALS = [
   '9007199254740993.0',
   '0.0',
 ];
-const KEY_TEXTS = [`'a'`, `'A'`, `'b'`, `'B '`, `'b'`, `'it''s'`, `'c"d'`, `'ü'`];
+/** What JSON functions write is a text like any other. */
+const JSON_TEXTS = [
+  `json('{"$blob":"00ff"}')`,
+  `json_quote('hey')`,
+  `json('17')`,
+  `json('null')`,
+  `json_object('a', 1)`,
+  `json_array()`,
+];
+const KEY_TEXTS = [`json('{"a":1}')`, `json_quote('a')`, `'a'`, `'A'`, `'b'`, `'B '`, `'b'`, `'it''s'`, `'c"d'`, `'ü'`];
 const TEXTS = [
   ...KEY_TEXTS,
+  ...JSON_TEXTS,
   `''`,
   `'two' || char(10) || 'lines' || char(13, 9)`,
   `'Ünï©ödé 😀 ' || char(8232, 65533, 127, 1)`,
@@ -153,7 +170,8 @@ export function stepDrawer(tables: readonly DrawnTable[], random: Random, progra
       chance(0.15) && upsert === ''
         ? `SELECT ${columns.map((column) => (chance(0.5) ? sqlName(column.name) : literalOf(column))).join(', ')} FROM ${sqlName(table.name)} WHERE ${condition(table)}`
         : `VALUES ${rows.join(', ')}`;
-    return `${verb} INTO ${sqlName(table.name)} (${names}) ${source}${upsert}${returning}`;
+    const into = table.view !== null && upsert === '' && returning === '' && chance(0.3) ? table.view : table.name;
+    return `${verb} INTO ${sqlName(into)} (${names}) ${source}${upsert}${returning}`;
   };
   const upsertOf = (table: DrawnTable): string => {
     const target = chance(0.2) ? '' : ` (${one(table.conflictTargets).map(sqlName).join(', ')})`;
@@ -174,6 +192,7 @@ export function stepDrawer(tables: readonly DrawnTable[], random: Random, progra
         `${sqlName(column.name)} + 1`,
         `${sqlName(column.name)} / 2`,
         `coalesce(${sqlName(column.name)}, ${literalOf(column)})`,
+        `json_set(iif(json_valid(${sqlName(column.name)}), ${sqlName(column.name)}, '{}'), '$.k', ${literalOf(column)})`,
       ]);
     const returning = chance(0.1) ? ' RETURNING *' : '';
     return `UPDATE${conflict()} ${sqlName(table.name)} SET ${sets(table, others)} WHERE ${condition(table)}${returning}`;

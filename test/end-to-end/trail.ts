@@ -170,6 +170,11 @@ export async function until(holds: () => boolean, what: string, patience = 20_00
 export function randomness(name: string): () => number {
   const seed = Number(process.env['DAYBOOK_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   tell(`${name}: DAYBOOK_TEST_SEED=${seed}`);
+  return seeded(seed);
+}
+
+/** Numbers that are the same for the same seed. */
+export function seeded(seed: number): () => number {
   let state = seed;
   // mulberry32
   return () => {

@@ -16,7 +16,7 @@ import { declare, interruptible, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
-import { databaseFlag, resolveGlobals } from '../globals.js';
+import { databaseFlags, resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 
 export function addBrowse(program: Command, context: Context): void {
@@ -36,7 +36,7 @@ export function addBrowse(program: Command, context: Context): void {
     const show = async (store: AuditStore): Promise<void> => {
       const { showScreen } = await import('../../terminal/screen/index.js');
       const { palette } = await import('../../terminal/colour.js');
-      const desk = await deskFor(store, { globals, context, database: databaseFlag(self) });
+      const desk = await deskFor(store, { globals, context, database: databaseFlags(self) });
       const colours = await palette(globals.colour('stdout'));
       await interruptible(context, (signal) => showScreen({ desk, words, palette: colours, signal }));
     };
@@ -64,8 +64,8 @@ function conditionOf(option: string, value: string): Condition {
 interface World {
   readonly globals: Globals;
   readonly context: Context;
-  /** The database as it was named on the command line, if it was. */
-  readonly database: string | undefined;
+  /** What named the database on the command line, if anything did. */
+  readonly database: readonly string[];
 }
 
 /** What the fields of an entry are asked for with. */
@@ -120,7 +120,7 @@ async function deskFor(store: AuditStore, world: World): Promise<Desk> {
       return resolveSince(text, { now: context.now(), zone: globals.zone });
     },
     time,
-    title: database === undefined ? 'daybook' : `daybook --db ${shellWord(database)}`,
+    title: ['daybook', ...database].join(' '),
   };
 }
 
@@ -254,7 +254,13 @@ async function runHere(words: readonly string[], { globals, context }: World): P
   };
   const streams = { stdin: { ...context.streams.stdin, isTerminal: true }, stdout: into, stderr: into };
   const { actor, actor_type: type } = globals.actor;
-  const flags = [`--db=${globals.db.connects}`, `--as=${actor}`, `--as-type=${type}`, `--tz=${globals.zone}`];
+  const flags = [
+    `--db=${globals.db.connects}`,
+    `--schema=${globals.schema}`,
+    `--as=${actor}`,
+    `--as-type=${type}`,
+    `--tz=${globals.zone}`,
+  ];
   const code = await run([...flags, ...words], { ...context, streams });
   return { code, said };
 }

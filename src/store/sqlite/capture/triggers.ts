@@ -117,7 +117,7 @@ function rowsOf(
         .map(([as, value]) => `+${value(column)}${at % MOST_ROWS === 0 ? ` AS ${as}` : ''}`)
         .join(', ')}`,
   );
-  const parts = chunks(rows, MOST_ROWS).map((some) => some.join('\n    UNION ALL '));
+  const parts = chunks(rows, MOST_ROWS).map((some) => some.join('\n  UNION ALL '));
   if (parts.length < 2)
     return (
       parts[0] ??
@@ -125,7 +125,7 @@ function rowsOf(
         .map((as) => `NULL AS ${as}`)
         .join(', ')} WHERE FALSE`
     );
-  return parts.map((part) => `SELECT * FROM (\n    ${part})`).join('\n    UNION ALL ');
+  return parts.map((part) => `SELECT * FROM (\n    ${part})`).join('\n  UNION ALL ');
 }
 
 /** What an entry holds of a value in rows of these columns. */
@@ -189,13 +189,13 @@ function encoded(holds: TableColumn['holds'], value: string): string {
       return `iif(typeof(${value}) = 'blob', ${bytes}, ${text})`;
     case 'anything':
       return `CASE typeof(${value}) WHEN 'text' THEN ${text} WHEN 'blob' THEN ${bytes}
-    WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value}
-    WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value}
-    THEN json(printf('%!.17g', ${value}))
-    ELSE json_object('$real', iif(${value} = ${value} * 2, iif(${value} > 0, 'inf', '-inf'), (
-      SELECT printf('%!.17g', ${value} / max(value)) || 'p' || exponent FROM daybook_powers_of_two
-      WHERE value <= abs(${value}) OR exponent = -1020))) END
-    ELSE ${value} END`;
+  WHEN 'real' THEN CASE WHEN abs(${value}) < 1e9 AND round(${value} * 1e6) / 1e6 = ${value} THEN ${value}
+  WHEN abs(${value}) BETWEEN 1e-15 AND 1e15 AND CAST(printf('%!.17g', ${value}) AS REAL) = ${value}
+  THEN json(printf('%!.17g', ${value}))
+  ELSE json_object('$real', iif(${value} = ${value} * 2, iif(${value} > 0, 'inf', '-inf'), (
+  SELECT printf('%!.17g', ${value} / max(value)) || 'p' || exponent FROM daybook_powers_of_two
+  WHERE value <= abs(${value}) OR exponent = -1020))) END
+  ELSE ${value} END`;
   }
 }
 
