@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createFiles } from './databases.mjs';
-import { captureInBulk, captureOneByOne } from './rows/capture.mjs';
+import { captureAtRest, captureInBulk, captureOneByOne } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { imports } from './rows/import.mjs';
 import { libraryRecord, libraryTransaction } from './rows/library.mjs';
@@ -46,6 +46,7 @@ const ROWS = [
   vacuumedSize,
   ...captureInBulk,
   captureOneByOne,
+  ...captureAtRest,
   rowState,
   mirror,
   ...reports,

@@ -148,3 +148,60 @@ export const captureOneByOne = {
     return { ours: median(ours) / TRANSACTIONS, theirs: median(theirs) / TRANSACTIONS };
   },
 };
+
+const MANY = 100;
+
+/** A database with many tables of ten columns, under capture or not, and one beside them. */
+async function manyTables(files, captured) {
+  const file = await files.fresh(`many-${captured ? 'captured' : 'bare'}.db`);
+  const names = Array.from({ length: MANY }, (_, at) => `customers_${at}`);
+  const connection = new Database(file);
+  for (const name of names) connection.exec(TABLE.replace('customers', name));
+  connection.exec('CREATE TABLE other (id INTEGER PRIMARY KEY, name TEXT)');
+  connection.close();
+  await run(daybook('--db', file, 'init', '--alongside'));
+  if (captured) await run(daybook('--db', file, 'capture', 'add', ...names));
+  return file;
+}
+
+/** Milliseconds to open a database and read its schema, and to rename a column of a table that is not captured. */
+async function atRest(files, captured) {
+  const file = await manyTables(files, captured);
+  const began = performance.now();
+  const connection = new Database(file);
+  connection.prepare('SELECT 1 FROM other').all();
+  const opened = performance.now();
+  connection.exec('ALTER TABLE other RENAME COLUMN name TO title');
+  const altered = performance.now();
+  connection.close();
+  files.removeDatabase(file);
+  return { open: opened - began, alter: altered - opened };
+}
+
+let rested;
+
+function resting(what, words) {
+  return {
+    name: `capture-${what}-${MANY}`,
+    what: words,
+    against: 'the same without capture',
+    unit: 'ms',
+    measure: async ({ files }) => {
+      rested ??= inTurns(
+        3,
+        [true, false].map((captured) => () => atRest(files, captured)),
+      );
+      const [ours, theirs] = await rested;
+      return {
+        ours: median(ours.map((times) => times[what])),
+        theirs: median(theirs.map((times) => times[what])),
+        unjudged: 'not judged',
+      };
+    },
+  };
+}
+
+export const captureAtRest = [
+  resting('open', `opening a database with ${MANY} captured tables of ten columns, and reading its schema`),
+  resting('alter', `RENAME COLUMN of another table beside ${MANY} captured ones`),
+];
