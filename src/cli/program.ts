@@ -87,6 +87,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'sign what the trail holds, so that anybody can check it',
     load: async () => (await import('./commands/seal.js')).addSeal,
   },
+  proof: {
+    description: 'prove one entry to anybody who has the public key',
+    load: async () => (await import('./commands/proof.js')).addProof,
+  },
   verify: {
     description: 'check that the trail is what was sealed',
     load: async () => (await import('./commands/verify.js')).addVerify,

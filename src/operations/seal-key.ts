@@ -98,7 +98,7 @@ export async function makeSealKey(origin: Origin, key: SealKey): Promise<void> {
  * sign then could contradict what another process has signed.
  */
 export async function changeSealKey(origin: Origin, before: SealKey, after: SealKey): Promise<void> {
-  if (readKeyText(before.path) !== keyText(before)) {
+  if (keyText(readSealKey(before.path)) !== keyText(before)) {
     throw new DaybookError('busy', `${before.path} was changed by another process: nothing was signed`, { hint: '…' });
   }
   await writeText(origin, before.path, keyText(after), true);

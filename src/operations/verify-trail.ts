@@ -2,7 +2,7 @@ import { DaybookError } from '../core/errors.js';
 import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { leafHashInto, TILE } from '../core/evidence/leaves.js';
-import { keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
+import { ED25519, keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { signedRuns } from '../core/evidence/removal.js';
 import { lookup, seqsOf } from '../core/evidence/seqs.js';
@@ -90,7 +90,7 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
   const { count: unsealed } = await store.extent({}, { beyond: state.mark });
   const waiting = await waitingSince(store, state);
   if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
-  if (request.pinned === null) findings.add('key-not-pinned', keyId(seals.key, 1).toString('hex'));
+  if (request.pinned === null) findings.add('key-not-pinned', keyId(seals.key, ED25519).toString('hex'));
   return verification(request, findings, {
     origin: trail.origin,
     key: keyOf(trail.key, request.pinned),
@@ -100,7 +100,8 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
   });
 }
 
-const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, erased: 0, unsealed: 0, imported: 0 };
+/** Nothing was counted yet. */
+export const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, erased: 0, unsealed: 0, imported: 0 };
 
 function keyOf(line: string, pinned: PublicKey | null): { id: string; pinned: boolean } {
   const [, id = ''] = /\+([0-9a-f]{8})\+/.exec(line) ?? [];

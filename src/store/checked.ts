@@ -109,6 +109,8 @@ const FILTERS: FiltersIn = {
   removals: null,
   seals: null,
   tile: null,
+  tiles: null,
+  tileOf: null,
   tilesAndLines: null,
   seqsThere: null,
   facts: null,

@@ -104,6 +104,10 @@ export interface Seals {
   /** Seals behind one of them, in the order in which they were kept. */
   seals(after: number, limit: number): Promise<readonly Seal[]>;
   tile(tile: number): Promise<SealTile | undefined>;
+  /** So many tiles from one on. */
+  tiles(from: number, count: number): Promise<readonly SealTile[]>;
+  /** The tile that holds an entry. */
+  tileOf(seq: number): Promise<SealTile | undefined>;
   /**
    * So many tiles from one on, cut to `size` positions in all, and the entries that they hold; `after` and the greatest seq
    * of them bound `within`.

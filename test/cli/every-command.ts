@@ -112,6 +112,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'seal status': line('seal status'),
   'seal list': line('seal list'),
   'seal key': line('seal key'),
+  proof: line('proof 1', { code: 7 }),
   verify: line('verify', { code: 3 }),
   backup: line('backup @copy.db'),
   'capture add': line('capture add late'),

@@ -176,6 +176,8 @@ const METHODS = {
   removals: 'reads',
   seals: 'reads',
   tile: 'reads',
+  tiles: 'reads',
+  tileOf: 'reads',
   tilesAndLines: 'reads',
   seqsThere: 'reads',
   damage: 'reads',

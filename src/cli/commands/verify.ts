@@ -7,6 +7,7 @@ import type { Verification } from '../../operations/verify-trail.js';
 import { declare, entries, interruptible, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
 import { textOfFile } from '../input.js';
 import { addSealKeyOption, sealKeyAtHand } from '../seal-key-path.js';
 import type { SealKeyOption } from '../seal-key-path.js';
@@ -27,10 +28,12 @@ export function addVerify(program: Command, context: Context): void {
       'verify --key audit.pub',
       "verify --key 'example.com/audit+8fd9c3a1+AbCd…' --checkpoint from-the-mail.txt",
       'verify --key audit.pub --strict --format json',
+      'verify --key audit.pub 4711.tlog-proof',
     ],
     notes:
       'It reads every sealed entry and compares it with its leaf, and every root with what was signed. The exit code is 3 if anything is found. The word intact is used only with --key: a key that comes from what is verified proves nothing. What was recorded since the last seal is counted, and not proved.',
   })
+    .argument('[file...]', 'proofs and checkpoints to check instead of the database')
     .option('--key <line-or-file>', 'the public key, as seal init printed it, or a file that holds that line')
     .option(
       '--checkpoint <file>',
@@ -41,42 +44,64 @@ export function addVerify(program: Command, context: Context): void {
     .option('--strict', 'what is only suspicious is a fault as well');
   addSealKeyOption(command)
     .addOption(new Option('--format <format>', 'print it for programs').choices(['json']))
-    .action(async (options: Options, self: Command) => {
+    .action(async (files: readonly string[], options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const { verifyTrail } = await import('../../operations/verify-trail.js');
-      const { startProgress } = await import('../../terminal/progress.js');
       const pinned = options.key === undefined ? null : await pinnedKey(options.key);
-      const checkpoints = (options.checkpoint ?? []).map((name) => ({
-        name,
-        text: textOfFile(name, `--checkpoint ${name}`),
-      }));
-      const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
-      const found = await withStore(
-        context,
-        globals,
-        async (store) => {
-          const origin = (await store.sealState()).trails.at(-1)?.origin;
-          const key = await sealKeyAtHand(options, origin, context);
-          return interruptible(context, (signal) =>
-            verifyTrail(store, {
-              subject: globals.db.shown,
-              now: context.now(),
-              grace: underOption('--grace', () => fixedMilliseconds(parseDuration(options.grace))),
-              strict: options.strict === true,
-              pinned,
-              checkpoints,
-              signed: key?.signed ?? null,
-              signal,
-              onProgress: (done) => void progress.update(done),
-            }),
-          ).finally(() => progress.end());
-        },
-        { sequential: true },
-      );
-      if (options.format === 'json') await printJson(found, context);
-      else await printLines(await inWords(found), context);
-      if (found.verdict === 'found') throw new DaybookError('findings', await summary(found, options.strict === true));
+      const found: Verification[] = [];
+      for (const file of files) found.push(await verifyOne(file, pinned));
+      if (files.length === 0) found.push(await verifyDatabase(options, pinned, globals, context));
+      for (const one of found) {
+        if (options.format === 'json') await printJson(one, context);
+        else await printLines(await inWords(one), context);
+      }
+      const faults = found.filter(({ verdict }) => verdict === 'found');
+      const told = await Promise.all(faults.map((one) => summary(one, options.strict === true)));
+      if (told.length > 0) throw new DaybookError('findings', told.join('; '));
     });
+}
+
+/** Checks a file with the key that is pinned: there is no other key to check it with. */
+async function verifyOne(file: string, pinned: PublicKey | null): Promise<Verification> {
+  const { verifyFile } = await import('../../operations/verify-file.js');
+  if (pinned === null) throw new DaybookError('usage', `${file} is checked with a public key: give it with --key`);
+  return verifyFile({ subject: file, text: textOfFile(file, file), pinned });
+}
+
+async function verifyDatabase(
+  options: Options,
+  pinned: PublicKey | null,
+  globals: Globals,
+  context: Context,
+): Promise<Verification> {
+  const { verifyTrail } = await import('../../operations/verify-trail.js');
+  const { startProgress } = await import('../../terminal/progress.js');
+  const checkpoints = (options.checkpoint ?? []).map((name) => ({
+    name,
+    text: textOfFile(name, `--checkpoint ${name}`),
+  }));
+  const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
+  return withStore(
+    context,
+    globals,
+    async (store) => {
+      const origin = (await store.sealState()).trails.at(-1)?.origin;
+      const key = await sealKeyAtHand(options, origin, context);
+      return interruptible(context, (signal) =>
+        verifyTrail(store, {
+          subject: globals.db.shown,
+          now: context.now(),
+          grace: underOption('--grace', () => fixedMilliseconds(parseDuration(options.grace))),
+          strict: options.strict === true,
+          pinned,
+          checkpoints,
+          signed: key?.signed ?? null,
+          signal,
+          onProgress: (done) => void progress.update(done),
+        }),
+      ).finally(() => progress.end());
+    },
+    { sequential: true },
+  );
 }
 
 /** How a public key line begins. */

@@ -5,7 +5,7 @@ import { sha256 } from './hashing.js';
 // Signed notes of C2SP (https://c2sp.org/signed-note): a text, an empty line, and a line for each signature.
 
 /** The algorithms of C2SP that daybook writes and reads. */
-const ED25519 = 0x01;
+export const ED25519 = 0x01;
 export const COSIGNATURE = 0x04;
 
 /** A public key of Ed25519 (32 bytes), and the name that it signs under. */

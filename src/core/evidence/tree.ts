@@ -81,7 +81,7 @@ function wholeRoot(hashes: Buffer, from: number, width: number): Buffer {
 export type RangeRoot = (from: number, to: number) => Buffer;
 
 /** Where the RFC splits a tree: the largest power of two below its size. */
-function splitOf(size: number): number {
+export function splitOf(size: number): number {
   let split = 1;
   while (split * 2 < size) split *= 2;
   return split;

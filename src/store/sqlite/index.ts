@@ -88,6 +88,8 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       removals: true,
       seals: true,
       tile: true,
+      tiles: true,
+      tileOf: true,
       tilesAndLines: true,
       seqsThere: true,
     }),

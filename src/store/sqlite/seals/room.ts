@@ -5,7 +5,7 @@ import { leaseSeals, releaseSeals } from './lease.js';
 import { leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
 import { beginSeals, putSeal, readSeals, readSealState } from './kept-seals.js';
 import { putRemoval, readRemovals } from './removals.js';
-import { putTiles, readTile } from './tiles.js';
+import { putTiles, readTile, readTiles, tilesWithin } from './tiles.js';
 
 /** What keeps seals. */
 export function sealsOf({ connection, options, clock, read, readAtOnce, write, change }: Session): Seals {
@@ -24,6 +24,11 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
     removals: (after) => read(() => readRemovals(connection, after)),
     seals: (after, limit) => read(() => readSeals(connection, after, limit)),
     tile: (tile) => read(() => readTile(connection, tile)),
+    tiles: (from, count) => read(() => readTiles(connection, from, count)),
+    tileOf: (seq) =>
+      read(() =>
+        tilesWithin(connection, seq, seq).find(({ runs }) => runs?.some(([from, to]) => from <= seq && seq <= to)),
+      ),
     tilesAndLines: (from, count, size, after) =>
       readAtOnce(() => tilesAndLines(connection, { from, count, size, after })),
     seqsThere: (after, last, limit) => read(() => seqsThere(connection, after, last, limit)),
