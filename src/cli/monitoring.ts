@@ -19,8 +19,8 @@ export function nagiosAnswer(found: Status): NagiosAnswer {
   const figures = [
     `entries=${found.entries}`,
     `file=${bytes.file}B`,
-    `wal=${bytes.wal}B`,
-    `free=${bytes.free}B`,
+    ...(bytes.wal === null ? [] : [`wal=${bytes.wal}B`]),
+    ...(bytes.free === null ? [] : [`free=${bytes.free}B`]),
     ...(bytes.disk_free === null ? [] : [`disk_free=${bytes.disk_free}B`]),
     `due=${dueOf(found)}`,
     `unaccounted=${found.unaccounted.count}`,

@@ -1,4 +1,5 @@
 import type { Capture } from '../core/capture.js';
+import { addressOf } from '../core/address.js';
 import { mirrorName } from '../core/mirror.js';
 import type { Mirror } from '../core/mirror.js';
 import type { PolicyProblem } from '../core/policy.js';
@@ -132,7 +133,7 @@ export const CHECKS = {
     find: ({ foreignTriggers, database }) =>
       foreignTriggers.map(({ name, table, namedLikeOurs }) => {
         const what = `trigger ${name} on ${table} is not daybook's, and can delete entries or keep them out`;
-        const drop = `sqlite3 ${shellWord(database)} ${shellWord(`DROP TRIGGER "${name.replaceAll('"', '""')}"`)}`;
+        const drop = dropped(database, name, table);
         return `${what}: ${namedLikeOurs ? 'daybook init puts ours in its place' : `unless an application needs it, ${drop}`}`;
       }),
   },
@@ -179,6 +180,12 @@ export const CHECKS = {
             `the file has ${links} names, and a program that opens another of them misses the log of this one, and can damage it: find the others with find / -xdev -samefile ${shellWord(database)}, and copy with daybook backup instead`,
           ]
         : [],
+  },
+  wide_rights: {
+    nagios: 1,
+    about: 'a role of the database may do more to the trail than record and read',
+    find: ({ facts: { wideRights = [] } }) =>
+      wideRights.map((revoke) => `a role may do more to the trail than record and read: ${revoke}`),
   },
   policy_changed: {
     nagios: 2,
@@ -286,6 +293,14 @@ const FEW_NUMBERS = 1_000_000_000_000;
 
 /** So many words of what is damaged are enough to see what kind it is. */
 const DAMAGE_SHOWN = 3;
+
+/** The command that drops a trigger. */
+function dropped(database: string, name: string, table: string): string {
+  const trigger = `DROP TRIGGER "${name.replaceAll('"', '""')}"`;
+  return addressOf(database).engine === 'sqlite'
+    ? `sqlite3 ${shellWord(database)} ${shellWord(trigger)}`
+    : `psql ${shellWord(database)} -c ${shellWord(`${trigger} ON ${table}`)}`;
+}
 
 /** The log flows back when it has so many bytes, unless somebody reads. */
 const USUAL_LOG = 4 * 1024 * 1024;

@@ -15,6 +15,8 @@ export interface Status {
   readonly oldest: string | null;
   readonly newest: string | null;
   readonly bytes: DatabaseSize;
+  /** Of an engine that has such. */
+  readonly vacuum?: { readonly dead_rows: number; readonly last: string | null };
   /** How many seqs have neither an entry nor a prune that accounts for it, and the last entry of a prune that knew of fewer. */
   readonly unaccounted: { readonly count: number; readonly since: number | null };
   readonly policies: readonly { readonly name: string; readonly due: number }[];
@@ -87,6 +89,7 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     oldest: facts.oldest,
     newest: facts.newest,
     bytes: facts.bytes,
+    ...(facts.vacuum && { vacuum: facts.vacuum }),
     unaccounted: { count: unaccountedOf(facts.tally), since: facts.fewerUnaccounted },
     policies: due,
     last_prune:

@@ -24,6 +24,10 @@ export interface StoreFacts {
   readonly oldest: string | null;
   readonly newest: string | null;
   readonly bytes: DatabaseSize;
+  /** Rows that are deleted and still take room, and when they were vacuumed last, where an engine has such. */
+  readonly vacuum?: { readonly dead_rows: number; readonly last: string | null };
+  /** Rights of others on tables of ours that recording does not need, as statements that take them back. */
+  readonly wideRights?: readonly string[];
   /** How many names the file has. */
   readonly links: number;
   /** Names of triggers and indexes of ours that should be there and are not, or differ. */

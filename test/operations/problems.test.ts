@@ -212,6 +212,15 @@ const DAMAGES: Readonly<Record<ProblemCode, Damage>> = {
     make: (_plain, trail) => linkSync(trail.path, path.join(trail.directory, 'other.db')),
     told: /^the file has 2 names.* -samefile audit\.db/,
   },
+  wide_rights: {
+    make: (_plain, _trail, store) => {
+      const { facts } = store;
+      const wideRights = ['REVOKE UPDATE ON daybook.daybook_entries FROM app'];
+      store.facts = async (now) => ({ ...(await facts(now)), wideRights });
+    },
+    pretended: true,
+    told: /REVOKE UPDATE/,
+  },
   policy_changed: {
     make: (plain) =>
       void plain.exec(`INSERT INTO daybook_retention (name, filter, max_age) VALUES ('planted', '{}', '900y')`),

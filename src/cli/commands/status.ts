@@ -115,7 +115,9 @@ function statusText(found: Status): string {
     ...(found.oldest === null || found.newest === null
       ? []
       : [['dated', `${found.oldest} to ${found.newest}`] satisfies [string, string]]),
-    ['size', `${size(bytes.file)}, log ${size(bytes.wal)}, free ${size(bytes.free)}`],
+    found.vacuum === undefined
+      ? ['size', `${size(bytes.file)}, log ${size(bytes.wal)}, free ${size(bytes.free)}`]
+      : ['size', `${size(bytes.file)}, ${found.vacuum.dead_rows} dead rows, vacuumed ${found.vacuum.last ?? 'never'}`],
     ...(bytes.disk_free === null ? [] : [['disk', `${size(bytes.disk_free)} free`] satisfies [string, string]]),
     ['unaccounted', unaccountedText(found.unaccounted)],
     ...found.policies.map(({ name, due }): [string, string] => [`policy ${name}`, `${due} due`]),

@@ -70,7 +70,8 @@ const ROOMS_TO_COME = {
   putSeal: seal,
   putRemoval: seal,
   seals: seal,
-  tile: seal,
+  tiles: seal,
+  tileOf: seal,
   tilesAndLines: seal,
   seqsThere: seal,
 } as const;

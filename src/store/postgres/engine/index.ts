@@ -3,6 +3,16 @@ export type { Connection, Statement } from './connection.js';
 export { BEGINNING, firstBeyond, inTrail, markOf } from './marks.js';
 export type { Generation } from './marks.js';
 export { momentText, timeText } from './moments.js';
-export { GIVEN_COLUMNS, grantsOf, MIGRATIONS, MIGRATIONS_TABLE, SCHEMA_VERSION } from './schema.js';
+export {
+  ENTRY_RULES,
+  GIVEN_COLUMNS,
+  grantsOf,
+  MIGRATIONS,
+  MIGRATIONS_TABLE,
+  objectsOf,
+  SCHEMA_VERSION,
+  TABLES,
+} from './schema.js';
+export type { SchemaObject } from './schema.js';
 export { connect, currentSnapshot, newerSchema, openSession } from './session.js';
 export type { PostgresOptions, Server, Session } from './session.js';

@@ -53,27 +53,40 @@ CREATE TABLE ${schema}.daybook_entries (
 `;
 
 /** Each serves one filter in the order of history; the last says which entries a snapshot did not see. */
-const INDEXES = (schema: string): string =>
-  [
-    'by_time (ts, seq)',
-    'by_category (category, ts, seq)',
-    'by_action (action, ts, seq)',
-    `by_severity (severity, ts, seq) WHERE severity <> 'info'`,
-    'by_actor (actor, ts, seq)',
-    'by_actor_type (actor_type, ts, seq)',
-    'by_scope (scope, ts, seq) WHERE scope IS NOT NULL',
-    'by_entity_type (entity_type, ts, seq) WHERE entity_type IS NOT NULL',
-    'by_entity (entity_id, entity_type, ts, seq) WHERE entity_id IS NOT NULL',
-    'by_correlation (correlation_id, ts, seq) WHERE correlation_id IS NOT NULL',
-    'by_source (source, ts, seq) WHERE source IS NOT NULL',
-    'by_reverts (reverts, seq) WHERE reverts IS NOT NULL',
-    'by_tx (tx)',
-  ]
-    .map((index) => {
-      const [name, ...rest] = index.split(' ');
-      return `CREATE INDEX daybook_entries_${name} ON ${schema}.daybook_entries ${rest.join(' ')};\n`;
-    })
-    .join('');
+const INDEXES: readonly string[] = [
+  'by_time (ts, seq)',
+  'by_category (category, ts, seq)',
+  'by_action (action, ts, seq)',
+  `by_severity (severity, ts, seq) WHERE severity <> 'info'`,
+  'by_actor (actor, ts, seq)',
+  'by_actor_type (actor_type, ts, seq)',
+  'by_scope (scope, ts, seq) WHERE scope IS NOT NULL',
+  'by_entity_type (entity_type, ts, seq) WHERE entity_type IS NOT NULL',
+  'by_entity (entity_id, entity_type, ts, seq) WHERE entity_id IS NOT NULL',
+  'by_correlation (correlation_id, ts, seq) WHERE correlation_id IS NOT NULL',
+  'by_source (source, ts, seq) WHERE source IS NOT NULL',
+  'by_reverts (reverts, seq) WHERE reverts IS NOT NULL',
+  'by_tx (tx)',
+];
+
+/** An index or a trigger of the trail, with what makes it anew. */
+export interface SchemaObject {
+  readonly type: 'index' | 'trigger';
+  readonly name: string;
+  readonly sql: string;
+  /** For a trigger, the function behind it and its text. */
+  readonly body?: { readonly name: string; readonly text: string };
+}
+
+function indexesOf(schema: string): SchemaObject[] {
+  return INDEXES.map((index) => {
+    const [short, ...rest] = index.split(' ');
+    const name = `daybook_entries_${short}`;
+    const sql = `DROP INDEX IF EXISTS ${schema}.${name};
+CREATE INDEX ${name} ON ${schema}.daybook_entries ${rest.join(' ')};\n`;
+    return { type: 'index', name, sql };
+  });
+}
 
 /**
  * Which cluster gave the tx of which entries: a dump carries them into clusters where they mean nothing. A generation
@@ -148,13 +161,8 @@ CREATE TABLE ${schema}.daybook_actors (
 CREATE INDEX daybook_actors_by_name ON ${schema}.daybook_actors (name);
 `;
 
-/**
- * The trail is append-only for every role and program, also where triggers are switched off by the session. A program may
- * leave out seq and tx, and must: one seq at the end of all numbers would stop all recording, and a tx that is not the
- * transaction's would hide an entry from whoever asks what is new.
- */
-const GUARDS = (schema: string): string => `
-CREATE FUNCTION ${schema}.daybook_refuse() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+/** Takes DELETE only in the transaction that an open account names. */
+const REFUSE = (schema: string): string => `
 BEGIN
   IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM ${schema}.daybook_prunes WHERE state = 'open' AND deleting_tx = pg_current_xact_id_if_assigned()) THEN
     RETURN NULL;
@@ -163,27 +171,66 @@ BEGIN
     RAISE EXCEPTION 'daybook: entries never change, record another one that reverts it' USING ERRCODE = 'DB001';
   END IF;
   RAISE EXCEPTION 'daybook: entries are only deleted by daybook prune and daybook clear' USING ERRCODE = 'DB001';
-END $$;
-CREATE TRIGGER daybook_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ${schema}.daybook_entries
-  FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.daybook_refuse();
-ALTER TABLE ${schema}.daybook_entries ENABLE ALWAYS TRIGGER daybook_append_only;
-CREATE FUNCTION ${schema}.daybook_given() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+END `;
+
+/**
+ * A seq at the end of all numbers would stop all recording, and a tx that is not the transaction's would hide an entry from
+ * whoever asks what is new.
+ */
+const GIVEN = (schema: string): string => `
 BEGIN
   IF EXISTS (SELECT FROM daybook_new WHERE tx <> pg_current_xact_id() OR seq > (SELECT last_value FROM ${schema}.daybook_entries_seq_seq)) THEN
     RAISE EXCEPTION 'daybook: seq and tx are given by the trail, leave them out' USING ERRCODE = 'DB001';
   END IF;
   RETURN NULL;
-END $$;
-CREATE TRIGGER daybook_given AFTER INSERT ON ${schema}.daybook_entries REFERENCING NEW TABLE AS daybook_new
-  FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.daybook_given();
-ALTER TABLE ${schema}.daybook_entries ENABLE ALWAYS TRIGGER daybook_given;
-`;
+END `;
+
+/** The trail is append-only for every role and program, also where triggers are switched off by the session. */
+function guardsOf(schema: string): SchemaObject[] {
+  const guard = (name: string, by: string, text: string, rights: string, when: string): SchemaObject => ({
+    type: 'trigger',
+    name,
+    body: { name: by, text },
+    sql: `
+CREATE OR REPLACE FUNCTION ${schema}.${by}() RETURNS trigger LANGUAGE plpgsql${rights} SET search_path = pg_catalog, pg_temp AS $$${text}$$;
+DROP TRIGGER IF EXISTS ${name} ON ${schema}.daybook_entries;
+CREATE TRIGGER ${name} ${when} FOR EACH STATEMENT EXECUTE FUNCTION ${schema}.${by}();
+ALTER TABLE ${schema}.daybook_entries ENABLE ALWAYS TRIGGER ${name};
+`,
+  });
+  const entries = `ON ${schema}.daybook_entries`;
+  return [
+    guard(
+      'daybook_append_only',
+      'daybook_refuse',
+      REFUSE(schema),
+      '',
+      `BEFORE UPDATE OR DELETE OR TRUNCATE ${entries}`,
+    ),
+    guard(
+      'daybook_given',
+      'daybook_given',
+      GIVEN(schema),
+      ' SECURITY DEFINER',
+      `AFTER INSERT ${entries} REFERENCING NEW TABLE AS daybook_new`,
+    ),
+  ];
+}
+
+/** What of the trail can be made anew where it is missing. */
+export function objectsOf(schema: string): SchemaObject[] {
+  return [...indexesOf(schema), ...guardsOf(schema)];
+}
 
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     name: 'the trail',
-    sql: (schema) => [ENTRIES, INDEXES, GENERATIONS, ACCOUNTS, SETTINGS, GUARDS].map((part) => part(schema)).join(''),
+    sql: (schema) =>
+      [
+        ...[ENTRIES, GENERATIONS, ACCOUNTS, SETTINGS].map((part) => part(schema)),
+        ...objectsOf(schema).map((object) => object.sql),
+      ].join(''),
   },
 ];
 
@@ -201,21 +248,26 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 /** What a writer may give: all but what the trail gives. */
 export const GIVEN_COLUMNS = ENTRY_FIELDS.slice(1);
 
+/** The tables of ours. */
+export const TABLES = [
+  'entries',
+  'migrations',
+  'generations',
+  'prunes',
+  'retention',
+  'retention_entries',
+  'checkpoints',
+  'actors',
+].map((name) => `daybook_${name}`);
+
+/** How many rules the table of entries has. */
+export const ENTRY_RULES = ENTRIES('').split('CHECK (').length - 1;
+
 /** What a role needs to record and to read: columns, since it is the trail that gives seq and tx. */
 export function grantsOf(schema: string, role: string): string[] {
-  const tables = [
-    'entries',
-    'migrations',
-    'generations',
-    'prunes',
-    'retention',
-    'retention_entries',
-    'checkpoints',
-    'actors',
-  ];
   return [
     `GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
-    `GRANT SELECT ON ${tables.map((table) => `${schema}.daybook_${table}`).join(', ')} TO ${role};`,
+    `GRANT SELECT ON ${TABLES.map((table) => `${schema}.${table}`).join(', ')} TO ${role};`,
     `GRANT INSERT (${GIVEN_COLUMNS.join(', ')}) ON ${schema}.daybook_entries TO ${role};`,
   ];
 }

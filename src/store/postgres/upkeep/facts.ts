@@ -1,11 +1,17 @@
 import type { ForeignTrigger, StoreFacts } from '../../audit-store.js';
 import { sql } from '../../sql.js';
-import { answer, counted, momentText, SCHEMA_VERSION, timeText } from '../engine/index.js';
-import type { Connection } from '../engine/index.js';
+import {
+  answer,
+  counted,
+  ENTRY_RULES,
+  momentText,
+  objectsOf,
+  SCHEMA_VERSION,
+  TABLES,
+  timeText,
+} from '../engine/index.js';
+import type { Connection, SchemaObject } from '../engine/index.js';
 import { readTally } from '../trail/index.js';
-
-/** The triggers that guard the entries. */
-const GUARDS: readonly string[] = ['daybook_append_only', 'daybook_given'];
 
 /** What the database holds, how large it is, and what of ours is missing or not as it should be. */
 export async function readFacts(connection: Connection, schema: string, latest: number): Promise<StoreFacts> {
@@ -28,8 +34,10 @@ export async function readFacts(connection: Connection, schema: string, latest: 
     newest: newest ?? null,
     bytes: { file: await counted(connection, size), wal: null, free: null, disk_free: null },
     links: 1,
-    missing: await missingTriggers(connection),
-    definition: [],
+    vacuum: await vacuumed(connection),
+    missing: (await missingObjects(connection, schema)).map(({ name }) => name),
+    definition: await spoiledTables(connection),
+    wideRights: await wideRights(connection, schema),
     guardOpen: [],
     tally: await readTally(connection, entries),
     fewerUnaccounted: null,
@@ -42,26 +50,78 @@ export async function readFacts(connection: Connection, schema: string, latest: 
   };
 }
 
-async function missingTriggers(connection: Connection): Promise<string[]> {
-  const there = await connection.rows<[string]>(
-    sql(`SELECT tgname FROM pg_trigger WHERE tgrelid = 'daybook_entries'::regclass AND tgenabled = 'A'`),
+/** The indexes and triggers of ours that are not there, are switched off, or are not as they should be. */
+export async function missingObjects(connection: Connection, schema: string): Promise<SchemaObject[]> {
+  const indexes = await connection.rows<[string]>(
+    sql(
+      `SELECT c.relname FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+       WHERE i.indrelid = to_regclass(? || '.daybook_entries') AND i.indisvalid`,
+      schema,
+    ),
   );
-  const names = new Set(there.map(([name]) => name));
-  return GUARDS.filter((name) => !names.has(name));
+  const triggers = await connection.rows<[name: string, by: string, text: string]>(
+    sql(
+      `SELECT t.tgname, p.proname, p.prosrc FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
+       WHERE t.tgrelid = to_regclass(? || '.daybook_entries') AND t.tgenabled = 'A'`,
+      schema,
+    ),
+  );
+  const valid = new Set(indexes.map(([name]) => name));
+  const texts = new Map(triggers.map(([name, by, text]) => [name, JSON.stringify([by, text])]));
+  return objectsOf(schema).filter(({ type, name, body }) =>
+    type === 'index' ? !valid.has(name) : texts.get(name) !== JSON.stringify([body?.name, body?.text]),
+  );
+}
+
+/** Whether the table of entries has all its rules. */
+async function spoiledTables(connection: Connection): Promise<string[]> {
+  const rules = await counted(
+    connection,
+    sql(
+      `SELECT count(*) FROM pg_constraint WHERE conrelid = 'daybook_entries'::regclass AND contype = 'c' AND convalidated`,
+    ),
+  );
+  return rules < ENTRY_RULES ? ['daybook_entries'] : [];
+}
+
+/** What others than the owner may do to tables of ours beyond reading and recording, as statements that take it back. */
+async function wideRights(connection: Connection, schema: string): Promise<string[]> {
+  const wide = `('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')`;
+  const rows = await connection.rows<[right: string, table: string, role: string]>({
+    sql: `SELECT DISTINCT g.right || coalesce(' (' || quote_ident(g.col) || ')', ''), c.relname, coalesce(quote_ident(r.rolname), 'PUBLIC')
+      FROM pg_class AS c
+      CROSS JOIN LATERAL (
+        SELECT a.privilege_type AS right, NULL AS col, a.grantee FROM aclexplode(c.relacl) AS a WHERE a.privilege_type IN ${wide}
+        UNION ALL SELECT a.privilege_type, t.attname, a.grantee FROM pg_attribute AS t CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+        WHERE t.attrelid = c.oid AND a.privilege_type IN ('INSERT', 'UPDATE')
+          AND NOT (c.relname = 'daybook_entries' AND a.privilege_type = 'INSERT' AND t.attname NOT IN ('seq', 'tx'))) AS g
+      LEFT JOIN pg_roles AS r ON r.oid = g.grantee
+      WHERE c.relnamespace = ?::regnamespace AND c.relname = ANY (?::text[]) AND g.grantee <> c.relowner ORDER BY 3, 2, 1`,
+    parameters: [schema, TABLES],
+  });
+  return rows.map(([right, table, role]) => `REVOKE ${right} ON ${schema}.${table} FROM ${role}`);
+}
+
+/** Rows that are deleted and still take room, and when the table was vacuumed last. */
+async function vacuumed(connection: Connection): Promise<NonNullable<StoreFacts['vacuum']>> {
+  const last = timeText('greatest(last_vacuum, last_autovacuum)');
+  const [row] = await connection.rows<[number, string | null]>(
+    sql(`SELECT n_dead_tup, ${last} FROM pg_stat_user_tables WHERE relid = 'daybook_entries'::regclass`),
+  );
+  return { dead_rows: row?.[0] ?? 0, last: row?.[1] ?? null };
 }
 
 /** The triggers on tables of ours that are not ours. */
 export async function foreignTriggers(connection: Connection, schema: string): Promise<ForeignTrigger[]> {
-  const rows = await connection.all<{ name: string; table: string }>(
-    sql(
-      `SELECT t.tgname AS name, c.relname AS "table" FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-       WHERE c.relnamespace = ?::regnamespace AND starts_with(c.relname, 'daybook_') AND NOT t.tgisinternal ORDER BY 1`,
-      schema,
-    ),
-  );
+  const rows = await connection.all<{ name: string; table: string }>({
+    sql: `SELECT t.tgname AS name, c.relname AS "table" FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+       WHERE c.relnamespace = ?::regnamespace AND c.relname = ANY (?::text[]) AND NOT t.tgisinternal ORDER BY 1`,
+    parameters: [schema, TABLES],
+  });
+  const own = new Set(objectsOf(schema).flatMap(({ type, name }) => (type === 'trigger' ? [name] : [])));
   return rows
-    .filter(({ name, table }) => table !== 'daybook_entries' || !GUARDS.includes(name))
-    .map(({ name, table }) => ({ name, table, namedLikeOurs: GUARDS.includes(name) }));
+    .filter(({ name, table }) => table !== 'daybook_entries' || !own.has(name))
+    .map(({ name, table }) => ({ name, table: `${schema}.${table}`, namedLikeOurs: own.has(name) }));
 }
 
 /** A moment from which on an entry is dated in the future, with room for clocks that differ. */

@@ -16,6 +16,7 @@ import {
 } from '../engine/index.js';
 import type { PostgresOptions, Server } from '../engine/index.js';
 import { insertOne } from '../trail/index.js';
+import { missingObjects } from './facts.js';
 
 export interface InitializeOptions extends Omit<PostgresOptions, 'readonly' | 'presence'> {
   readonly actor: Actor;
@@ -74,15 +75,25 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
   }
   const moved = await beginGeneration(server, name);
   if (before === null) return { outcome: 'created', schemaVersion: SCHEMA_VERSION, repaired: [] };
-  const repaired = moved ? ['the marks of a trail that came from another server'] : [];
-  if (before < SCHEMA_VERSION || moved) {
-    const message = moved
-      ? `put back ${repaired.join(', ')}`
-      : `upgraded the schema from ${before} to ${SCHEMA_VERSION}`;
-    const metadata = JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired });
-    await insertOne(connection, newEntry({ ...actor, category: 'system', action: 'init', message, metadata }), clock);
+  const upgraded = before < SCHEMA_VERSION;
+  const missing = await missingObjects(connection, name);
+  for (const object of missing) await run(server, object.sql);
+  const repaired = [
+    ...(moved ? ['the marks of a trail that came from another server'] : []),
+    ...missing.map((object) => object.name),
+  ];
+  if (upgraded || repaired.length > 0) {
+    const entry = newEntry({
+      ...actor,
+      category: 'system',
+      action: 'init',
+      severity: missing.length > 0 ? 'warning' : 'info',
+      message: upgraded ? `upgraded the schema from ${before} to ${SCHEMA_VERSION}` : `put back ${repaired.join(', ')}`,
+      metadata: JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired }),
+    });
+    await insertOne(connection, entry, clock);
   }
-  const outcome = before < SCHEMA_VERSION ? 'upgraded' : moved ? 'repaired' : 'unchanged';
+  const outcome = upgraded ? 'upgraded' : repaired.length > 0 ? 'repaired' : 'unchanged';
   return { outcome, schemaVersion: SCHEMA_VERSION, repaired };
 }
 
