@@ -72,6 +72,7 @@ const ROOMS_TO_COME = {
   seals: seal,
   tiles: seal,
   tileOf: seal,
+  tile: seal,
   tilesAndLines: seal,
   seqsThere: seal,
 } as const;

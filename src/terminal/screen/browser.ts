@@ -601,4 +601,4 @@ export function listHeight({ rows }: Size, withDetail: boolean): number {
 }
 
 /** Timeline, its times, the heading of the list, the bar, the keys; and the last line of the screen, which stays free. */
-export const CHROME = 6;
+const CHROME = 6;
