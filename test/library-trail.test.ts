@@ -273,6 +273,35 @@ describe('a trail', () => {
     await expect(trail.capture(['users'], {})).rejects.toMatchObject({ kind: 'usage', field: 'actor' });
   });
 
+  it('says what is wrong with a capture by the names of its settings', async () => {
+    const { trail, file } = await newTrail();
+    const database = new Database(file);
+    onTestFinished(() => void database.close());
+    database.exec(
+      'CREATE TABLE users (id INTEGER PRIMARY KEY, password TEXT); CREATE TABLE other (id INTEGER PRIMARY KEY)',
+    );
+    const capture = async (tables: unknown, settings: object = {}): Promise<unknown> =>
+      trail.capture(tables as string[], { ...DEPLOY, ...settings }).catch((error: unknown) => error);
+    const secret = await capture(['users']);
+    expect(secret).toMatchObject({
+      kind: 'refused',
+      hint: undefined,
+      message: expect.stringContaining('redact, ignore or keep'),
+    });
+    for (const name of ['ignore', 'redact', 'keep', 'json', 'actorColumn', 'nameColumn']) {
+      const value = name.endsWith('Column') ? 'nothing' : ['nothing'];
+      const wrong = await capture(['users'], { keep: ['password'], [name]: value });
+      expect(wrong, name).toMatchObject({ kind: 'usage', field: name, message: expect.not.stringContaining('--') });
+    }
+    expect(await capture(['users'], { keep: ['password'], entityType: 'user' })).toMatchObject([{ changed: true }]);
+    expect(await capture(['other'], { entityType: 'user' })).toMatchObject({
+      message: expect.not.stringContaining('--'),
+    });
+    for (const tables of [[], 'users', [7], undefined]) {
+      expect(await capture(tables)).toMatchObject({ kind: 'usage', field: 'tables' });
+    }
+  });
+
   it('tells its status', async () => {
     const { trail, file } = await newTrail();
     await trail.record({ action: 'a' });

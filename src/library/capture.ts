@@ -1,4 +1,5 @@
 import type { CaptureRequest } from '../core/capture.js';
+import { DaybookError } from '../core/errors.js';
 import type { Context } from './context.js';
 import { expectKeys } from './question.js';
 
@@ -60,4 +61,35 @@ export function captureSettings(given: CaptureSettings): {
     request: captureRequest(Object.fromEntries(said)),
     context: { actor, actorType, recordedBy, correlationId, reason },
   };
+}
+
+/** What the program calls a setting, in its messages, and what that is here. */
+const OPTIONS: Readonly<Record<string, keyof CaptureSettings>> = {
+  '--entity-type': 'entityType',
+  '--scope': 'scope',
+  '--actor-column': 'actorColumn',
+  '--name-column': 'nameColumn',
+  '--ignore': 'ignore',
+  '--redact': 'redact',
+  '--keep': 'keep',
+  '--json': 'json',
+  '--require-actor': 'requireActor',
+};
+
+/** Runs what captures tables, and tells its errors by the names of settings. */
+export async function inOwnWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof DaybookError)) throw error;
+    const { kind, message, hint } = error;
+    const named = Object.keys(OPTIONS).find((option) => new RegExp(`${option}(?![\\w-])`).test(message));
+    if (named === undefined) throw error;
+    const text = message.replaceAll(/--[a-z-]+/g, (option) => OPTIONS[option] ?? option);
+    throw new DaybookError(kind, text, {
+      cause: error,
+      ...(hint !== undefined && { hint }),
+      ...(kind === 'usage' && { field: OPTIONS[named] as string }),
+    });
+  }
 }

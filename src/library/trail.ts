@@ -1,5 +1,5 @@
 import type { Bucket } from '../core/buckets.js';
-import type { CaptureChange, CaptureRequest } from '../core/capture.js';
+import type { CaptureChange } from '../core/capture.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
 import type { Entity } from '../core/entity.js';
 import type { EntryField } from '../core/entry.js';
@@ -30,7 +30,7 @@ import type { UnattributedReport } from '../operations/unattributed.js';
 import type { AuditStore, ValueCount } from '../store/audit-store.js';
 import { becameOf, readRevert } from './attach.js';
 import type { Recorded, RevertRequest } from './attach.js';
-import { captureSettings } from './capture.js';
+import { captureSettings, inOwnWords } from './capture.js';
 import type { CaptureSettings } from './capture.js';
 import { actorOf, readContext, within } from './context.js';
 import type { Context } from './context.js';
@@ -439,8 +439,12 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
       }),
     capture: (tables, settings = {}) =>
       later(async () => {
+        if (!Array.isArray(tables) || tables.length === 0 || !tables.every((table) => typeof table === 'string')) {
+          throw wrongValue('tables', tables, 'a list of names');
+        }
         const { request, context } = captureSettings(settings);
-        return store.addCaptures(tables, request satisfies CaptureRequest, actorOf(bindTo(context)));
+        const actor = actorOf(bindTo(context));
+        return inOwnWords(() => store.addCaptures(tables, request, actor));
       }),
     with: (context) => told(() => trailOf(opened, form, { ...bound, context: bindTo(context) })),
     close: async () => close(opened),

@@ -22,7 +22,8 @@ export function tell(text: string): void {
 /** A new empty directory that is gone after the tests of the file. */
 export function sharedDirectory(): string {
   const directory = mkdtempSync(path.join(tmpdir(), 'daybook-test-'));
-  afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
+  // What was installed there are many files.
+  afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }), 60_000);
   return directory;
 }
 
