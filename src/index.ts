@@ -57,7 +57,7 @@ export type { PruneRequest, PruneRule } from './library/prune.js';
 export type { PruneResult } from './operations/prune.js';
 export type { Archive } from './operations/archive.js';
 export type { RuleCount } from './core/prune-account.js';
-export type { ExportRequest, ExportResult } from './library/export.js';
+export type { ExportRequest, ExportResult, FileFormat } from './library/export.js';
 export type { OutputStream } from './library/stream-target.js';
 export type { CaptureSettings } from './library/capture.js';
 export type { CaptureChange } from './core/capture.js';

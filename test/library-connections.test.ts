@@ -186,7 +186,7 @@ describe.each([
     expect(await trail.state({ type: 'users', id: '1' })).toMatchObject({ exists: true, values: { email: 'a@x' } });
     expect((await trail.report('actors', { limit: 3 })).total).toBe(await trail.count());
     expect((await trail.status()).problems).toEqual([]);
-    for (const format of ['csv', 'ndjson', 'json']) {
+    for (const format of ['csv', 'ndjson', 'json'] as const) {
       const stream = new PassThrough();
       const read = text(stream);
       const { count } = await trail.export(stream, { format, columns: ['seq', 'metadata'] });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { FILE_FORMATS } from '../src/format/files.js';
 import * as library from '../src/index.js';
 
 // What semantic versioning promises is read from the source itself.
@@ -104,6 +105,12 @@ test('what names types is found', () => {
     'Ggg',
     'Hhh',
   ]);
+});
+
+test('FileFormat names each format of files', () => {
+  const found = OURS.find(({ name }) => name === 'FileFormat');
+  const { code = '' } = found === undefined ? {} : declarationOf(found);
+  expect([...code.matchAll(/'([^']+)'/g)].map(([, format]) => format).toSorted()).toEqual(FILE_FORMATS.toSorted());
 });
 
 describe('a docstring', () => {

@@ -643,6 +643,14 @@ describe('a trail on a connection of the application', () => {
     }
   });
 
+  it('that only reads records nothing, though the connection may', async () => {
+    const { database } = await inMemory();
+    const trail = await openTrail(database, { readonly: true });
+    expect(await trail.count()).toBe(0);
+    await expect(trail.record({ action: 'a' })).rejects.toMatchObject({ kind: 'failed' });
+    expect(await trail.count()).toBe(0);
+  });
+
   it('records nothing into a transaction that is open, where it would not be durable', async () => {
     const { database, trail } = await inMemory();
     database.exec('BEGIN');

@@ -586,6 +586,21 @@ describe('what goes wrong on a connection of the application', () => {
     expect(isDaybookError(thrown) && [thrown.kind, thrown.message]).toEqual([kind, expect.not.stringMatching(/--/)]);
   });
 
+  it('is busy where the lock is not to be had at the end', async () => {
+    const { file, database } = await application();
+    database.pragma('journal_mode = DELETE');
+    database.pragma('busy_timeout = 0');
+    const reader = new Database(file);
+    onTestFinished(() => void reader.close());
+    reader.exec('BEGIN; SELECT count(*) FROM settings');
+    const change = (): unknown =>
+      attach(database).transaction({ actor: 'u-1' }, (db) => void db.exec('UPDATE settings SET level = 9'));
+    expect(change).toThrow(expect.objectContaining({ kind: 'busy' }));
+    reader.exec('COMMIT');
+    expect([level(database), database.inTransaction]).toEqual([5, false]);
+    database.close();
+  });
+
   it('is said when it is closed later, too', async () => {
     const { database } = await application();
     const daybook = attach(database);
@@ -619,6 +634,11 @@ describe('what goes wrong on a connection of the application', () => {
   it('leaves errors of the application as they are', async () => {
     const { database } = await application();
     const daybook = attach(database);
+    database.exec('CREATE TABLE child (parent REFERENCES settings (id) DEFERRABLE INITIALLY DEFERRED)');
+    const orphan = (): unknown =>
+      daybook.transaction({ actor: 'u-1' }, (db) => void db.exec('INSERT INTO child VALUES (9)'));
+    expect(orphan).toThrow(Database.SqliteError);
+    expect([database.inTransaction, contexts(database)]).toEqual([false, 0]);
     const wrong = (): unknown => daybook.transaction({ actor: 'u-1' }, (db) => db.prepare('SELECT * FROM nothing'));
     expect(wrong).toThrow(Database.SqliteError);
     const odd = (): unknown =>

@@ -14,11 +14,14 @@ import type { EntryFilter } from './question.js';
 import { isStream, streamTarget } from './stream-target.js';
 import type { OutputStream } from './stream-target.js';
 
+/** The formats of files. */
+export type FileFormat = 'csv' | 'json' | 'ndjson';
+
 /** What is exported, and how. */
 export interface ExportRequest {
   readonly filter?: EntryFilter;
-  /** `csv`, `json`, `ndjson` or another format of files; else by the name of the file, else `ndjson`. */
-  readonly format?: string;
+  /** Else by the name of the file, else `ndjson`. */
+  readonly format?: FileFormat;
   /** Only these fields, in this order; else all. */
   readonly columns?: readonly EntryField[];
   /** Whether it is compressed; a name that ends in `.gz` says so too. */

@@ -10,7 +10,7 @@ import { documentIn, documentText, isJsonObject, parseMade } from '../core/json.
 import type { JsonDocument } from '../core/json.js';
 import { comparedText } from '../core/match.js';
 import type { EntityState } from '../core/state.js';
-import { normalizeTimestamp, parseTimestamp } from '../core/timestamp.js';
+import { normalizeTimestamp, parseTimestamp, readTimestamp } from '../core/timestamp.js';
 import type { AuditStore, CapturedMoment, PruneReach, RowEvidence, TablePlace } from '../store/audit-store.js';
 import { importedStateOf, importedStatesOf } from './imported-state.js';
 
@@ -174,6 +174,8 @@ export async function* statesOf(
 /** Times are compared as text, and text order is time order only in the form that entries keep. */
 function asStored(moment: Moment): Moment {
   if (moment.kind === 'entry') expectWhole('seq', moment.seq, 0);
+  // Behind an entry, and now, the time is only told.
+  if (moment.kind !== 'time' && Number.isNaN(readTimestamp(moment.at))) return moment;
   try {
     return { ...moment, at: normalizeTimestamp(moment.at) };
   } catch (error) {

@@ -1,3 +1,4 @@
+import { DaybookError } from '../../core/errors.js';
 import { leakedContext, settleContext } from './context/index.js';
 import { attempt, expectTrail, onLent, openTrail, reading, standingFile, writing } from './engine/index.js';
 import type { Connection, Session, SqliteOptions } from './engine/index.js';
@@ -7,8 +8,12 @@ import { cutOffAccounts, settleCutOff, unfitDocument } from './trail/index.js';
 export function openSession(options: SqliteOptions): Session {
   const { path, clock, readonly, lent } = options;
   const { connection, expectStanding } = openStanding(options);
-  const using = <T>(writes: boolean, work: () => T): T =>
-    lent === undefined ? work() : onLent(connection, writes, work);
+  const using = <T>(writes: boolean, work: () => T): T => {
+    if (lent === undefined) return work();
+    // The connection itself may write.
+    if (writes && readonly) throw new DaybookError('failed', `${path} cannot be written (it is opened to read alone)`);
+    return onLent(connection, writes, work);
+  };
   const readNow = <T>(work: (connection: Connection) => T): T =>
     attempt(
       path,

@@ -1,5 +1,5 @@
 import { DaybookError } from '../../../core/errors.js';
-import { attempt, kept, nameOf, usedLately } from '../engine/index.js';
+import { attempt, isSqliteError, kept, nameOf, usedLately } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { clearContext, leakedContext, setContext, setHeldContext, settleContext } from './held-context.js';
 import type { ChangeContext } from './held-context.js';
@@ -38,7 +38,7 @@ export function withContext<Application, Result>(
       });
     }
     own(() => (outer === undefined ? clearContext(connection) : restoreContext(connection, outer)));
-    kept(connection, nested ? 'RELEASE daybook_work' : 'COMMIT').run();
+    end(connection, nested);
     return result;
   } catch (error) {
     takeBack(connection, nested);
@@ -57,6 +57,18 @@ function begin(
   if (!nested) settleContext(connection, clock);
   setHeldContext(connection, context);
   return outer;
+}
+
+/** What the application's own constraints say at the end reaches it as it is. */
+function end(connection: Connection, nested: boolean): void {
+  try {
+    kept(connection, nested ? 'RELEASE daybook_work' : 'COMMIT').run();
+  } catch (error) {
+    if (isSqliteError(error) && error.code.startsWith('SQLITE_CONSTRAINT')) throw error;
+    attempt(nameOf(connection), () => {
+      throw error;
+    });
+  }
 }
 
 /** Where work ended the transaction itself, no rollback takes the context back, and it would hold for good. */
