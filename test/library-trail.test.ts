@@ -666,6 +666,26 @@ describe('a trail on a connection of the application', () => {
   });
 });
 
+test('an error has no hint: that is a command of the program', async () => {
+  const file = path.join(temporaryDirectory(), 'app.db');
+  const database = new Database(file);
+  onTestFinished(() => void database.close());
+  database.exec('CREATE TABLE own (id)');
+  const hintless = { hint: undefined, message: expect.not.stringContaining('--') };
+  await expect(openTrail(file)).rejects.toMatchObject({ kind: 'missing', ...hintless });
+  await expect(initializeTrail(file, DEPLOY)).rejects.toMatchObject({
+    kind: 'refused',
+    field: 'alongside',
+    ...hintless,
+  });
+  expect(() => attach(database)).toThrow(expect.objectContaining({ kind: 'missing', ...hintless }));
+  await initializeTrail(file, { ...DEPLOY, alongside: true });
+  const daybook = attach(database);
+  daybook.revert(daybook.record({ action: 'a' }).seq, { actor: 'u-1', reason: 'slip' });
+  const again = (): unknown => daybook.revert(1, { actor: 'u-1', reason: 'slip' });
+  expect(again).toThrow(expect.objectContaining({ kind: 'refused', ...hintless }));
+});
+
 test('what is no place for a trail is refused in words', async () => {
   for (const place of [':memory:', '', 7, null, {}, { prepare: () => 0 }]) {
     const told = { kind: 'usage' };

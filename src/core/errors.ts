@@ -20,6 +20,7 @@ export interface ErrorDetails {
  */
 export class DaybookError extends Error {
   readonly kind: ErrorKind;
+  /** The program's: the library gives none. */
   readonly hint: string | undefined;
   readonly field: string | undefined;
   readonly value: unknown;

@@ -6,7 +6,8 @@ import { listed, shown } from './json.js';
 
 /** The error for a value that is not what its field takes. */
 export function wrongValue(field: string, value: unknown, takes: string): DaybookError {
-  return new DaybookError('usage', `${field} must be ${takes}, and is ${shown(value)}`, { field, value });
+  const is = Array.isArray(value) && value.length === 0 ? 'an empty list' : shown(value);
+  return new DaybookError('usage', `${field} must be ${takes}, and is ${is}`, { field, value });
 }
 
 /** Throws kind `usage` for what is not one of these. */
@@ -21,7 +22,9 @@ export function expectSomeOf(field: string, value: unknown, allowed: readonly st
   const given = Array.from<unknown>(value);
   for (const one of given) expectOneOf(field, one, allowed);
   const twice = given.find((one, position) => given.indexOf(one) !== position);
-  if (twice !== undefined) throw wrongValue(field, twice, 'in its list once');
+  if (twice !== undefined) {
+    throw new DaybookError('usage', `${field} has ${shown(twice)} twice`, { field, value: twice });
+  }
 }
 
 /** Throws kind `usage` for what is no whole number from `least` on. */

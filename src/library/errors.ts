@@ -1,8 +1,8 @@
 import { DaybookError } from '../core/errors.js';
 
 /**
- * Runs work of the library and gives its errors to the caller without what only the program can say: a hint that begins
- * with `…` stands for a command line, and here is none.
+ * Runs work of the library and gives its errors to the caller without their hints: these are commands of the program, and
+ * who calls a function has typed none.
  */
 export function told<T>(work: () => T): T {
   try {
@@ -22,7 +22,7 @@ export async function toldLater<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function forCaller(error: unknown): unknown {
-  if (!(error instanceof DaybookError) || error.hint?.startsWith('…') !== true) return error;
+  if (!(error instanceof DaybookError) || error.hint === undefined) return error;
   const { kind, message, cause, field, value, stack } = error;
   const plain = new DaybookError(kind, message, {
     cause,

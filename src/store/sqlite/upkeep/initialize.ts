@@ -94,6 +94,8 @@ function prepare(connection: Connection, options: InitializeOptions, created: bo
   if (version === null && !own && !options.alongside) {
     throw new DaybookError('refused', `${path} holds the tables of another application`, {
       hint: `daybook --db ${shellWord(path)} init --alongside`,
+      field: 'alongside',
+      value: options.alongside,
     });
   }
   if (empty && options.lent !== true) {
