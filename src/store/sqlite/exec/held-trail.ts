@@ -65,12 +65,13 @@ export function holdTrail(connection: Connection): HeldTrail {
   };
 }
 
-/** What is refused for each table of the trail, whoever asks. Capture writes to the last two within statements of others. */
+/** What is refused for each table of the trail, whoever asks. Capture writes to the last three within statements of others. */
 const HELD_EVENTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   daybook_entries: {
     UPDATE: 'entries never change, record another one that reverts it',
     DELETE: 'entries are only deleted by daybook prune and daybook clear',
   },
+  daybook_changes: {},
   daybook_replaced: {},
   daybook_writes: {},
 };
