@@ -92,7 +92,7 @@ _daybook_value() {
     'daybook count --changed') : ;;
     'daybook count --meta') : ;;
     'daybook count --archives') : ;;
-    'daybook values --format') choices='json' ;;
+    'daybook values --format') choices='json csv' ;;
     'daybook values --category') : ;;
     'daybook values --action') : ;;
     'daybook values --severity') : ;;

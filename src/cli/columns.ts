@@ -1,15 +1,21 @@
 import { DaybookError } from '../core/errors.js';
+import { didYouMean } from '../core/nearest.js';
 
-/** Reads `--columns a,b,c`. Throws kind `usage` for a name that is not among the fields, or stands twice. */
+/** Names for several fields at once. */
+const SEVERAL: Readonly<Record<string, readonly string[]>> = { entity: ['entity_type', 'entity_id'] };
+
+/** Reads `--columns a,b,c`; `entity` is its type and its id. Throws kind `usage` for a name that is not among the fields, or stands twice. */
 export function readColumns<Field extends string>(
   text: string | undefined,
   fields: readonly Field[],
 ): readonly Field[] | undefined {
   if (text === undefined) return undefined;
-  const columns = text.split(',').map((name) => {
+  const names = text.split(',').flatMap((name) => SEVERAL[name.trim()] ?? [name]);
+  const columns = names.map((name) => {
     const field = fields.find((candidate) => candidate === name.trim());
     if (field === undefined) {
-      throw new DaybookError('usage', `--columns: ${JSON.stringify(name)} is not one of ${fields.join(', ')}`);
+      const meant = didYouMean(name, fields);
+      throw new DaybookError('usage', `--columns: ${JSON.stringify(name)} is not one of ${fields.join(', ')}${meant}`);
     }
     return field;
   });

@@ -10,3 +10,8 @@ export function wholeNumber(least: number): (text: string) => number {
     return number;
   };
 }
+
+/** The same, or `all` of them. */
+export function wholeNumberOrAll(least: number): (text: string) => number {
+  return (text) => (text === 'all' ? Infinity : wholeNumber(least)(text));
+}

@@ -3,6 +3,7 @@ import { DaybookError } from './errors.js';
 import { CONDITION_OPTIONS } from './filter-words.js';
 import type { Conditions, EntityPattern, Filter, ListField } from './filter.js';
 import { shown } from './json.js';
+import { didYouMean } from './nearest.js';
 import type { Clock } from './period.js';
 import { formatTimestamp } from './timestamp.js';
 
@@ -141,7 +142,11 @@ function addExclusion(not: Draft, text: string): void {
   const name = NAMES.find((candidate) => CONDITION_OPTIONS[candidate] === option);
   if (name === undefined) {
     const options = NAMES.map((candidate) => CONDITION_OPTIONS[candidate]).join(', ');
-    throw usage(`--not ${shown(text)} names no filter: write <filter>=<value> with one of ${options}`);
+    const meant = didYouMean(
+      option,
+      NAMES.map((candidate) => CONDITION_OPTIONS[candidate]),
+    );
+    throw usage(`--not ${shown(text)} names no filter${meant}: write <filter>=<value> with one of ${options}`);
   }
   if (value === undefined) throw usage(`--not ${shown(text)} has no value: write ${option}=<value>`);
   if (name === 'search' && not.search !== undefined) {
@@ -172,7 +177,9 @@ function itemsOf(value: string, label: string): string[] {
 function severitiesOf(value: string, label: string): string[] {
   const items = itemsOf(value, label);
   const wrong = items.find((item) => !SEVERITIES.some((severity) => severity === item));
-  if (wrong !== undefined) throw usage(`${label} ${shown(wrong)} is not one of ${SEVERITIES.join(', ')}`);
+  if (wrong !== undefined) {
+    throw usage(`${label} ${shown(wrong)} is not one of ${SEVERITIES.join(', ')}${didYouMean(wrong, SEVERITIES)}`);
+  }
   return items;
 }
 

@@ -2,6 +2,7 @@ import { DateTime, IANAZone } from 'luxon';
 import { before, parseDuration } from './duration.js';
 import { DaybookError } from './errors.js';
 import { shown } from './json.js';
+import { didYouMean, nearestWord } from './nearest.js';
 import { EARLIEST, isInRange, LATEST, plainForm, readTimestamp } from './timestamp.js';
 
 /** What times are read against: milliseconds since 1970, and an IANA zone. */
@@ -45,7 +46,29 @@ const PERIODS =
  * @throws DaybookError 'usage' for anything else, such as a date that does not exist or a local time that clocks skip
  */
 export function parseTime(text: string, clock: Clock): TimeValue {
-  return readInstant(text, clock) ?? readPeriod(text, clock) ?? refuse(text, `is not a time: ${forms()}`);
+  return (
+    readInstant(text, clock) ?? readPeriod(text, clock) ?? refuse(text, `is not a time${meantBy(text)}: ${forms()}`)
+  );
+}
+
+const WORDS = [
+  'now',
+  'today',
+  'yesterday',
+  ...['this', 'last'].flatMap((which) => ['week', 'month', 'quarter', 'year'].map((unit) => `${which}-${unit}`)),
+  ...MONTHS,
+];
+
+/** The word that may be meant: words of people stand apart, and theirs for `march` is "last march". */
+function meantBy(text: string): string {
+  const word = text
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[\s_]+/g, '-');
+  const [, name = word, year = ''] = /^(?:last-|this-)?([a-z]+)(-\d{4})?$/.exec(word) ?? [];
+  const month = nearestWord(name, MONTHS);
+  if (WORDS.includes(word) || month === undefined) return didYouMean(word, WORDS);
+  return ` (did you mean ${month}${year}?)`;
 }
 
 function forms(): string {

@@ -12,6 +12,7 @@ import {
   shown,
   textProblem,
 } from './json.js';
+import { editDistance } from './nearest.js';
 import { formatTimestamp, normalizeTimestamp } from './timestamp.js';
 
 export interface LineOptions {
@@ -215,21 +216,4 @@ function countKeys(text: JsonText): number {
 function nearestField(name: string): string {
   const fields = ENTRY_FIELDS.map((field) => ({ field, distance: editDistance(name, field) }));
   return fields.reduce((nearest, other) => (other.distance < nearest.distance ? other : nearest)).field;
-}
-
-/** How many letters must be put in, taken out or replaced to turn one word into the other. */
-function editDistance(from: string, to: string): number {
-  // The distances between the letters read so far and each beginning of the other word.
-  let distances = Array.from(to, (_, index) => index + 1);
-  // A name longer than any field is far away, however much longer it is.
-  for (const [index, letter] of Array.from(from.slice(0, 40)).entries()) {
-    let diagonal = index;
-    let left = index + 1;
-    distances = distances.map((above, column) => {
-      left = Math.min(above + 1, left + 1, diagonal + (letter === to[column] ? 0 : 1));
-      diagonal = above;
-      return left;
-    });
-  }
-  return distances.at(-1) ?? from.length;
 }

@@ -74,7 +74,7 @@ function changesView(clock: Clock, { width, palette }: ChangeOptions): View<Fiel
       { heading: 'seq', weight: 0, align: 'right' },
       time.column,
       { heading: 'actor', weight: 3 },
-      { heading: 'entity', weight: 4, cut: 'middle' },
+      { heading: 'entity', weight: 4, cut: 'entity' },
       ...(narrow
         ? []
         : [

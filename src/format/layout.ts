@@ -12,10 +12,13 @@ export interface TableColumn {
   readonly width: number;
   readonly align?: 'left' | 'right';
   /** Where text that is too long loses its letters. */
-  readonly cut?: 'end' | 'middle';
+  readonly cut?: Cut;
   /** How far the next column stands away. */
   readonly gap?: number;
 }
+
+/** `entity`: of `type:id` the type gives way before the id. */
+type Cut = 'end' | 'middle' | 'entity';
 
 /** Columns stand this far apart, unless they say otherwise. */
 const GAP = 2;
@@ -47,7 +50,7 @@ export async function loadLayout(columns: readonly TableColumn[], ruler: Ruler):
     for (const row of rows) {
       const cells = columns.map(({ width, align, cut }, index) => {
         const { text, colour } = row[index] ?? { text: '' };
-        let shaped = ruler.truncate(text, width, cut);
+        let shaped = shorten(text, width, cut, ruler);
         if (align === 'right') shaped = ruler.pad(shaped, width, 'right');
         if (!PLAIN.test(shaped)) {
           const run = STAND_IN.repeat(Math.max(1, ruler.width(shaped)));
@@ -72,6 +75,17 @@ export async function loadLayout(columns: readonly TableColumn[], ruler: Ruler):
     }
     return text;
   };
+}
+
+/** Text that fits a width. */
+function shorten(text: string, width: number, cut: Cut | undefined, ruler: Ruler): string {
+  if (cut !== 'entity') return ruler.truncate(text, width, cut);
+  const colon = text.indexOf(':');
+  if (colon < 1 || ruler.width(text) <= width) return ruler.truncate(text, width, 'middle');
+  const room = width - ruler.width(text.slice(colon));
+  // Of a type that has no room its mark is left; and an id that has none loses its middle.
+  if (room < 2) return ruler.truncate(`…${text.slice(colon + 1)}`, width, 'middle');
+  return `${ruler.truncate(text.slice(0, colon), room)}${text.slice(colon)}`;
 }
 
 const BORDERLESS = {

@@ -49,7 +49,7 @@ function historyView(clock: Clock, { width, palette }: TableOptions): View<Histo
       ...(narrow
         ? []
         : ([
-            { heading: 'entity', weight: 4, cut: 'middle' },
+            { heading: 'entity', weight: 4, cut: 'entity' },
             { heading: 'message', weight: 10 },
           ] as const)),
     ],

@@ -9,7 +9,7 @@ import type { Content, Reading } from './reading.js';
 
 export interface FollowRequest {
   readonly filter: Filter;
-  /** How many of the entries that are there already are shown first. */
+  /** How many of the entries that are there already are shown first; Infinity for all. */
   readonly limit: number;
   readonly signal: AbortSignal;
 }
@@ -24,7 +24,7 @@ const PAGE = 200;
  */
 export async function* follow(store: AuditStore, request: FollowRequest, reading: Reading): AsyncGenerator<Content> {
   const { filter, limit, signal } = request;
-  expectWhole('limit', limit, 0);
+  if (limit !== Infinity) expectWhole('limit', limit, 0);
   let seen = await store.mark();
   yield* pages(store, await lastOnes({ store, filter, limit, upTo: seen }), reading);
   while (!signal.aborted) {
@@ -42,6 +42,7 @@ async function lastOnes({
   limit,
   upTo,
 }: Pick<FollowRequest, 'filter' | 'limit'> & { readonly store: AuditStore; readonly upTo: Mark }): Promise<PageQuery> {
+  if (limit === Infinity) return { filter, order: 'oldest', limit: PAGE, upTo };
   const { rows, next } = await store.rows({ filter, order: 'newest', limit: limit + 1, upTo }, ['ts', 'seq']);
   const [ts, seq] = rows[limit] ?? [];
   const after = ts === undefined ? next : { ms: parseTimestamp(String(ts)), seq: Number(seq) };

@@ -8,6 +8,7 @@ import type { Content, Reading } from './reading.js';
 export interface HistoryRequest {
   readonly filter: Filter;
   readonly order: 'newest' | 'oldest';
+  /** Infinity for all. */
   readonly limit: number;
   /** The filter as it was asked: a cursor belongs to its question. */
   readonly question: string;
@@ -60,7 +61,7 @@ export async function explainHistory(store: AuditStore, request: HistoryRequest)
  */
 async function pageQuery(store: AuditStore, request: HistoryRequest): Promise<PageQuery> {
   const { filter, order, limit, question } = request;
-  expectWhole('limit', limit, 1);
+  if (limit !== Infinity) expectWhole('limit', limit, 1);
   expectOneOf('order', order, ['newest', 'oldest']);
   if (request.cursor === undefined) return { filter, order, limit, upTo: await store.mark() };
   const cursor = decodeCursor(request.cursor, { order, question: questionHash(question) });

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DaybookError } from '../core/errors.js';
 import { LARGEST_TEXT, strictText } from '../core/lines.js';
+import { visible } from './sanitize.js';
 
-const HELP = '\n# Write the note above. Lines that begin with # are left out, and an empty note is not recorded.\n';
+const SCISSORS = '# ------------------------ >8 ------------------------';
 
-/** Lets somebody write a text in $EDITOR. Throws kind `usage` without one, kind `failed` where it does not end well. */
-export function edit(env: Readonly<Record<string, string | undefined>>): string {
+/** Lets somebody write a text about something in $EDITOR: what stands above a line with scissors. Throws kind `usage` without one, kind `failed` where it does not end well. */
+export function edit(env: Readonly<Record<string, string | undefined>>, about: string): string {
   const editor = env['VISUAL'] || env['EDITOR'];
   if (editor === undefined || editor === '') {
     throw new DaybookError('usage', 'no text was given, and EDITOR is not set', {
@@ -18,7 +19,8 @@ export function edit(env: Readonly<Record<string, string | undefined>>): string 
   const folder = mkdtempSync(join(tmpdir(), 'daybook-note-'));
   try {
     const file = join(folder, 'note.txt');
-    writeFileSync(file, HELP, { mode: 0o600 });
+    const help = `A note on ${visible(about, { newlines: 'mark' })}. Write it above this line; an empty one is not recorded.`;
+    writeFileSync(file, `\n${SCISSORS}\n# ${help}\n`, { mode: 0o600 });
     // By way of a shell, since EDITOR may hold options; the file's name is an argument and never part of the command.
     const { status, error } = spawnSync('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
     if (error !== undefined || status !== 0) {
@@ -30,11 +32,8 @@ export function edit(env: Readonly<Record<string, string | undefined>>): string 
     if (statSync(file).size > LARGEST_TEXT) {
       throw new DaybookError('data', `the note is larger than ${LARGEST_TEXT} bytes: nothing was recorded`);
     }
-    return strictText(readFileSync(file), 'the note')
-      .split('\n')
-      .filter((line) => !line.startsWith('#'))
-      .join('\n')
-      .trim();
+    const [text = ''] = strictText(readFileSync(file), 'the note').split(SCISSORS);
+    return text.trim();
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

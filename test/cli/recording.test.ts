@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { cli, given, inTestDirectory, json, NOW, ok } from '../support/cli.js';
 
@@ -45,15 +45,22 @@ describe('note: an operator’s note about an entity', () => {
     expect(await last()).toMatchObject({ message: '  tabs\tand \u202e bidi\r\n' });
   });
 
-  test('else from $EDITOR, without its comments', async () => {
+  test('else from $EDITOR: what stands above the scissors, lines with # included; below them is what it is about', async () => {
     const editor = inTestDirectory('editor');
     writeFileSync(
       editor,
-      '#!/bin/sh\n{ echo "written by hand"; echo "second line"; cat "$2"; } > "$2.new"\nmv "$2.new" "$2"\n',
+      `#!/bin/sh\ncp "$2" '${inTestDirectory('template')}'\n` +
+        '{ echo "written by hand"; echo "# second line"; cat "$2"; } > "$2.new"\nmv "$2.new" "$2"\n',
     );
     chmodSync(editor, 0o700);
     await ok(['note', 'machine:7'], { terminal: true, env: { EDITOR: `${editor} --wait` } });
-    expect(await last()).toMatchObject({ message: 'written by hand\nsecond line' });
+    expect(await last()).toMatchObject({ message: 'written by hand\n# second line' });
+    expect(readFileSync(inTestDirectory('template'), 'utf8')).toMatch(/^\n# -+ >8 -+\n# A note on machine:7\. /);
+  });
+
+  test('an editor that leaves its template as it was records nothing', async () => {
+    expect(await cli(['note', 'machine:7'], { terminal: true, env: { EDITOR: 'true' } })).toMatchObject({ code: 2 });
+    expect(await count()).toBe(0);
   });
 
   test('an editor that fails records nothing and exits 1', async () => {

@@ -25,6 +25,20 @@ describe('tableFormatter', () => {
     await expect(text).toMatchFileSnapshot(snapshot(`table-${width}.txt`));
   });
 
+  test('of an entity the type gives way before the id', async () => {
+    const shown = async (width: number, id: string): Promise<string> => {
+      const text = await table(
+        [historyEntry({ entity_type: 'settlement', entity_id: id, message: 'x'.repeat(90) })],
+        width,
+      );
+      expect(await widthOf(text)).toBeLessThanOrEqual(width);
+      return /update +(\S+)/.exec(text)?.[1] ?? '';
+    };
+    expect(await shown(120, '902')).toBe('settlement:902');
+    expect(await shown(80, '90210')).toMatch(/^s\w*…:90210$/);
+    expect(await shown(80, '12345678901')).toMatch(/^…12.*…\d*01$|^…12345678901$/);
+  });
+
   test('in UTC, at 80 columns', async () => {
     await expect(await table(HARD_ENTRIES, 80)).toMatchFileSnapshot(snapshot('table-utc-80.txt'));
   });

@@ -21,7 +21,7 @@ import { formatFor, formatOption } from '../format-option.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { looksOf } from '../looks.js';
-import { wholeNumber } from '../numbers.js';
+import { wholeNumberOrAll } from '../numbers.js';
 import { writePages } from '../pages.js';
 
 interface Options extends FilterOptions, ArchivesOption {
@@ -49,7 +49,9 @@ export function addHistory(program: Command, context: Context): void {
       'On a terminal, long output goes through DAYBOOK_PAGER, else PAGER, else less. Set it to nothing or to cat for no pager.',
   })
     .argument('[type:id]', 'only about this entity')
-    .addOption(new Option('-n, --limit <n>', 'at most so many entries').argParser(wholeNumber(1)).default(50))
+    .addOption(
+      new Option('-n, --limit <n>', 'at most so many entries, or all').argParser(wholeNumberOrAll(1)).default(50),
+    )
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
     .addOption(formatOption(...FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles !== true)))
@@ -106,12 +108,23 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   const wanted = await withPager(context.streams, context.env, options.pager, async (out) => {
     const formatter = named(await formatterFor(view, out), store, view);
     ({ cursor, any } = await writePage(store, request, formatter, out));
+    // Whoever reads in a pager sees nothing else.
+    if (cursor !== null && isRead(options, out) && !globals.quiet) await out.write(`${moreOf(options)}\n`);
   });
   if (wanted && !any && context.streams.stdout.isTerminal) await note(context, globals, 'no entries');
-  if (cursor !== null && (options.format ?? 'table') !== 'json') {
-    const onTerminal = context.streams.stdout.isTerminal;
-    await note(context, globals, onTerminal ? `more: --limit ${options.limit * 2}` : `more: --cursor ${cursor}`);
+  const { stdout } = context.streams;
+  if (cursor !== null && (options.format ?? 'table') !== 'json' && !isRead(options, stdout)) {
+    await note(context, globals, stdout.isTerminal ? moreOf(options) : `more: --cursor ${cursor}`);
   }
+}
+
+/** Whether it is for somebody to read: what a program reads holds entries alone. */
+function isRead({ format }: Options, out: Output): boolean {
+  return out.isTerminal && (format === undefined || format === 'table');
+}
+
+function moreOf({ limit }: Options): string {
+  return `more: -n ${limit * 2}, or -n all`;
 }
 
 async function writePage(

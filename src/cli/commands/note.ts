@@ -49,13 +49,13 @@ export function addNote(program: Command, context: Context): void {
       // All that can be wrong is told before somebody writes a text in vain.
       await requestWith('');
       await withStore(context, globals, async (store) => {
-        const request = await requestWith(await noteText(words, context));
+        const request = await requestWith(await noteText(entity, words, context));
         await printRecorded(store, request, options.format, globals, context);
       });
     });
 }
 
-async function noteText(words: readonly string[], context: Context): Promise<string> {
+async function noteText(entity: string, words: readonly string[], context: Context): Promise<string> {
   const fromInput = words.length === 1 && words[0] === '-';
   const piped = words.length === 0 && !context.streams.stdin.isTerminal;
   const text =
@@ -63,7 +63,7 @@ async function noteText(words: readonly string[], context: Context): Promise<str
       ? checked(withoutLastBreak(await readInput(context)))
       : words.length > 0
         ? words.join(' ')
-        : await (await import('../../terminal/editor.js')).edit(context.env);
+        : await (await import('../../terminal/editor.js')).edit(context.env, entity);
   if (text.trim() !== '') return text;
   throw new DaybookError('usage', 'the note is empty: nothing was recorded', {
     hint: 'daybook note type:id "what happened"',

@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { HISTORY_FIELDS } from '../../core/entry.js';
 import type { HistoryEntry } from '../../core/entry.js';
 import { entryDifferences } from '../../core/entry-differences.js';
+import { shellWord } from '../../core/shell.js';
 import { surroundings } from '../../operations/surroundings.js';
 import type { AuditStore } from '../../store/audit-store.js';
+import { visible } from '../../terminal/sanitize.js';
 import { declare, printJson, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { entryJson } from '../entry-json.js';
@@ -72,6 +74,16 @@ async function showText(
   const short = await entryList(looks);
   const list = async (some: readonly HistoryEntry[]): Promise<string> =>
     short(looks.terminal ? await withNames(store, some) : some);
-  const text = [await list(around.before), detail, await list(around.after)].filter((part) => part !== '').join('\n');
+  const parts = [await list(around.before), detail, await siblingsText(store, entry), await list(around.after)];
+  const text = parts.filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));
+}
+
+/** The command that shows the other entries of the same unit of work, where there are any. */
+async function siblingsText(store: AuditStore, { correlation_id: id }: HistoryEntry): Promise<string> {
+  if (id === null) return '';
+  const { count } = await store.extent({ correlation_id: [id] });
+  if (count < 2) return '';
+  const line = `${count} entries of this unit of work: history --correlation ${shellWord(id)}`;
+  return `${visible(line, { newlines: 'mark' })}\n`;
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import { didYouMean } from '../../core/nearest.js';
 import type { AuditStore, ValueCount } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
 import { addArchivesOption } from '../archives.js';
@@ -15,7 +16,7 @@ import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 
 interface Options extends FilterOptions, ArchivesOption {
-  readonly format?: 'json';
+  readonly format?: 'json' | 'csv';
 }
 
 export function addValues(program: Command, context: Context): void {
@@ -25,12 +26,20 @@ export function addValues(program: Command, context: Context): void {
     notes: 'Off a terminal each line is the count, a tab, and the value; nothing behind the tab is null.',
   })
     .argument('<field>', `one of ${ENTRY_FIELDS.join(', ')}`)
-    .addOption(new Option('--format <format>', 'print {"field": ..., "values": [...]}').choices(['json']));
+    .addOption(
+      new Option('--format <format>', '{"field": ..., "values": [...]}, or rows of value and count').choices([
+        'json',
+        'csv',
+      ]),
+    );
   addArchivesOption(addFilterOptions(command)).action(async (name: string, options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const field = ENTRY_FIELDS.find((candidate) => candidate === name);
     if (field === undefined) {
-      throw new DaybookError('usage', `${JSON.stringify(name)} is not a field: there are ${ENTRY_FIELDS.join(', ')}`);
+      throw new DaybookError(
+        'usage',
+        `${JSON.stringify(name)} is not a field${didYouMean(name, ENTRY_FIELDS)}: there are ${ENTRY_FIELDS.join(', ')}`,
+      );
     }
     const { filter } = await readFilter(options, globals, context);
     const print = async (store: AuditStore): Promise<void> => {
@@ -47,7 +56,7 @@ async function valuesText(
   store: AuditStore,
   field: EntryField,
   values: readonly ValueCount[],
-  format: 'json' | undefined,
+  format: Options['format'],
   globals: Globals,
   context: Context,
 ): Promise<string> {
@@ -55,6 +64,11 @@ async function valuesText(
   if (format === 'json') {
     const text = `${JSON.stringify({ field, values })}\n`;
     return stdout.isTerminal ? visibleJson(text) : text;
+  }
+  if (format === 'csv') {
+    const { reportCsv } = await import('../../format/report/data.js');
+    const text = await reportCsv<ValueCount>(['value', 'count'], values);
+    return stdout.isTerminal ? visible(text, { newlines: 'keep' }) : text;
   }
   if (!stdout.isTerminal) {
     return values

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { cli, given, json, ok } from '../support/cli.js';
+
+describe('a word that is nearly right', () => {
+  test.each([
+    [['history', '--severity', 'eror'], 'error'],
+    [['count', '--severity', 'info,warnign'], 'warning'],
+    [['history', '--not', 'severity=wraning'], 'warning'],
+    [['history', '--not', 'actoin=x'], 'action'],
+    [['history', '--in', 'marhc'], 'march'],
+    [['history', '--in', 'marhc-2025'], 'march-2025'],
+    [['history', '--in', 'last march'], 'march'],
+    [['history', '--in', 'last month'], 'last-month'],
+    [['history', '--since', 'yesterdya'], 'yesterday'],
+    [['history', '--until', 'last_week'], 'last-week'],
+    [['prune', '--before', 'lst-year', '--dry-run'], 'last-year'],
+    [['values', 'acter'], 'actor'],
+    [['history', '--columns', 'seq,mesage'], 'message'],
+    [['export', '--columns', 'entity_di'], 'entity_id'],
+  ])('%j: did you mean %s?', async (words, meant) => {
+    await given({ action: 'a' });
+    expect(await cli(words)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(` (did you mean ${meant}?)`),
+    });
+  });
+
+  test.each([
+    ['history', '--severity', 'fatal'],
+    ['history', '--in', 'zzz'],
+    ['values', 'zzz'],
+  ])('%j has none', async (...words) => {
+    await given({ action: 'a' });
+    const { code, stderr } = await cli(words);
+    expect(code).toBe(2);
+    expect(stderr).not.toContain('did you mean');
+  });
+});
+
+describe('values --format csv', () => {
+  test('a row of value and count, most frequent first; a formula is disarmed', async () => {
+    await given({ action: 'a', source: '=1+1' }, { action: 'a' }, { action: 'b,c' });
+    expect(await ok(['values', 'action', '--format', 'csv'])).toBe('value,count\na,2\n"b,c",1\n');
+    expect(await ok(['values', 'source', '--format', 'csv'])).toBe("value,count\n,2\n'=1+1,1\n");
+  });
+});
+
+describe('history -n all', () => {
+  test('every entry, beyond the size of a page of ours as well, and no more', async () => {
+    await given(...Array.from({ length: 1203 }, (_, index) => ({ action: `a${index}` })));
+    const words = ['history', '-n', 'all', '--format', 'json', '--columns', 'seq'];
+    const { entries, next_cursor } = await json<{ entries: object[]; next_cursor: null }>(words);
+    expect(entries).toHaveLength(1203);
+    expect(next_cursor).toBeNull();
+    expect(await cli(['history', '-n', 'some'])).toMatchObject({ code: 2 });
+  });
+
+  test('on a terminal the page itself says how to get more, and only there', async () => {
+    await given({ action: 'a' }, { action: 'b' }, { action: 'c' });
+    const page = await cli(['history', '-n', '2'], { terminal: true });
+    expect(page).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/\nmore: -n 4, or -n all\n$/) });
+    expect((await cli(['history', '-n', '3'], { terminal: true })).stdout).not.toContain('more:');
+    expect((await cli(['history', '-n', '2', '-q'], { terminal: true })).stdout).not.toContain('more:');
+    const csv = await cli(['history', '-n', '2', '--format', 'csv'], { terminal: true });
+    expect(csv.stdout).not.toContain('more:');
+    expect(csv.stderr).toContain('more: -n 4, or -n all');
+  });
+});
+
+test('--columns entity is its type and its id', async () => {
+  await given({ action: 'a', entity_type: 'guild', entity_id: '7' });
+  expect(await ok(['export', '--format', 'csv', '--columns', 'seq,entity'])).toBe(
+    'seq,entity_type,entity_id\n1,guild,7\n',
+  );
+  expect(await cli(['history', '--columns', 'entity,entity_id'])).toMatchObject({ code: 2 });
+});
+
+test('show names the command for the other entries of the same unit of work', async () => {
+  await given(
+    { action: 'a', correlation_id: "it's 1" },
+    { action: 'b', correlation_id: "it's 1" },
+    { action: 'c', correlation_id: 'alone' },
+    { action: 'd' },
+  );
+  const line = String.raw`2 entries of this unit of work: history --correlation 'it'\''s 1'`;
+  expect(await ok(['show', '1'])).toContain(`\n${line}\n`);
+  for (const seq of ['3', '4']) expect(await ok(['show', seq])).not.toContain('unit of work');
+});
