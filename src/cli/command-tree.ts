@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Argument, Command, Option } from 'commander';
+import { ENTRY_FIELDS, SEVERITIES } from '../core/entry.js';
+import { CONDITION_OPTIONS } from '../core/filter-words.js';
 import { doesInWords } from './does.js';
 
 /** What follows an option, or stands as an argument. */
@@ -77,11 +79,26 @@ function describeOption(option: Option): TreeOption {
     long: option.long ?? null,
     short: option.short ?? null,
     description,
-    value: placeholder === undefined ? null : describeValue(placeholder, option.argChoices),
+    value: placeholder === undefined ? null : describeValue(placeholder, option.argChoices ?? knownAfter(option)),
     valueIsOptional: option.optional,
     defaultValue: defaultText(option.defaultValue, option.defaultValueDescription ?? inWords),
     environment: option.envVar ?? variable ?? null,
   };
+}
+
+/** What may stand behind an option that checks its value itself, or takes more than these. */
+const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  '--severity': SEVERITIES,
+  '--not': Object.values(CONDITION_OPTIONS).map((name) => `${name}=`),
+  '--columns': ENTRY_FIELDS,
+  '--tz': ['UTC', 'local'],
+};
+
+/** The same for arguments. Formats of import are known to the command alone. */
+const KNOWN_ARGUMENTS: Readonly<Record<string, readonly string[]>> = { field: ENTRY_FIELDS };
+
+function knownAfter({ long }: Option): readonly string[] | undefined {
+  return long === undefined ? undefined : KNOWN_OPTIONS[long];
 }
 
 /** What the program looks up for itself, and not commander, stands in the description: `(default: 5s, env: NAME)`. */
@@ -101,7 +118,7 @@ function splitDescription(text: string): {
 
 function describeArgument(argument: Argument): TreeArgument {
   return {
-    ...describeValue(argument.name(), argument.argChoices),
+    ...describeValue(argument.name(), argument.argChoices ?? KNOWN_ARGUMENTS[argument.name()]),
     description: argument.description,
     required: argument.required,
     variadic: argument.variadic,

@@ -17,6 +17,14 @@ export function mostBuckets(from: number, to: number, bucket: Bucket): number {
   return Math.ceil((to - from) / FIXED[bucket]) + 2;
 }
 
+/** So many buckets are seen at one look. */
+const MANY = 62;
+
+/** The shortest bucket of which a stretch of time has no more than can be seen at one look, or the longest there is. */
+export function fittingBucket(from: number, to: number): Bucket {
+  return BUCKETS.find((bucket) => mostBuckets(from, to, bucket) <= MANY) ?? 'month';
+}
+
 /**
  * The starts of the buckets from the one that holds `from`: each bucket ends where the next begins, so a moment is in
  * one and only one, whatever clocks do. All in milliseconds since 1970.

@@ -22,6 +22,8 @@ export interface FormatOptions {
   readonly bom: boolean;
   /** JSON: one array, or the envelope with the next cursor. */
   readonly shape: 'array' | 'envelope';
+  /** Table: the message of a run of entries of one unit of work once. */
+  readonly fold?: boolean | undefined;
   /** Syslog: the length of each message in front of it, where else a line feed ends one. */
   readonly octets: boolean;
 }

@@ -14,6 +14,8 @@ export interface TableFormatter {
 export interface TableOptions {
   /** One column for each of these fields, instead of the usual view. */
   readonly columns?: readonly HistoryField[] | undefined;
+  /** Whether the message of a run of entries of one unit of work is shown once. */
+  readonly fold?: boolean | undefined;
   readonly width: number;
   readonly zone: string;
   readonly palette: Palette;
@@ -27,8 +29,11 @@ export async function tableFormatter(options: TableOptions): Promise<TableFormat
   return { page: pagedTable(view, options) };
 }
 
+/** In the place of a message that stands above already. */
+const SAME = '″';
+
 /** The usual view: who did what to what, when. */
-function historyView(clock: Clock, { width, palette }: TableOptions): View<HistoryEntry> {
+function historyView(clock: Clock, { width, palette, fold = false }: TableOptions): View<HistoryEntry> {
   const time = timed<HistoryEntry>(clock, width);
   const { narrow } = time;
   const marks: Record<string, TableCell> = {
@@ -36,7 +41,18 @@ function historyView(clock: Clock, { width, palette }: TableOptions): View<Histo
     warning: { text: '!', colour: palette.warning },
   };
   const entity = (entry: HistoryEntry): TableCell => ({ text: shownEntity(entry) });
+  let before: HistoryEntry | undefined;
+  /** Whether this entry goes on with the unit of work, and the message, of the one before it. */
+  const goesOn = (entry: HistoryEntry): boolean => {
+    const { correlation_id: unit, message: said } = before ?? {};
+    before = entry;
+    return unit !== null && unit === entry.correlation_id && said === entry.message && said !== '';
+  };
   const message = (entry: HistoryEntry): TableCell =>
+    fold && goesOn(entry)
+      ? { text: entry.reverted_by === null ? SAME : `[reverted] ${SAME}`, colour: palette.dim }
+      : messageCell(entry);
+  const messageCell = (entry: HistoryEntry): TableCell =>
     entry.reverted_by === null ? { text: messageText(entry) } : { text: messageText(entry), colour: palette.reverted };
 
   return {

@@ -1,4 +1,4 @@
-import { BUCKETS, bucketStarts, mostBuckets } from '../core/buckets.js';
+import { BUCKETS, bucketStarts, fittingBucket, mostBuckets } from '../core/buckets.js';
 import type { Bucket } from '../core/buckets.js';
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
@@ -35,11 +35,9 @@ export async function timeline(
   const { filter, bucket, zone, now } = request;
   expectOneOf('bucket', bucket, BUCKETS);
   const upTo = await store.mark();
-  const first = await outermost(store, filter, 'oldest', upTo);
-  const last = await outermost(store, filter, 'newest', upTo);
-  if (filter.since === undefined && first === undefined) return { rows: [], filled: true };
-  const from = filter.since ?? first ?? now;
-  const to = filter.until ?? Math.max(last ?? now, filter.since === undefined ? -Infinity : now);
+  const span = await spanOf(store, filter, now, upTo);
+  if (span === undefined) return { rows: [], filled: true };
+  const { first, from, to } = span;
   const filled = mostBuckets(from, to, bucket) <= MOST_FILLED;
 
   const rows: BucketRow[] = [];
@@ -59,6 +57,26 @@ export async function timeline(
     begin = end > to ? undefined : filled ? end : await outermost(store, { ...filter, since: end }, 'oldest', upTo);
   }
   return { rows, filled };
+}
+
+/** The bucket in which a timeline of this filter can be seen at one look. */
+export async function bucketFor(store: AuditStore, filter: Filter, now: number): Promise<Bucket> {
+  const span = await spanOf(store, filter, now, await store.mark());
+  return span === undefined ? 'day' : fittingBucket(span.from, span.to);
+}
+
+/** The time that a timeline is about, and its first entry; undefined where there is neither. */
+async function spanOf(
+  store: AuditStore,
+  filter: Filter,
+  now: number,
+  upTo: Mark,
+): Promise<{ readonly first: number | undefined; readonly from: number; readonly to: number } | undefined> {
+  const first = await outermost(store, filter, 'oldest', upTo);
+  const last = await outermost(store, filter, 'newest', upTo);
+  if (filter.since === undefined && first === undefined) return undefined;
+  const to = filter.until ?? Math.max(last ?? now, filter.since === undefined ? -Infinity : now);
+  return { first, from: filter.since ?? first ?? now, to };
 }
 
 /** The edges of the next buckets, behind those of the read before, and no further than the one that holds `to`. */

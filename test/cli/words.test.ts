@@ -87,3 +87,60 @@ test('show names the command for the other entries of the same unit of work', as
   expect(await ok(['show', '1'])).toContain(`\n${line}\n`);
   for (const seq of ['3', '4']) expect(await ok(['show', seq])).not.toContain('unit of work');
 });
+
+describe('report timeline', () => {
+  const days = (...times: readonly string[]): Promise<void> => given(...times.map((ts) => ({ action: 'a', ts })));
+
+  test.each([
+    ['hour', ['2026-03-01T00:00:00Z', '2026-03-02T12:00:00Z']],
+    ['day', ['2026-01-10T00:00:00Z', '2026-03-01T00:00:00Z']],
+    ['week', ['2025-06-01T00:00:00Z', '2026-03-01T00:00:00Z']],
+    ['month', ['2019-01-01T00:00:00Z', '2026-03-01T00:00:00Z']],
+  ])('on a terminal and on a page the bucket fits the trail: %s', async (bucket, times) => {
+    await days(...times);
+    expect((await cli(['report', 'timeline', '--color', 'never'], { terminal: true })).stdout).toMatch(
+      new RegExp(`^timeline by ${bucket}\n`),
+    );
+    expect(await ok(['report', 'timeline', '--html', '-'])).toContain(`timeline by ${bucket}`);
+    // Programs get days, and whoever asks for a bucket gets that.
+    expect(await json(['report', 'timeline', '--format', 'json'])).toMatchObject({ bucket: 'day' });
+    const asked = await cli(['report', 'timeline', '--bucket', 'month', '--color', 'never'], { terminal: true });
+    expect(asked.stdout).toMatch(/^timeline by month\n/);
+  });
+
+  test('a run of nothing is one row, for people alone', async () => {
+    await days('2026-01-01T00:00:00Z', '2026-01-03T00:00:00Z', '2026-01-20T00:00:00Z');
+    const words = ['report', 'timeline', '--bucket', 'day'];
+    const { stdout } = await cli([...words, '--color', 'never'], { terminal: true });
+    expect(stdout.match(/of nothing/g)).toHaveLength(1);
+    expect(stdout).toMatch(/Fri 2026-01-02\s*\n.*\n… 16 days of nothing\s*\n.*2026-01-20/);
+    expect(await ok([...words, '--html', '-'])).toContain('… 16 days of nothing');
+    expect((await ok([...words, '--format', 'csv'])).trim().split('\n')).toHaveLength(21);
+    expect((await ok(words)).trim().split('\n')).toHaveLength(20);
+  });
+});
+
+describe('history --fold', () => {
+  test('the message of a run of entries of one unit of work is shown once', async () => {
+    const one = { action: 'a', correlation_id: 'm1', message: 'moved over' };
+    const ts = (second: number): object => ({ ts: `2026-03-01T00:00:0${second}Z` });
+    await given(
+      { ...one, ...ts(1) },
+      { ...one, ...ts(2) },
+      { ...one, ...ts(3), message: 'something else' },
+      { ...one, ...ts(4) },
+      { ...one, ...ts(5), correlation_id: 'm2' },
+      { ...one, ...ts(6), correlation_id: null },
+      { ...one, ...ts(7), correlation_id: null },
+    );
+    const messages = async (...words: readonly string[]): Promise<readonly string[]> => {
+      const { stdout } = await cli(['history', '--oldest-first', ...words], { terminal: true });
+      return stdout.match(/moved over|something else|″/g) ?? [];
+    };
+    const all = ['moved over', 'moved over', 'something else', ...Array.from({ length: 4 }, () => 'moved over')];
+    expect(await messages()).toEqual(all);
+    expect(await messages('--fold')).toEqual(all.map((text, index) => (index === 1 ? '″' : text)));
+    expect(await cli(['history', '--fold'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await cli(['history', '--fold', '--columns', 'seq'], { terminal: true })).toMatchObject({ code: 2 });
+  });
+});

@@ -66,7 +66,7 @@ describe('a report on a screen', () => {
       start: new Date(Date.UTC(2025, 0, 1 + n)).toISOString(),
       count: n % 7 === 0 ? 0 : n,
     }));
-    const text = await terminalReport(await timelineView('day', rows, true, ASKED), {
+    const text = await terminalReport(await timelineView('day', rows, { filled: true, short: false }, ASKED), {
       width: 60,
       palette: PLAIN_PALETTE,
     });

@@ -29,6 +29,7 @@ interface Options extends FilterOptions, ArchivesOption {
   readonly cursor?: string;
   readonly oldestFirst?: true;
   readonly format?: FormatName;
+  readonly fold?: true;
   readonly octetFraming?: true;
   readonly columns?: string;
   readonly follow?: true;
@@ -55,6 +56,7 @@ export function addHistory(program: Command, context: Context): void {
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')
     .addOption(formatOption(...FORMAT_NAMES.filter((name) => formatNamed(name).onlyFiles !== true)))
+    .option('--fold', 'table: the message of a run of entries of one unit of work once')
     .option('--octet-framing', 'rfc5424: the length of each message in front of it')
     .option('--columns <fields>', 'only these fields, in this order, separated by commas');
   addArchivesOption(addFilterOptions(command))
@@ -157,6 +159,11 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
   const { options, columns, globals } = view;
   const name = formatFor(options.format, out);
   checkFormatOptions(name, { columns: options.columns, octets: options.octetFraming });
+  if (options.fold === true && (name !== 'table' || columns !== undefined)) {
+    throw new DaybookError('usage', '--fold is about the table, with the columns that it has of its own', {
+      hint: '… --format table',
+    });
+  }
   return formatNamed(name).make({
     ...(await looksOf(out, globals)),
     columns: columns ?? HISTORY_FIELDS,
@@ -165,6 +172,7 @@ async function formatterFor(view: View, out: Output): Promise<Formatter> {
     exact: false,
     bom: false,
     shape: 'envelope',
+    fold: options.fold,
     octets: options.octetFraming === true,
   });
 }

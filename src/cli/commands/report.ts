@@ -145,7 +145,7 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
 }
 
 interface TimelineOptions extends ReportOptions {
-  readonly bucket: Bucket;
+  readonly bucket?: Bucket;
 }
 
 function addTimeline(parent: Command, context: Context): void {
@@ -156,17 +156,28 @@ function addTimeline(parent: Command, context: Context): void {
     notes:
       'Days, weeks (from Monday) and months are those of --tz. Buckets without an entry are shown too, from --since (else the first entry) to --until (else the last entry, or now with --since), if there are at most 10000; otherwise they are left out.',
   }).addOption(
-    new Option('--bucket <bucket>', 'how long each is').choices(['hour', 'day', 'week', 'month']).default('day'),
+    new Option(
+      '--bucket <bucket>',
+      'how long each is (default: what fits the time on a terminal and a page, else day)',
+    ).choices(['hour', 'day', 'week', 'month']),
   );
   addReportOptions(command, false).action((options: TimelineOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
-      const { timeline } = await import('../../operations/timeline.js');
-      const { bucket } = options;
+      const { bucketFor, timeline } = await import('../../operations/timeline.js');
       const { zone } = asked.globals;
+      // Programs get what they always got.
+      const short =
+        options.html !== undefined || ((options.format ?? 'table') === 'table' && context.streams.stdout.isTerminal);
+      const bucket = options.bucket ?? (short ? await bucketFor(store, asked.filter, context.now()) : 'day');
       const { rows, filled } = await timeline(store, { filter: asked.filter, bucket, zone, now: context.now() });
       return {
         view: async () =>
-          (await import('../../format/report/views.js')).timelineView(bucket, rows, filled, await askedWords(asked)),
+          (await import('../../format/report/views.js')).timelineView(
+            bucket,
+            rows,
+            { filled, short },
+            await askedWords(asked),
+          ),
         json: async () => {
           const { reportJson } = await import('../../format/report/data.js');
           return reportJson({ ...(await headOf('timeline', asked.filter)), bucket, zone, filled }, rows);

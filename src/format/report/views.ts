@@ -64,11 +64,14 @@ export async function groupView(
   };
 }
 
-/** The view of a timeline. */
+/** So many buckets of nothing, one after the other, are one row. */
+const SHORT_RUN = 3;
+
+/** The view of a timeline; `short` draws runs of nothing as one row each. */
 export async function timelineView(
   bucket: Bucket,
   rows: readonly BucketRow[],
-  filled: boolean,
+  { filled, short }: { readonly filled: boolean; readonly short: boolean },
   asked: Asked,
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
@@ -80,10 +83,27 @@ export async function timelineView(
       { heading: bucket, weight: 0 },
       { heading: 'count', ...NUMBER },
     ],
-    rows: course.map(({ label, count }) => ({ count, cells: [label, String(count)] })),
+    rows: (short ? withoutRuns(course, bucket) : course).map(({ label, count }) => ({
+      count,
+      cells: [label, count === 0 && short ? '' : String(count)],
+    })),
     course,
     ...(filled ? {} : { note: `so long a time has too many of one ${bucket} to show those without an entry` }),
   };
+}
+
+/** The points, with one for each run of nothing. */
+function withoutRuns(course: readonly Point[], bucket: Bucket): Point[] {
+  const shown: Point[] = [];
+  for (let place = 0; place < course.length;) {
+    let end = place;
+    while (course[end]?.count === 0) end += 1;
+    const run = end - place;
+    if (run >= SHORT_RUN) shown.push({ label: `… ${run} ${bucket}s of nothing`, count: 0 });
+    else shown.push(...course.slice(place, Math.max(end, place + 1)));
+    place = Math.max(end, place + 1);
+  }
+  return shown;
 }
 
 /** The view of bursts. */
