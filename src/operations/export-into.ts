@@ -18,6 +18,8 @@ export interface ExportWish {
   readonly upTo?: Mark;
   /** Only what is new since the last export of this name; `question` says which filter the name belongs to. */
   readonly checkpoint?: { readonly name: string; readonly question: string };
+  /** Takes what proves the entries. */
+  readonly proof?: ExportTarget;
 }
 
 /** Where text goes: a file that appears whole, or a stream. */
@@ -82,7 +84,9 @@ export async function* exportInto(
     const begun = await begin(store, wish);
     yield { done: 0, total: begun.extent.count };
     const exported = yield* writePages(store, wish, { ...begun, target, formatter, signal });
+    if (wish.proof !== undefined) await writeProof(store, wish, begun, wish.proof);
     const file = await target.finish();
+    await wish.proof?.finish();
     if (manifest !== undefined) await writeManifest(manifest, manifestOf(wish, manifest, exported, file));
     if (wish.checkpoint !== undefined && begun.since !== undefined) {
       await moveCheckpoint(store, wish.checkpoint.name, begun.since, exported);
@@ -90,7 +94,19 @@ export async function* exportInto(
     return { ...exported, missed: begun.missed };
   } finally {
     await target.abandon();
+    await wish.proof?.abandon();
   }
+}
+
+async function writeProof(
+  store: AuditStore,
+  { filter }: ExportWish,
+  { extent: { upTo }, since }: Begun,
+  target: ExportTarget,
+): Promise<void> {
+  const { runsOfEntries, writeProofs } = await import('./write-proofs.js');
+  const runs = await runsOfEntries(store, { filter, upTo, ...(since !== undefined && { beyond: since }) });
+  await writeProofs(store, runs, target);
 }
 
 interface Begun {

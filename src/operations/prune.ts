@@ -164,7 +164,12 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       archive = await archiveDoomed(store, prune, prepared, run.archive, run);
       await store.renewPrune(prune, JSON.stringify(archive));
     }
-    if (run.sealKey !== undefined) await signRemoval(store, prune, plan, { key: run.sealKey, now: run.now ?? 0 });
+    if (run.sealKey !== undefined)
+      await signRemoval(store, prune, plan, {
+        key: run.sealKey,
+        now: run.now ?? 0,
+        archive: run.archive,
+      });
     const { account, longest } = await deleteDoomed(store, prune, prepared, watched);
     const space = await giveBackSpace(store, run);
     return await result(store, account, archive, Math.max(longest, space.longest), space.freed);
@@ -190,7 +195,7 @@ async function signRemoval(
   store: AuditStore,
   prune: number,
   plan: PrunePlan,
-  sealing: { readonly key: SealKey; readonly now: number },
+  sealing: { readonly key: SealKey; readonly now: number; readonly archive: string | undefined },
 ): Promise<void> {
   const { signDoomed } = await import('./sign-removal.js');
   await signDoomed(store, prune, plan, sealing);

@@ -1,31 +1,42 @@
+import { readFileSync } from 'node:fs';
 import { signedRemoval } from '../core/evidence/removal.js';
+import { DaybookError } from '../core/errors.js';
 import type { Run } from '../core/evidence/seqs.js';
-import type { AuditStore, Key, PrunePlan } from '../store/audit-store.js';
+import type { AuditStore, PrunePlan } from '../store/audit-store.js';
 import type { SealKey } from './seal-key.js';
+import { openOutput } from './output-file.js';
+import { outputPlaces } from './output-place.js';
 import { seal } from './seal.js';
+import { verifyExport } from './verify-export.js';
+import { runsOfEntries, writeProofs } from './write-proofs.js';
 
-const PAGE = 10_000;
-
-/** Seals the trail up to its end, and signs that what a plan dooms goes. Nothing of it may go before this is done. */
+/** Seals the trail up to its end, writes what proves the archive, and signs that what a plan dooms goes. Nothing of it may go before this is done. */
 export async function signDoomed(
   store: AuditStore,
   prune: number,
   plan: PrunePlan,
-  { key, now }: { readonly key: SealKey; readonly now: number },
+  { key, now, archive }: { readonly key: SealKey; readonly now: number; readonly archive?: string | undefined },
 ): Promise<void> {
   const { size } = await seal(store, key, { now });
-  const runs: [number, number][] = [];
-  for (let after: Key | undefined; ;) {
-    const query = { filter: {}, order: 'recorded', limit: PAGE, upTo: plan.upTo, doomedBy: plan } as const;
-    const page = await store.rows(after === undefined ? query : { ...query, after }, ['seq']);
-    for (const [seq] of page.rows as readonly (readonly [number])[]) {
-      const last = runs.at(-1);
-      if (last !== undefined && last[1] + 1 === seq) last[1] = seq;
-      else runs.push([seq, seq]);
-    }
-    if (page.next === null) break;
-    after = page.next;
-  }
-  const removal = signedRemoval({ prune, runs: runs satisfies readonly Run[], size }, key.privateKey, key.key);
+  const runs = await runsOfEntries(store, { filter: {}, upTo: plan.upTo, doomedBy: plan });
+  if (archive !== undefined) await proveArchive(store, runs, archive, key);
+  const removal = signedRemoval({ prune, runs, size }, key.privateKey, key.key);
   await store.putRemoval({ prune, ...removal });
+}
+
+/** Writes what proves an archive beside it, and checks the archive with that before anything of it goes. */
+async function proveArchive(store: AuditStore, runs: readonly Run[], archive: string, { key }: SealKey): Promise<void> {
+  const path = `${archive}.proof`;
+  const place = outputPlaces(store.origin, { '--archive': path }, { regular: true })['--archive'];
+  const file = await openOutput(place, { force: 'never', gzip: false, unchecked: true });
+  try {
+    await writeProofs(store, runs, file);
+    await file.finish();
+  } finally {
+    await file.abandon();
+  }
+  const { verdict, findings } = await verifyExport({ path: archive, proofs: readFileSync(path, 'utf8'), pinned: key });
+  if (verdict === 'intact') return;
+  const found = findings.map(({ code }) => code).join(', ');
+  throw new DaybookError('failed', `the archive ${archive} is not what was sealed (${found}): nothing was deleted`);
 }

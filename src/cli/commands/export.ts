@@ -40,6 +40,7 @@ interface Options extends FilterOptions, ArchivesOption {
   readonly checkpoint?: string;
   readonly mark?: string;
   readonly manifest?: string;
+  readonly proof?: string;
 }
 
 export function addExport(program: Command, context: Context): void {
@@ -68,7 +69,8 @@ export function addExport(program: Command, context: Context): void {
     .addOption(
       new Option('--mark <mark>', 'the trail as it was at this mark, which a case names').conflicts('checkpoint'),
     )
-    .option('--manifest <file>', 'write the count, the checksum and the filter there');
+    .option('--manifest <file>', 'write the count, the checksum and the filter there')
+    .option('--proof <file>', 'write there what proves the entries: daybook verify checks the export with it');
   addArchivesOption(addFilterOptions(command)).action(async (options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const asked = await readFilter(options, globals, context);
@@ -76,6 +78,7 @@ export function addExport(program: Command, context: Context): void {
     const plan: Plan = { options, asked, columns, format: formatOf(options), globals, context };
     checkFormat(options, plan.format);
     if (options.checkpoint !== undefined) expectNoArchives(options, '--checkpoint');
+    if (options.proof !== undefined) expectNoArchives(options, '--proof');
     if (options.checkpoint === '') throw new DaybookError('usage', '--checkpoint must not be empty');
     const places = await outputsOf(options, globals, context);
     await interruptible(context, (signal) =>
@@ -100,19 +103,21 @@ interface Plan {
 interface Outputs {
   readonly output: OutputPlace | undefined;
   readonly manifest: OutputPlace | undefined;
+  readonly proof: OutputPlace | undefined;
 }
 
 const STANDARD_OUTPUT = 1;
 
-async function outputsOf({ output, manifest }: Options, globals: Globals, context: Context): Promise<Outputs> {
+async function outputsOf({ output, manifest, proof }: Options, globals: Globals, context: Context): Promise<Outputs> {
   const { outputPlaces } = await import('../../operations/output-place.js');
   const printed = output === undefined || output === '-';
   const places = outputPlaces(originOf(globals, context), {
     'standard output': printed ? STANDARD_OUTPUT : undefined,
     '--output': printed ? undefined : output,
     '--manifest': manifest,
+    '--proof': proof,
   });
-  return { output: places['--output'], manifest: places['--manifest'] };
+  return { output: places['--output'], manifest: places['--manifest'], proof: places['--proof'] };
 }
 
 function checkFormat(options: Options, format: FormatName): void {
@@ -140,11 +145,13 @@ function formatOf(options: Options): FormatName {
 }
 
 async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortSignal): Promise<void> {
-  const { options, context, globals, output, manifest } = plan;
-  if (manifest !== undefined) {
+  const { options, context, globals, output } = plan;
+  for (const place of [plan.manifest, plan.proof]) {
+    if (place === undefined) continue;
     const { refuseExisting } = await import('../../operations/output-file.js');
-    await refuseExisting(manifest, options.force === true);
+    await refuseExisting(place, options.force === true);
   }
+  if (plan.proof !== undefined) expectProvable(plan);
   const target = await openTarget(output, options, context, signal);
   const { count, missed } = await writeExport(store, plan, target, signal);
   if (options.output !== undefined) await note(context, globals, `exported ${entries(count)} to ${options.output}`);
@@ -154,6 +161,18 @@ async function exportAll(store: AuditStore, plan: Plan & Outputs, signal: AbortS
       `${missed} entries were pruned before checkpoint ${options.checkpoint ?? ''} had exported them; the ${count} that were left are exported`,
     );
   }
+}
+
+/** Where what proves an export is written. */
+async function proofTarget(place: OutputPlace, force: boolean): Promise<ExportTarget> {
+  const { openOutput } = await import('../../operations/output-file.js');
+  return openOutput(place, { force, gzip: false, unchecked: true });
+}
+
+/** Only the lines that were sealed can be proved. */
+function expectProvable({ format, columns }: Plan): void {
+  if (format === 'ndjson' && columns.length === ENTRY_FIELDS.length) return;
+  throw new DaybookError('usage', '--proof proves whole lines: it needs --format ndjson and every column');
 }
 
 /** Exports, and shows on standard error how far it is. */
@@ -173,6 +192,7 @@ async function writeExport(
     columns,
     ...(name !== undefined && { checkpoint: { name, question } }),
     ...(mark !== undefined && { upTo: keptMark(mark) }),
+    ...(plan.proof !== undefined && { proof: await proofTarget(plan.proof, plan.options.force === true) }),
   };
   const formatter = await formatterOf(plan, target.isTerminal);
   const steps = exportInto(store, wish, { target, formatter, manifest: manifestOf(plan, signal) }, signal);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { fixedMilliseconds, parseDuration } from '../../core/duration.js';
@@ -18,6 +19,7 @@ interface Options extends SealKeyOption {
   readonly checkpoint?: readonly string[];
   readonly grace: string;
   readonly strict?: true;
+  readonly proof?: string;
   readonly format?: 'json';
 }
 
@@ -33,7 +35,8 @@ export function addVerify(program: Command, context: Context): void {
     notes:
       'It reads every sealed entry and compares it with its leaf, and every root with what was signed. The exit code is 3 if anything is found. The word intact is used only with --key: a key that comes from what is verified proves nothing. What was recorded since the last seal is counted, and not proved.',
   })
-    .argument('[file...]', 'proofs and checkpoints to check instead of the database')
+    .argument('[file...]', 'exports, archives, proofs and checkpoints to check instead of the database')
+    .option('--proof <file>', 'what was written beside an export (default: its name with .proof)')
     .option('--key <line-or-file>', 'the public key, as seal init printed it, or a file that holds that line')
     .option(
       '--checkpoint <file>',
@@ -48,7 +51,7 @@ export function addVerify(program: Command, context: Context): void {
       const globals = await resolveGlobals(self, context);
       const pinned = options.key === undefined ? null : await pinnedKey(options.key);
       const found: Verification[] = [];
-      for (const file of files) found.push(await verifyOne(file, pinned));
+      for (const file of files) found.push(await verifyOne(file, options, pinned));
       if (files.length === 0) found.push(await verifyDatabase(options, pinned, globals, context));
       for (const one of found) {
         if (options.format === 'json') await printJson(one, context);
@@ -60,8 +63,13 @@ export function addVerify(program: Command, context: Context): void {
     });
 }
 
-/** Checks a file with the key that is pinned: there is no other key to check it with. */
-async function verifyOne(file: string, pinned: PublicKey | null): Promise<Verification> {
+/** Checks a file: an export by what was written beside it, and all else with the key that is pinned. */
+async function verifyOne(file: string, { proof }: Options, pinned: PublicKey | null): Promise<Verification> {
+  const proofs = proof ?? `${file}.proof`;
+  if (proof !== undefined || existsSync(proofs)) {
+    const { verifyExport } = await import('../../operations/verify-export.js');
+    return verifyExport({ path: file, proofs: textOfFile(proofs, proofs), pinned });
+  }
   const { verifyFile } = await import('../../operations/verify-file.js');
   if (pinned === null) throw new DaybookError('usage', `${file} is checked with a public key: give it with --key`);
   return verifyFile({ subject: file, text: textOfFile(file, file), pinned });

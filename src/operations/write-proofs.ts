@@ -1,0 +1,78 @@
+import type { Filter } from '../core/filter.js';
+import { HASH_BYTES } from '../core/evidence/hashing.js';
+import { TILE } from '../core/evidence/leaves.js';
+import { lookup, runsText, runsOf, seqsOf } from '../core/evidence/seqs.js';
+import type { Run } from '../core/evidence/seqs.js';
+import { closedAt } from '../core/evidence/tiles.js';
+import { DaybookError } from '../core/errors.js';
+import type { Mark } from '../core/mark.js';
+import type { AuditStore, Key, PrunePlan, SealTile } from '../store/audit-store.js';
+import type { ExportTarget } from './export-into.js';
+
+/** Which entries a file holds. */
+export interface FileEntries {
+  readonly filter: Filter;
+  readonly upTo: Mark;
+  readonly beyond?: Mark;
+  readonly doomedBy?: PrunePlan;
+}
+
+export const PROOFS_FORM = 'daybook-proofs/v1';
+
+const SEQS_A_PAGE = 10_000;
+const TILES_A_PAGE = 16;
+
+/** The seqs of the entries of a file, as runs in order. */
+export async function runsOfEntries(store: AuditStore, entries: FileEntries): Promise<Run[]> {
+  const runs: [number, number][] = [];
+  for (let after: Key | undefined; ;) {
+    const query = { ...entries, order: 'recorded', limit: SEQS_A_PAGE } as const;
+    const page = await store.rows(after === undefined ? query : { ...query, after }, ['seq']);
+    for (const [seq] of page.rows as readonly (readonly [number])[]) {
+      const last = runs.at(-1);
+      if (last !== undefined && last[1] + 1 === seq) last[1] = seq;
+      else runs.push([seq, seq]);
+    }
+    if (page.next === null) return runs;
+    after = page.next;
+  }
+}
+
+/**
+ * Writes what proves the entries of a file under the last seal, as lines of JSON: the checkpoint, and of each tile what its
+ * root can be made of. Of a tile that is in the file as a whole that is its secret, else the salts of what is in the
+ * file and the hashes of the rest. Throws kind `refused` where nothing is sealed.
+ */
+export async function writeProofs(store: AuditStore, runs: readonly Run[], target: ExportTarget): Promise<void> {
+  const { trails, last } = await store.sealState();
+  const trail = trails.at(-1);
+  if (trail === undefined || last === null) {
+    throw new DaybookError('refused', 'nothing is sealed yet, so nothing can be proved', { hint: 'daybook seal' });
+  }
+  const isIn = lookup(runs);
+  const head = { form: PROOFS_FORM, key: trail.key, checkpoint: last.note, entries: runsText(runs) };
+  await target.write(`${JSON.stringify(head)}\n`);
+  const end = Math.ceil(last.size / TILE);
+  for (let from = 0; from < end; from += TILES_A_PAGE) {
+    const tiles = await store.tiles(from, Math.min(TILES_A_PAGE, end - from));
+    const lines = tiles.map(
+      (tile) => `${JSON.stringify(tileProof(tile, Math.min(TILE, last.size - tile.tile * TILE), isIn))}\n`,
+    );
+    await target.write(lines.join(''));
+  }
+}
+
+/** What the root of a tile can be made of, with the entries of a file. */
+function tileProof(tile: SealTile, leaves: number, isIn: (seq: number) => boolean): object {
+  const seqs = seqsOf(tile.runs ?? []).slice(0, leaves);
+  const inside = seqs.flatMap((seq, position) => (isIn(seq) ? [position] : []));
+  const root = tile.root === null || leaves < TILE ? {} : { root: tile.root.toString('base64') };
+  if (inside.length === 0 && 'root' in root) return { tile: tile.tile, ...root };
+  const runs = { tile: tile.tile, runs: runsText(runsOf(seqs)), ...root };
+  if (inside.length === TILE && tile.secret !== null) return { ...runs, secret: tile.secret.toString('base64') };
+  const within = new Set(inside);
+  const others = new Set([...seqs.keys()].filter((position) => !within.has(position)));
+  const { salts } = closedAt(tile, leaves, others);
+  const hashes = [...others].map((at) => tile.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+  return { ...runs, salts: salts?.toString('base64') ?? '', hashes: Buffer.concat(hashes).toString('base64') };
+}

@@ -1,0 +1,152 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { ENTRY_FIELDS } from '../../src/core/entry.js';
+import type { Filter } from '../../src/core/filter.js';
+import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
+import { exportInto } from '../../src/operations/export-into.js';
+import type { ExportTarget } from '../../src/operations/export-into.js';
+import { executePrune, preparePrune } from '../../src/operations/prune.js';
+import { verifyExport } from '../../src/operations/verify-export.js';
+import { ACTOR, NOW, rule } from '../store/trail.js';
+import { ORIGIN, sealedTrail } from './sealed.js';
+import type { SealedTrail } from './sealed.js';
+
+/** What is written, in memory. */
+function memory(): ExportTarget & { text: () => string } {
+  const chunks: Buffer[] = [];
+  return {
+    write: async (chunk) => void chunks.push(Buffer.from(chunk)),
+    finish: async () => ({ bytes: 0, sha256: '' }),
+    abandon: async () => {},
+    text: () => Buffer.concat(chunks).toString(),
+  };
+}
+
+/** Exports what matches, with its proofs. */
+async function exported(
+  { store, trail }: SealedTrail,
+  filter: Filter = {},
+): Promise<{ file: string; lines: string[]; proofs: string }> {
+  const [target, proof] = [memory(), memory()];
+  const formatter = { reads: 'lines' as const, begin: () => '', page: (lines: Uint8Array) => lines, end: () => '' };
+  const steps = exportInto(store, { filter, columns: ENTRY_FIELDS, proof }, { target, formatter });
+  while ((await steps.next()).done !== true);
+  const file = path.join(trail.directory, 'export.ndjson');
+  writeFileSync(file, target.text());
+  return { file, lines: target.text().trimEnd().split('\n'), proofs: proof.text() };
+}
+
+async function found(sealed: SealedTrail, file: string, proofs: string, pinned = sealed.pinned): Promise<string[]> {
+  const { verdict, findings } = await verifyExport({ path: file, proofs, pinned });
+  return [verdict, ...findings.map(({ code }) => code)];
+}
+
+async function twoSeals(): Promise<SealedTrail> {
+  const sealed = await sealedTrail(300);
+  await sealed.seal();
+  await sealed.record(400);
+  await sealed.seal();
+  return sealed;
+}
+
+describe('an export with its proofs', () => {
+  test.each([
+    ['of everything', {}, 700],
+    ['of some', { search: 'number 1' }, 222],
+    ['of nothing', { search: 'nothing of the kind' }, 0],
+  ])('%s is what was sealed', async (_name, filter: Filter, checked) => {
+    const sealed = await twoSeals();
+    const { file, proofs } = await exported(sealed, filter);
+    expect(await verifyExport({ path: file, proofs, pinned: sealed.pinned })).toMatchObject({
+      verdict: 'intact',
+      sealed: { size: 700 },
+      entries: { checked, unsealed: 0 },
+    });
+    expect(await verifyExport({ path: file, proofs, pinned: null })).toMatchObject({ verdict: 'self-consistent' });
+  });
+
+  test('tells what is younger than the seal, and misses it where it was cut off', async () => {
+    const sealed = await twoSeals();
+    await sealed.record(3);
+    const { file, proofs, lines } = await exported(sealed);
+    expect(await verifyExport({ path: file, proofs, pinned: sealed.pinned })).toMatchObject({
+      verdict: 'intact',
+      entries: { checked: 700, unsealed: 3 },
+    });
+    writeFileSync(file, `${lines.slice(0, -1).join('\n')}\n`);
+    expect(await found(sealed, file, proofs)).toEqual(['found', 'incomplete']);
+  });
+
+  test.each<[string, string[], (lines: string[]) => string[]]>([
+    ['altered', ['altered-between'], (lines) => lines.with(300, lines[300]?.replace('number', 'nombre') ?? '')],
+    [
+      'altered at its end',
+      ['altered-between'],
+      (lines) => lines.with(699, lines[699]?.replace('number', 'nombre') ?? ''),
+    ],
+    ['deleted', ['incomplete'], (lines) => lines.toSpliced(300, 1)],
+    ['doubled', ['inserted'], (lines) => [...lines, lines[3] ?? '']],
+    ['forged', ['inserted'], (lines) => [...lines, (lines[3] ?? '').replace('"seq":4,', '"seq":9000,')]],
+    ['no entry', ['inserted'], (lines) => [...lines, 'nothing']],
+  ])('in which a line is %s is found out', async (_name, codes, change) => {
+    const sealed = await twoSeals();
+    const { file, proofs, lines } = await exported(sealed);
+    writeFileSync(file, change(lines).join('\n'));
+    expect(await found(sealed, file, proofs)).toEqual(['found', ...codes]);
+  });
+
+  test('is not that of another key, nor with proofs that were edited', async () => {
+    const sealed = await twoSeals();
+    const { file, proofs } = await exported(sealed, { search: 'number 1' });
+    expect(await found(sealed, file, proofs, publicKeyOf(newPrivateKey(), ORIGIN))).toEqual(['found', 'bad-signature']);
+    const flip = (text: string, part: RegExp): string =>
+      text.replace(part, (piece) => piece.slice(0, -1) + (piece.endsWith('A') ? 'B' : 'A'));
+    expect(await found(sealed, file, flip(proofs, /"hashes":".{9}/))).toEqual(['found', 'altered-between']);
+    expect(await found(sealed, file, flip(proofs, /"salts":".{60}/))).toEqual(['found', 'altered-between']);
+    expect(await found(sealed, file, flip(proofs, /— \S+ .{20}/))).toEqual(['found', 'bad-signature']);
+    for (const bad of [
+      '',
+      'nothing',
+      '{"form":"daybook-proofs/v1"}',
+      proofs.split('\n').slice(0, 2).join('\n'),
+      proofs.replace('"tile":1', '"tile":2'),
+    ]) {
+      await expect(found(sealed, file, bad)).rejects.toMatchObject({ kind: 'data' });
+    }
+    await expect(found(sealed, `${file}.gone`, proofs)).rejects.toMatchObject({ kind: 'data' });
+  });
+
+  test('is refused where nothing is sealed', async () => {
+    const sealed = await sealedTrail(10);
+    await expect(exported(sealed)).rejects.toMatchObject({ kind: 'refused' });
+  });
+});
+
+test('an archive of a sealed trail has its proofs beside it, checked before anything goes', async () => {
+  const sealed = await twoSeals();
+  const archive = path.join(sealed.trail.directory, 'archive.ndjson.gz');
+  const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
+  const prepared = await preparePrune(sealed.store, request, NOW);
+  const run = { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW };
+  await executePrune(sealed.store, prepared, run);
+  const proofs = readFileSync(`${archive}.proof`, 'utf8');
+  expect(await found(sealed, archive, proofs)).toEqual(['intact']);
+  expect(gunzipSync(readFileSync(archive)).toString().trimEnd().split('\n')).toHaveLength(601);
+  // The trail knows of nothing in it any more, and it still proves what it holds.
+  expect(await sealed.verify()).toMatchObject({ verdict: 'intact', entries: { pruned: 601 } });
+});
+
+test('an archive that is not what was sealed is not pruned by', async () => {
+  const sealed = await twoSeals();
+  sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 5`);
+  const archive = path.join(sealed.trail.directory, 'archive.ndjson');
+  const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
+  const prepared = await preparePrune(sealed.store, request, NOW);
+  await expect(
+    executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW }),
+  ).rejects.toThrow(/is not what was sealed \(altered-between\): nothing was deleted/);
+  expect(existsSync(archive)).toBe(true);
+  expect((await sealed.store.extent({})).count).toBe(700);
+});
