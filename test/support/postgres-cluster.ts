@@ -77,7 +77,7 @@ const SETTINGS = [
 ];
 
 /** Passwords are asked of one role, all others are let in. */
-const ADMITTED = 'local all asked_for_password scram-sha-256\nlocal all all trust\n';
+const ADMITTED = 'local all asked_for_password scram-sha-256\nlocal all all trust\nlocal replication all trust\n';
 
 /** Starts a cluster in this folder, or waits for whoever does. Gives the folder of its socket. */
 export async function startCluster(folder: string): Promise<string> {

@@ -62,6 +62,11 @@ const notAdmitted: Says = ({ message }, { user, database }) => ({
 });
 const lost = busy(({ server }, { message }) => `the connection to ${server} was lost (${message})`);
 
+const standby: Says = (_error, { server }) => ({
+  kind: 'refused',
+  text: `${server} only reads: it is a standby, or its transactions are read-only; name the address of its primary`,
+});
+
 /** What each SQLSTATE means to whoever runs a command; those of two characters stand for their whole class. */
 const STATES: Readonly<Record<string, Says>> = {
   '55P03': (_error, { shown: address }) => ({
@@ -94,10 +99,7 @@ const STATES: Readonly<Record<string, Says>> = {
   '28': notAdmitted,
   '42501': ({ message }, asked) => withoutRight(asked, message),
   DB001: ({ message }) => ({ kind: 'refused', text: message.replace(/^daybook: /, '') }),
-  '25006': (_error, { server }) => ({
-    kind: 'refused',
-    text: `${server} only reads: it is a standby, or its transactions are read-only; name the address of its primary`,
-  }),
+  '25006': standby,
   '22': ({ message }) => ({ kind: 'data', text: message }),
   '23': ({ message }) => ({ kind: 'data', text: message }),
   '53': ({ message }, { server }) => ({ kind: 'failed', text: `${server} has no room left (${message})` }),
@@ -131,6 +133,7 @@ const WORDS: readonly (readonly [RegExp, Says])[] = [
       text: `${server} asks for the password of user ${shown(user)}, and none was given (PGPASSWORD, or ~/.pgpass)`,
     }),
   ],
+  [/during recovery|in a hot standby/, standby],
   [
     /server does not support SSL/,
     (_error, { server }) => ({ kind: 'missing', text: `${server} speaks no TLS, which sslmode asks for` }),

@@ -240,7 +240,13 @@ export function newerSchema(shown: string, version: number): DaybookError {
   );
 }
 
-/** The snapshot of the transaction that is open. */
+/**
+ * The snapshot of the transaction that is open. A standby does not tell which transactions are running, only from which one
+ * on there are any: what came from there on is not in it yet.
+ */
 export async function currentSnapshot(connection: Connection): Promise<string> {
-  return (await answer<string>(connection, sql('SELECT pg_current_snapshot()::text'))) ?? '';
+  const text =
+    sql(`SELECT CASE WHEN pg_is_in_recovery() THEN concat(pg_snapshot_xmin(s), ':', pg_snapshot_xmin(s), ':') ELSE s::text END
+    FROM pg_current_snapshot() AS s`);
+  return (await answer<string>(connection, text)) ?? '';
 }

@@ -1,7 +1,7 @@
 import type { Filter } from '../../../core/filter.js';
 import type { Mark } from '../../../core/mark.js';
 import type { Extent, Within } from '../../audit-store.js';
-import { and, concat, sql } from '../../sql.js';
+import { and, concat } from '../../sql.js';
 import { answer, counted, currentSnapshot, firstBeyond, inTrail, markOf } from '../engine/index.js';
 import type { Connection, Generation } from '../engine/index.js';
 import { filterCondition } from './compile.js';
@@ -20,7 +20,7 @@ export async function readExtent(
 ): Promise<Extent> {
   const mark = upTo ?? (await currentMark(connection, generations));
   const within = [
-    ...(upTo === undefined ? [] : [inTrail(upTo, generations)]),
+    inTrail(mark, generations),
     ...(beyond === undefined
       ? []
       : [concat('NOT (', inTrail(beyond, generations), ')'), concat('e.seq >= ', firstBeyond(beyond, generations))]),
@@ -32,7 +32,7 @@ export async function readExtent(
       and([filterCondition(filter, { upTo, generations }), ...within]),
     ),
   );
-  const seen = upTo === undefined ? sql('TRUE') : inTrail(upTo, generations);
+  const seen = inTrail(mark, generations);
   const last = concat('SELECT e.seq FROM daybook_entries AS e WHERE ', seen, ' ORDER BY e.seq DESC LIMIT 1');
   return { upTo: mark, count, lastSeq: (await answer<number>(connection, last)) ?? 0 };
 }
