@@ -15,7 +15,8 @@ import { isStream, streamTarget } from './stream-target.js';
 import type { OutputStream } from './stream-target.js';
 
 /** The formats of files. */
-export type FileFormat = 'csv' | 'json' | 'ndjson';
+export type FileFormat =
+  'json' | 'ndjson' | 'csv' | 'ocsf' | 'cef' | 'leef' | 'rfc5424' | 'gelf' | 'ecs' | 'otlp-json' | 'parquet';
 
 /** What is exported, and how. */
 export interface ExportRequest {

@@ -52,6 +52,7 @@ const OF_CONDITIONS = [
   'src/core/filter-words.ts',
   'src/core/match.ts',
   'src/core/prune-reach.ts',
+  'src/store/postgres/trail/compile.ts',
   'src/store/sqlite/trail/compile.ts',
   'src/store/sqlite/trail/drive.ts',
   'test/store/arbitraries.ts',
