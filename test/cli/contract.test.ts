@@ -33,7 +33,7 @@ const FILTERS = [
 const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
 const FORMS = ['--format', '--html', '--force', '--no-pager'];
-const REPORT = [...FORMS, ...FILTERS];
+const REPORT = [...FORMS, ...FILTERS, '--archives'];
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside'],
@@ -60,6 +60,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--format',
   ],
   history: [
+    '--archives',
+    '--fold',
+    '--octet-framing',
     '--limit',
     '--cursor',
     '--oldest-first',
@@ -72,11 +75,14 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--no-pager',
   ],
   show: ['--around', '--format'],
-  count: ['--format', ...FILTERS],
-  values: ['--format', ...FILTERS],
+  count: ['--format', ...FILTERS, '--archives'],
+  values: ['--format', ...FILTERS, '--archives'],
   state: ['--where', '--at', '--at-entry', '--as-of', '--as-of-column', '--format', '--no-pager'],
   changes: ['--field', '--format', ...FILTERS, '--no-pager'],
   export: [
+    '--archives',
+    '--bom',
+    '--octet-framing',
     '--format',
     '--output',
     '--gzip',
@@ -217,9 +223,11 @@ describe('names', () => {
     const commands = new Map(commandsOf(describeCommand(await buildProgram())));
     const choices = (command: string, long: string): readonly string[] | undefined =>
       commands.get(command)?.options.find((option) => option.long === long)?.value?.choices;
-    expect(choices('history', '--format')).toEqual(['table', 'line', 'json', 'ndjson', 'csv']);
-    expect(choices('export', '--format')).toEqual(['csv', 'json', 'ndjson']);
-    for (const command of ['note', 'record', 'revert', 'show', 'count', 'values', 'prune', 'clear']) {
+    const collected = ['ocsf', 'cef', 'leef', 'rfc5424', 'gelf', 'ecs', 'otlp-json'];
+    expect(choices('history', '--format')).toEqual(['table', 'line', 'json', 'ndjson', 'csv', ...collected]);
+    expect(choices('export', '--format')).toEqual(['csv', 'json', 'ndjson', 'parquet', ...collected].toSorted());
+    expect(choices('values', '--format')).toEqual(['json', 'csv']);
+    for (const command of ['note', 'record', 'revert', 'show', 'count', 'prune', 'clear']) {
       expect(choices(command, '--format'), command).toEqual(['json']);
     }
     expect(choices('status', '--format')).toEqual(['json', 'nagios', 'prometheus']);
