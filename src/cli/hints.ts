@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander';
+import { addressOf } from '../core/address.js';
 import { shellWord } from '../core/shell.js';
 
 /**
@@ -27,8 +28,13 @@ export function withOptions(words: readonly string[], added: string, command: Co
     if (option === undefined || !once.has(option.attributeName())) kept.push(...words.slice(place, place + parts));
     place += parts - 1;
   }
-  const line = (part: readonly string[]): string => part.map((word) => ` ${shellWord(word)}`).join('');
+  const line = (part: readonly string[]): string => part.map((word) => ` ${shellWord(shownWord(word))}`).join('');
   return `daybook${line(kept)}${added.trimEnd()}${line(end)}`;
+}
+
+/** A word without the password that an address in it may hold. */
+function shownWord(word: string): string {
+  return word.replace(/postgres(?:ql)?:\/\/.*$/is, (address) => addressOf(address).shown);
 }
 
 /** The option of a word that holds its value as well: `--tz=UTC`, `-n5`. */

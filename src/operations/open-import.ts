@@ -1,3 +1,4 @@
+import { addressOf } from '../core/address.js';
 import { DaybookError } from '../core/errors.js';
 import { KIND_NAMES } from '../core/import.js';
 import type { ImportFormat, ImportSettings, Source } from '../core/import.js';
@@ -75,7 +76,10 @@ export async function openImport(
   request: ImportRequest,
 ): Promise<OpenedImport> {
   const found = typeof format === 'string' ? await formatNamed(format) : format;
-  const name = request.source ?? found.source ?? (isDescriptor(path) ? 'stdin' : sourceName(path));
+  const name =
+    request.source ??
+    found.source ??
+    (isDescriptor(path) ? 'stdin' : sourceName(tableAt(found, path, request) ?? path));
   if (name === '' || name.startsWith(':')) {
     throw new DaybookError('usage', `--source ${shown(name)} is empty or begins with a colon: ids that are made up do`);
   }
@@ -146,12 +150,41 @@ function sourceName(path: string): string {
   return base === '-' || base === '' ? 'stdin' : base;
 }
 
+/** What other systems call their table in PostgreSQL, where the command line names none. */
+const TABLES: Readonly<Record<string, string>> = {
+  'audit-logs': 'audit_logs',
+  'supa-audit': 'audit.record_version',
+  'postgresql-audit': 'activity',
+};
+
+/** The table that is read, where the source is a database in PostgreSQL; undefined where it is none. */
+function tableAt(format: ImportFormat, path: string, { stream, table }: ImportRequest): string | undefined {
+  const { engine, shown: address } = addressOf(path);
+  if (engine !== 'postgres' || stream !== undefined) return undefined;
+  if (!format.kinds.includes('ndjson')) {
+    throw new DaybookError('usage', `${address} is PostgreSQL, and the format ${format.name} does not live there`, {
+      hint: 'daybook import --list',
+    });
+  }
+  const named = table ?? format.table ?? TABLES[format.name];
+  if (named !== undefined) return named;
+  throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
+}
+
 async function openSource(format: ImportFormat, path: string, request: ImportRequest): Promise<Source> {
   const [{ openTextSource, shapeOfFile }, { pipeOf, untilAborted }] = await Promise.all([
     import('../importers/text-source.js'),
     import('../importers/pipe.js'),
   ]);
   const { signal, records, delimiter, header } = request;
+  const inPostgres = tableAt(format, path, request);
+  const reader = {
+    presence: request.presence,
+    interruptible: <T>(work: (heard: AbortSignal) => Promise<T>) => work(signal ?? new AbortController().signal),
+  };
+  if (inPostgres !== undefined) {
+    return openSourceTable(path, inPostgres, { busyTimeout: request.busyTimeout ?? 5000, reader });
+  }
   const bytes = request.stream ?? pipeOf(path, signal);
   const isDatabase = bytes === undefined && shapeOfFile(path) === 'sqlite';
   const texts = format.kinds.filter((kind) => kind !== 'sqlite');
@@ -171,10 +204,6 @@ async function openSource(format: ImportFormat, path: string, request: ImportReq
   const table = request.table ?? format.table;
   if (table === undefined)
     throw new DaybookError('usage', '--table is missing: which one to read', { hint: '… --table …' });
-  const reader = {
-    presence: request.presence,
-    interruptible: <T>(work: (heard: AbortSignal) => Promise<T>) => work(signal ?? new AbortController().signal),
-  };
   return openSourceTable(path, table, { busyTimeout: request.busyTimeout ?? 5000, reader });
 }
 

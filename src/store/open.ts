@@ -1,3 +1,4 @@
+import { addressOf } from '../core/address.js';
 import type { Address } from '../core/address.js';
 import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
@@ -90,12 +91,17 @@ export async function initializeStore(
   return initialize({ path: address.connects, ...options });
 }
 
-/** Opens a table of another system's database, to read its records. */
+/** Opens a table of another system's database, to read its records; `path` may be an address of PostgreSQL. */
 export async function openSourceTable(
   path: string,
   table: string,
   options: { readonly busyTimeout: number; readonly reader: Reader },
 ): Promise<Source> {
+  const address = addressOf(path);
+  if (address.engine === 'postgres') {
+    const { openSourceTable: openTable } = await postgres();
+    return openTable({ address, table, busyTimeout: options.busyTimeout });
+  }
   const [{ openSourceDatabase }, { openReadable }] = await Promise.all([
     import('./sqlite/sources/index.js'),
     import('./sqlite/index.js'),

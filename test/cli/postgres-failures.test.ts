@@ -146,6 +146,26 @@ describe.skipIf(!HAS_POSTGRES)('what fails at a PostgreSQL server', () => {
         said.push(stdout, stderr, flagged.stdout, flagged.stderr);
       }
     }
+    // A hint repeats the words that were typed.
+    psql(
+      folder,
+      database,
+      `INSERT INTO daybook.daybook_prunes (command, actor, actor_type, criteria, up_to, started_at, heartbeat, host, pid)
+      VALUES ('prune', 'x', 'x', '[]', '1/1:1:', '', '2026-03-05T14:07:09.123Z', 'elsewhere', 1)`,
+    );
+    psql(folder, database, `GRANT ALL ON ALL TABLES IN SCHEMA daybook TO asked_for_password`);
+    const owner = `${url}&password=${SECRET}`;
+    for (const db of [
+      `--db=${owner}`,
+      `--db=postgresql://owner:${SECRET}@/${database}?host=${encodeURIComponent(folder)}`,
+    ]) {
+      const busy = await cli([db, 'prune', '--before', 'now', '--yes', '--busy-timeout', '0s'], {
+        now: '2026-03-05T14:07:10Z',
+      });
+      const wide = await cli([db, 'import', 'notes', owner, '--key', 'id', '--column', 'x']);
+      said.push(busy.stdout, busy.stderr, wide.stdout, wide.stderr);
+      expect(wide.stderr).toContain('try: daybook');
+    }
     expect(said.join('')).toContain('asked_for_password');
     expect(said.join('')).not.toContain(SECRET);
     const entries = psql(folder, database, 'SELECT json_agg(e) FROM daybook.daybook_entries AS e');

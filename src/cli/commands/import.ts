@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { addressOf } from '../../core/address.js';
 import { DaybookError, ResourceError } from '../../core/errors.js';
 import type { ImportFormat, ImportSettings } from '../../core/import.js';
 import type { OpenedImport } from '../../operations/open-import.js';
@@ -54,10 +55,10 @@ export function addImport(program: Command, context: Context): void {
       "import ndjson audit.ndjson --map 'actor=user.name|user.id' --id-from auditID,stage --dry-run",
     ],
     notes:
-      'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, or a text: CSV, JSON lines, or JSON, compressed with gzip or not; - is stdin.',
+      'Importing twice adds nothing, and a source that grew adds what is new. A source is a SQLite file, which is opened read-only, a text (CSV, JSON lines, or JSON, compressed with gzip or not; - is stdin), or a table in PostgreSQL (postgres://…), which is read page by page.',
   })
     .argument('[format]', 'whose records: see --list')
-    .argument('[source]', 'the file, or - for stdin')
+    .argument('[source]', 'the file, - for stdin, or postgres://user@host/database')
     .option('--list', 'describe the formats')
     .option('--table <table>', 'the table to read, in a SQLite file')
     .option('--source <name>', "the entries' source (default: that of the format, else the name of the file)")
@@ -147,7 +148,8 @@ interface Run {
 
 async function importFrom(format: ImportFormat, path: string, options: Options, world: Run): Promise<void> {
   const { globals, context, signal } = world;
-  const reads = path === '-' ? { 'standard input': 0 } : { 'the source': path };
+  const reads =
+    path === '-' ? { 'standard input': 0 } : addressOf(path).engine === 'sqlite' ? { 'the source': path } : {};
   const rejects =
     options.rejects === undefined ? undefined : await openRejects(options.rejects, globals, context, { reads, signal });
   const { assumeTz } = options;

@@ -60,13 +60,16 @@ export async function connect({
   address,
   schema,
   busyTimeout,
-}: Pick<PostgresOptions, 'address' | 'schema' | 'busyTimeout'>): Promise<Server> {
+}: Pick<PostgresOptions, 'address' | 'busyTimeout'> & {
+  /** Null where it is an application's tables that are looked for, by the application's own names. */
+  readonly schema: string | null;
+}): Promise<Server> {
   const { config, ssl } = targetOf(address.connects, address.shown);
   defaults.user ??= systemUser();
   const client = new Client(config);
   const asked: Asked = {
     shown: address.shown,
-    schema,
+    schema: schema ?? 'daybook',
     user: client.user ?? '',
     database: client.database ?? '',
     server: `${client.host}:${client.port}`,
@@ -76,7 +79,12 @@ export async function connect({
   });
   // Whoever waits for an answer is told of it; else nobody is.
   connected.on('error', () => undefined);
-  return serverOf(connected, asked, busyTimeout);
+  return serverOf(connected, asked, {
+    lock_timeout: String(Math.max(1, Math.round(busyTimeout))),
+    // Its compiler takes seconds for statements of milliseconds.
+    jit: 'off',
+    ...(schema !== null && { search_path: `pg_catalog, ${identifier(schema)}, pg_temp` }),
+  });
 }
 
 async function connectBy(
@@ -109,7 +117,7 @@ async function connectBy(
   }
 }
 
-function serverOf(client: Client, asked: Asked, busyTimeout: number): Server {
+function serverOf(client: Client, asked: Asked, local: Readonly<Record<string, string>>): Server {
   const connection = connectionOf(client);
   let last: Promise<unknown> = Promise.resolve();
   const alone = <T>(work: () => Promise<T>): Promise<T> => {
@@ -117,9 +125,9 @@ function serverOf(client: Client, asked: Asked, busyTimeout: number): Server {
     last = next.catch(() => undefined);
     return next;
   };
-  const settings = `SET LOCAL lock_timeout = ${Math.max(1, Math.round(busyTimeout))};
-    SET LOCAL jit = off;
-    SET LOCAL search_path = pg_catalog, ${identifier(asked.schema)}, pg_temp`;
+  const settings = Object.entries(local)
+    .map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+    .join('; ');
   const transaction = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
     let committing = false;
     try {

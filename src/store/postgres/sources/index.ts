@@ -1,0 +1,1 @@
+export { openSourceTable } from './source.js';
