@@ -5,7 +5,7 @@ import type { Entry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { parseMade, sameValue } from '../../core/json.js';
 import type { Gathering, GatheringConflict } from '../gathering.js';
-import { attemptTemporary, MIGRATIONS, MIGRATIONS_TABLE, openTemporary } from './engine/index.js';
+import { attemptTemporary, MIGRATIONS, MIGRATIONS_TABLE, runMigration, openTemporary } from './engine/index.js';
 import type { Connection, SqliteOptions } from './engine/index.js';
 import { openSqlite } from './index.js';
 
@@ -14,7 +14,7 @@ export function openGathering(options: Pick<SqliteOptions, 'path' | 'clock' | 'p
   const connection = openTemporary();
   // Nothing of it is to be kept or taken back.
   connection.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${MIGRATIONS_TABLE}`);
-  for (const { sql } of MIGRATIONS) connection.exec(sql);
+  for (const { sql } of MIGRATIONS) runMigration(connection, sql);
   // The entries bring their seqs, and come from trails that let nothing be replaced.
   connection.exec('DROP TRIGGER daybook_entries_append_only_insert');
   // Filled first, an index costs a third.
