@@ -32,12 +32,19 @@ const PARAMETERS = [
 /** How long to wait for a server that does not answer, in seconds. */
 const CONNECT_TIMEOUT = 10;
 
+/** Stands for the host where a URL has none: no host has this name. */
+const NO_HOST = 'none.invalid';
+
 /** Reads a URL. Throws kind `usage` for what is none; `shown` is how it may be said. */
 export function targetOf(url: string, shown: string): Target {
   const wrong = (what: string): DaybookError =>
     new DaybookError('usage', `${shown} cannot be read as an address: ${what}`);
-  if (!URL.canParse(url)) throw wrong('it is no URL (in a password, @ : / ? # % are written %40 %3A %2F %3F %23 %25)');
-  const parsed = new URL(url);
+  // libpq takes a user without a host, as in postgres://app@/shop?host=/run/postgresql; a URL has a host wherever it has a user.
+  const [, before, after] = /^([^/]*:\/\/[^/?#]*@)([/?#].*)?$/s.exec(url) ?? [];
+  const whole = before === undefined ? url : `${before}${NO_HOST}${after ?? ''}`;
+  if (!URL.canParse(whole))
+    throw wrong('it is no URL (in a password, @ : / ? # % are written %40 %3A %2F %3F %23 %25)');
+  const parsed = new URL(whole);
   const given: Partial<Record<(typeof PARAMETERS)[number], string>> = {};
   for (const [name, value] of parsed.searchParams) {
     const known = PARAMETERS.find((parameter) => parameter === name);
@@ -55,7 +62,8 @@ export function targetOf(url: string, shown: string): Target {
   const ssl = SSL_MODES.find((known) => known === mode);
   if (ssl === undefined) throw wrong(`sslmode ${quoted(mode)} is none of ${SSL_MODES.join(', ')}`);
   // An address of IPv6 stands in brackets.
-  const host = given.host ?? decoded(parsed.hostname.replace(/^\[(.*)\]$/, '$1'));
+  const named = parsed.hostname === NO_HOST ? '' : parsed.hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = given.host ?? decoded(named);
   if (host?.includes(',') === true) throw wrong('it names several hosts');
   const user = given.user ?? decoded(parsed.username);
   const password = given.password ?? decoded(parsed.password);
