@@ -49,6 +49,7 @@ const STORE = ['', 'context', 'engine', 'trail'];
 const ROOMS = [
   'capture',
   'exec',
+  'holds',
   'mirrors',
   'names',
   'prune',

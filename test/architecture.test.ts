@@ -58,6 +58,7 @@ const ROOMS = [
   'trail',
   'context',
   'seals',
+  'holds',
   'prune',
   'names',
   'reports',

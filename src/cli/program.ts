@@ -91,6 +91,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'prove one entry to anybody who has the public key',
     load: async () => (await import('./commands/proof.js')).addProof,
   },
+  hold: {
+    description: 'keep entries from being deleted, by any program',
+    load: async () => (await import('./commands/hold.js')).addHold,
+  },
   verify: {
     description: 'check that the trail is what was sealed',
     load: async () => (await import('./commands/verify.js')).addVerify,

@@ -15,6 +15,7 @@ import type { SealKeyOption } from './seal-key-path.js';
 /** What `prune` and `clear` have in common. */
 export interface PruneOptions extends SealKeyOption {
   readonly dryRun?: true;
+  readonly exceptHeld?: true;
   readonly archive?: string;
   readonly archiveDir?: string;
   readonly reason?: string;
@@ -67,6 +68,13 @@ export async function runPrune(
     if (prepared.forecast.count > 0) await sayPlan(prepared.forecast, options, globals, context);
     else if (resolved.length > 0)
       await note(context, globals, command === 'clear' ? 'there is nothing to clear' : 'nothing is due');
+    const { held } = prepared.forecast;
+    if (held > 0) await note(context, globals, `${entries(held)} more are kept by holds`);
+    if (held > 0 && command === 'clear' && options.exceptHeld !== true && options.dryRun !== true) {
+      throw new DaybookError('refused', `holds keep ${entries(held)}: --except-held clears the rest`, {
+        hint: 'daybook hold list',
+      });
+    }
     if (options.dryRun === true) return printResult(await rehearsePrune(store, prepared), options, context);
     const archive = await archivePath(store, options, prepared.forecast, now);
     if (prepared.forecast.count > 0 && options.yes !== true) await ask(command, prepared.forecast.count, context);

@@ -42,6 +42,8 @@ export interface PruneResult {
   readonly longest_lock_ms: number;
   readonly freed_bytes: number;
   readonly entry: number | null;
+  /** How many more were due, and are kept by holds. */
+  readonly held: number;
 }
 
 export interface PruneRun {
@@ -113,6 +115,7 @@ export async function rehearsePrune(store: AuditStore, prepared: PreparedPrune):
     longest_lock_ms: 0,
     freed_bytes: 0,
     entry: null,
+    held: forecast.held,
   };
 }
 
@@ -136,7 +139,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       run.onProgress?.(step, done, total);
     },
   };
-  if (forecast.count === 0) return result(store, undefined, null, 0, 0);
+  if (forecast.count === 0) return result(store, undefined, null, 0, 0, forecast.held);
   const prune = await whenFree(run.busyTimeout, () =>
     store.openPrune({
       command: prepared.command,
@@ -172,7 +175,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       });
     const { account, longest } = await deleteDoomed(store, prune, prepared, watched);
     const space = await giveBackSpace(store, run);
-    return await result(store, account, archive, Math.max(longest, space.longest), space.freed);
+    return await result(store, account, archive, Math.max(longest, space.longest), space.freed, forecast.held);
   } catch (error) {
     // What fell by now is accounted for, and the lease is free for the next one; the first failure is the one to tell.
     await store.closePrune(prune, 'cut_off').catch(() => undefined);
@@ -305,6 +308,7 @@ async function result(
   archive: Archive | null,
   longest: number,
   freed: number,
+  held: number,
 ): Promise<PruneResult> {
   const trail = await store.extent({});
   const { rows } = await store.rows({ filter: {}, order: 'oldest', limit: 1, upTo: trail.upTo }, ['ts']);
@@ -320,6 +324,7 @@ async function result(
     longest_lock_ms: Math.round(longest * 10) / 10,
     freed_bytes: freed,
     entry: account?.entry ?? null,
+    held,
   };
 }
 

@@ -13,7 +13,7 @@ import type { Frontier } from '../core/evidence/tree.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { AuditStore, Seal, SealState, SealTile } from '../store/audit-store.js';
+import type { AuditStore, Key, Seal, SealState, SealTile } from '../store/audit-store.js';
 import { heard } from './heard.js';
 import type { Signed } from './seal-key.js';
 import { waitingSince } from './seal-status.js';
@@ -88,6 +88,7 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
   }
   const walked = await walkTree(store, seals, request, findings);
   const { count: unsealed } = await store.extent({}, { beyond: state.mark });
+  await checkHolds(store, findings);
   const waiting = await waitingSince(store, state);
   if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
   if (request.pinned === null) findings.add('key-not-pinned', keyId(seals.key, ED25519).toString('hex'));
@@ -124,6 +125,27 @@ function verification(
     findings: all,
     complete: true,
   };
+}
+
+const HOLDS_A_PAGE = 1000;
+
+/** Compares the holds that bind with those that the trail tells of. */
+async function checkHolds(store: AuditStore, findings: Findings): Promise<void> {
+  const placed = new Set<string>();
+  const upTo = await store.mark();
+  const filter = { category: ['system'], action: ['hold_place', 'hold_release'], entity: [{ type: 'hold' }] };
+  for (let after: Key | undefined; ;) {
+    const query = { filter, order: 'recorded', limit: HOLDS_A_PAGE, upTo } as const;
+    const page = await store.rows(after === undefined ? query : { ...query, after }, ['action', 'entity_id']);
+    for (const [action, name] of page.rows) {
+      if (action === 'hold_place') placed.add(String(name));
+      else placed.delete(String(name));
+    }
+    if (page.next === null) break;
+    after = page.next;
+  }
+  const binding = new Set((await store.holds()).flatMap(({ name, binds }) => (binds ? [name] : [])));
+  findings.add('held-missing', ...[...placed].filter((name) => !binding.has(name)));
 }
 
 interface CheckedSeals {

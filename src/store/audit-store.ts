@@ -2,6 +2,7 @@ import type { Captures } from './capture.js';
 import type { Checkpoints } from './checkpoints.js';
 import type { Evidence } from './evidence.js';
 import type { Executes } from './executing.js';
+import type { Holds } from './holds.js';
 import type { Mirrors } from './mirrors.js';
 import type { Names } from './names.js';
 import type { Prunes } from './pruning.js';
@@ -18,6 +19,7 @@ export type * from './checkpoints.js';
 export type * from './evidence.js';
 export type * from './executing.js';
 export type * from './gathering.js';
+export type * from './holds.js';
 export type * from './mirrors.js';
 export type * from './names.js';
 export type * from './pruning.js';
@@ -49,4 +51,5 @@ export interface AuditStore
     Mirrors,
     Executes,
     Seals,
+    Holds,
     Upkeep {}

@@ -19,6 +19,8 @@ export interface PrunePlan {
   readonly upTo: Mark;
   /** Entries recorded after this moment (UTC text) do not count yet. */
   readonly recordedBefore: string | null;
+  /** What holds keep: none of it falls. */
+  readonly held: readonly Filter[];
 }
 
 /** A rule whose count has been turned into a key: entries that match and stand before either limit fall. */
@@ -31,6 +33,8 @@ export interface ResolvedRule {
 
 export interface PruneForecast {
   readonly count: number;
+  /** How many more would fall if no hold kept them. */
+  readonly held: number;
   readonly byAge: number;
   readonly byCount: number;
   /** The time of the first and of the last in the order of history. */

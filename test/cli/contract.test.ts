@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { CommandTree } from '../../src/cli/command-tree.js';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { buildProgram } from '../../src/cli/main.js';
+import { SCHEMA_VERSION } from '../../src/store/sqlite/engine/schema.js';
 import { cli, fromLines, given, inTestDirectory, json, NOW, ok, toLines, trail } from '../support/cli.js';
 import { run, start, temporaryDirectory } from '../support/program.js';
 
@@ -30,7 +31,7 @@ const FILTERS = [
   '--reverted',
   '--not-reverted',
 ];
-const DOOMING = ['--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
+const DOOMING = ['--seal-key', '--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
 const FORMS = ['--format', '--html', '--force', '--no-pager'];
 const REPORT = [...FORMS, ...FILTERS, '--archives'];
@@ -93,6 +94,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--checkpoint',
     '--mark',
     '--manifest',
+    '--proof',
     ...FILTERS,
   ],
   report: [],
@@ -108,12 +110,23 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'report case': FORMS,
   revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
-  clear: DOOMING,
+  clear: ['--except-held', ...DOOMING],
   retention: [],
   'retention set': ['--max-age', '--max-entries', '--yes', ...FILTERS],
   'retention list': ['--format'],
   'retention remove': [],
   status: ['--check', '--grace', '--deep', '--strict', '--format'],
+  seal: ['--seal-key', '--format'],
+  'seal init': ['--seal-key', '--origin', '--force', '--format'],
+  'seal status': ['--seal-key', '--format'],
+  'seal list': ['--format'],
+  'seal key': ['--format'],
+  proof: ['--consistency'],
+  hold: [],
+  'hold place': ['--reason', '--release-key', ...FILTERS.filter((name) => name !== '--since' && name !== '--in')],
+  'hold list': ['--format'],
+  'hold release': ['--reason', '--signature'],
+  verify: ['--key', '--checkpoint', '--grace', '--strict', '--proof', '--seal-key', '--format'],
   backup: ['--force'],
   actors: [],
   'actors set': ['--name', '--email'],
@@ -588,6 +601,7 @@ describe('shapes', () => {
       'longest_lock_ms',
       'freed_bytes',
       'entry',
+      'held',
     ];
     const words = ['prune', '--before', '2026-01-01T10:30', '--format', 'json'];
     const rehearsal = await json([...words, '--dry-run']);
@@ -604,6 +618,7 @@ describe('shapes', () => {
       policies: [],
       archive: null,
       entry: null,
+      held: 0,
     });
     const archive = inTestDirectory('gone.ndjson');
     const done = await json([...words, '--yes', '--archive', archive]);
@@ -651,7 +666,7 @@ describe('shapes', () => {
     ]);
     expect(before).toEqual({
       database: await trail(),
-      schema_version: 7,
+      schema_version: SCHEMA_VERSION,
       entries: 3,
       oldest: '2026-01-01T10:00:00.500Z',
       newest: NOW,

@@ -20,8 +20,9 @@ export async function everyScene(): Promise<string> {
   await ok(['mirror', 'add', 'settlements.notes', '--entity-type', 'settlement', '--key', 'id']);
   await ok(['retention', 'set', 'all', '--max-age', '90d']);
   await ok(['actors', 'set', 'u-1', '--name', 'Ines']);
+  await ok(['hold', 'place', 'kept', '--actor', 'nobody', '--reason', 'a case']);
   await ok(['seal', 'init', '--force', '--seal-key', inTestDirectory('scene.seal')]);
-  // Entry 8.
+  // Entry 9.
   await ok(['exec', "UPDATE machines SET site = 'yard'"]);
   await given(
     ...Array.from({ length: 50 }, (_, index) => ({
@@ -75,7 +76,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   record: line('record --action login --message LONG'),
   'record --stdin': line('record --stdin', { input: LINES }),
   history: line('history'),
-  show: line('show 8'),
+  show: line('show 9'),
   count: line('count'),
   values: line('values actor'),
   state: line('state machines:1'),
@@ -95,8 +96,8 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'report unattributed': line('report unattributed'),
   'report case': line('report case settlement:1'),
   revert: line('revert 1 --reason LONG'),
-  'revert --apply': line('revert 8 --apply --reason LONG'),
-  'revert --dry-run': line('revert 8 --apply --dry-run --reason LONG'),
+  'revert --apply': line('revert 9 --apply --reason LONG'),
+  'revert --dry-run': line('revert 9 --apply --dry-run --reason LONG'),
   prune: line('prune --older-than 1y --yes --reason LONG'),
   'prune --archive': line('prune --older-than 1y --yes --reason LONG --archive @archive.ndjson'),
   'prune --dry-run': line('prune --dry-run'),
@@ -113,6 +114,9 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'seal list': line('seal list'),
   'seal key': line('seal key'),
   proof: line('proof 1', { code: 7 }),
+  'hold place': line('hold place court --actor u-1 --reason LONG'),
+  'hold list': line('hold list'),
+  'hold release': line('hold release kept --reason LONG'),
   verify: line('verify', { code: 3 }),
   backup: line('backup @copy.db'),
   'capture add': line('capture add late'),

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { SCHEMA_VERSION } from '../../src/store/sqlite/engine/schema.js';
 import { cli, fromLines, given, inTestDirectory, json, ndjson, NOW, ok, trail } from '../support/cli.js';
 
 interface Pruned {
@@ -404,7 +405,7 @@ describe('status', () => {
     await daily(5);
     await ok(['retention', 'set', 'three', '--max-age', '3d']);
     const text = await ok(['status']);
-    expect(text).toMatch(/^database +\/.*audit\.db \(schema 7\)$/m);
+    expect(text).toMatch(new RegExp(`^database +/.*audit\\.db \\(schema ${SCHEMA_VERSION}\\)$`, 'm'));
     expect(text).toMatch(/^entries +6$/m);
     expect(text).toMatch(/^dated +2026-02-28T14:07:09\.123Z to 2026-03-05T14:07:09\.123Z$/m);
     expect(text).toMatch(/^size +\d+(\.\d)? [KM]iB, log .*, free .*$/m);

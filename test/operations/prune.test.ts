@@ -101,6 +101,7 @@ describe('a rehearsal', () => {
       longest_lock_ms: 0,
       freed_bytes: 0,
       entry: null,
+      held: 0,
     });
     expect(await store.extent({})).toMatchObject({ lastSeq: 5, count: 5 });
     expect(await rehearsePrune(store, await prepare(store, rule({ before: NOW - 99 * DAY })))).toMatchObject({
@@ -153,6 +154,7 @@ describe('a prune', () => {
       longest_lock_ms: 0,
       freed_bytes: 0,
       entry: null,
+      held: 0,
     });
     expect((await store.extent({})).lastSeq).toBe(3);
   });

@@ -12,7 +12,12 @@ function asked(store: AuditStore, filter: Filter): Record<string, () => Promise<
   const query: PageQuery = { filter, order: 'newest', limit: 1, upTo: markOf(1000) };
   const rule = { name: null, filter, before: NOW + 1, keep: null };
   const everything: Filter = {};
-  const plan: PrunePlan = { rules: [{ ...rule, oldestKept: null }], upTo: markOf(1000), recordedBefore: null };
+  const plan: PrunePlan = {
+    rules: [{ ...rule, oldestKept: null }],
+    upTo: markOf(1000),
+    recordedBefore: null,
+    held: [],
+  };
   return {
     page: () => store.page(query),
     'page of what falls': () => store.page({ ...query, filter: everything, doomedBy: plan }),
@@ -78,7 +83,12 @@ function askedWith(store: AuditStore, value: unknown): Record<string, () => Prom
   const given = value as never;
   const query: PageQuery = { filter: {}, order: 'newest', limit: 1, upTo: markOf(1000) };
   const rule = { name: null, filter: {}, before: NOW + 1, keep: null };
-  const plan: PrunePlan = { rules: [{ ...rule, oldestKept: null }], upTo: markOf(1000), recordedBefore: null };
+  const plan: PrunePlan = {
+    rules: [{ ...rule, oldestKept: null }],
+    upTo: markOf(1000),
+    recordedBefore: null,
+    held: [],
+  };
   const queries = {
     order: { ...query, order: given },
     limit: { ...query, limit: given },

@@ -157,6 +157,15 @@ const METHODS = {
     return store.moveCheckpoint('c', mark, markOf(1));
   },
   facts: 'reads',
+  holds: 'reads',
+  placeHold: simply((store) =>
+    store.placeHold({ name: 'h', filter: {}, reason: '', until: null, releaseKey: null }, ACTOR),
+  ),
+  releaseHold: async (store, gone) => {
+    await store.placeHold({ name: 'h', filter: {}, reason: '', until: null, releaseKey: null }, ACTOR);
+    gone();
+    return store.releaseHold('h', '', null, ACTOR);
+  },
   sealState: 'reads',
   beginSeals: simply((store) => store.beginSeals(SEAL_TRAIL, ACTOR)),
   leaseSeals: simply((store) => store.leaseSeals()),

@@ -12,9 +12,11 @@ export function addClear(program: Command, context: Context): void {
     examples: ['clear --dry-run', 'clear --archive all.ndjson.gz --reason "moved to the new system" --yes'],
     notes: 'Retention policies and checkpoints stay, and so do the entries that set the policies.',
   });
-  addPruneOptions(command).action(async (options: PruneOptions, self: Command) => {
-    const globals = await resolveGlobals(self, context);
-    const everything = { name: null, filter: {}, before: Number.MAX_SAFE_INTEGER, keep: null };
-    await runPrune('clear', [everything], options, globals, context);
-  });
+  addPruneOptions(command)
+    .option('--except-held', 'clear what no hold keeps')
+    .action(async (options: PruneOptions, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const everything = { name: null, filter: {}, before: Number.MAX_SAFE_INTEGER, keep: null };
+      await runPrune('clear', [everything], options, globals, context);
+    });
 }

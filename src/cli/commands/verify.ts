@@ -10,6 +10,7 @@ import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { textOfFile } from '../input.js';
+import { pinnedKey } from '../pinned-key.js';
 import { addSealKeyOption, sealKeyAtHand } from '../seal-key-path.js';
 import type { SealKeyOption } from '../seal-key-path.js';
 import { underOption } from '../under-option.js';
@@ -49,7 +50,7 @@ export function addVerify(program: Command, context: Context): void {
     .addOption(new Option('--format <format>', 'print it for programs').choices(['json']))
     .action(async (files: readonly string[], options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const pinned = options.key === undefined ? null : await pinnedKey(options.key);
+      const pinned = options.key === undefined ? null : await pinnedKey(options.key, '--key');
       const found: Verification[] = [];
       for (const file of files) found.push(await verifyOne(file, options, pinned));
       if (files.length === 0) found.push(await verifyDatabase(options, pinned, globals, context));
@@ -110,18 +111,6 @@ async function verifyDatabase(
     },
     { sequential: true },
   );
-}
-
-/** How a public key line begins. */
-const KEY_LINE = /^[^+\s]+\+[0-9a-f]{8}\+/;
-
-/** The key that is pinned: a line, or the first line of a file that is one. Throws kind `data`. */
-async function pinnedKey(given: string): Promise<PublicKey> {
-  const { readKeyLine } = await import('../../core/evidence/notes.js');
-  if (KEY_LINE.test(given)) return underOption('--key', () => readKeyLine(given));
-  const text = textOfFile(given, `--key ${given}`);
-  const line = text.split('\n').find((one) => KEY_LINE.test(one));
-  return underOption('--key', () => readKeyLine(line ?? text.trim()));
 }
 
 /** What was found, for people: first how far it reaches. */

@@ -33,6 +33,7 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     mirrors: async () => [],
     leakedContext: async () => null,
     removals: async () => [],
+    holds: async () => [],
     sealState: async () => ({ trails: [], handovers: [], last: null, mark: await readsOf(session).mark() }),
     ...lacking('PostgreSQL', ROOMS_TO_COME),
     close: () => session.close(),
@@ -43,6 +44,7 @@ const capture = 'capture row changes';
 const states = 'tell the states of rows';
 const mirror = 'mirror entries';
 const seal = 'seal entries';
+const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
@@ -70,6 +72,8 @@ const ROOMS_TO_COME = {
   putTiles: seal,
   putSeal: seal,
   putRemoval: seal,
+  placeHold: hold,
+  releaseHold: hold,
   seals: seal,
   tiles: seal,
   tileOf: seal,

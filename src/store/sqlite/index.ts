@@ -76,6 +76,11 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       removeMirror: true,
     }),
     ...lazily(async () => (await import('./exec/index.js')).executesOf(session), { execute: true }),
+    ...lazily(async () => (await import('./holds/index.js')).holdsOf(session), {
+      holds: true,
+      placeHold: true,
+      releaseHold: true,
+    }),
     ...lazily(async () => (await import('./seals/index.js')).sealsOf(session), {
       sealState: true,
       beginSeals: true,

@@ -35,7 +35,8 @@ export async function planPrune(
     const kept = keep === null ? null : await oldestKept(filter, keep, reserved[position] === true);
     resolved.push({ name, filter, before, oldestKept: kept });
   }
-  return { rules: resolved, upTo, recordedBefore };
+  // Nothing is held here.
+  return { rules: resolved, upTo, recordedBefore, held: [] };
 }
 
 interface ForecastRow {
@@ -73,6 +74,7 @@ export async function forecastPrune(
   const byAge = total((row) => row.byAge);
   return {
     count,
+    held: 0,
     byAge,
     byCount: count - byAge,
     first: rows.map((row) => row.first).toSorted()[0] ?? null,

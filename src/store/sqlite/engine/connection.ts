@@ -259,6 +259,8 @@ function explained(path: string, error: unknown, reads: boolean): unknown {
     const tried = 'a trigger of another program tried to change or delete entries, which the trail refuses';
     return say('failed', `${path}: ${tried}, so nothing was done`, `daybook --db ${shellWord(path)} status --check`);
   }
+  if (/^daybook: hold .* keeps this entry$/s.test(message))
+    return say('refused', message.replace(/^daybook: /, ''), 'daybook hold list');
   if (code.startsWith('SQLITE_CONSTRAINT')) {
     // Triggers of ours say in front who speaks, for other programs.
     return new DaybookError('data', message.replace(/^daybook: /, ''), { cause: error });

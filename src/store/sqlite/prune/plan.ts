@@ -15,6 +15,7 @@ import {
 } from '../trail/index.js';
 import { counted, reading, markOf, and, concat, sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
+import { heldFilters } from '../holds/index.js';
 import { greatest, least } from './extremes.js';
 
 /** Turns rules into a plan for the trail as it is now. */
@@ -35,7 +36,7 @@ export function planPrune(
           ? null
           : oldestKept(connection, rule.filter, rule.keep, reserved[position] === true, { upTo, recordedBefore }),
     });
-    return { rules: rules.map(resolve), upTo, recordedBefore };
+    return { rules: rules.map(resolve), upTo, recordedBefore, held: heldFilters(connection) };
   });
 }
 
@@ -83,6 +84,7 @@ export function forecastPrune(connection: Connection, plan: PrunePlan): PruneFor
     const byAge = total((row) => row.byAge);
     return {
       count,
+      held: heldBack(connection, plan, count),
       byAge,
       byCount: count - byAge,
       first: rows.map((row) => row.first).toSorted()[0] ?? null,
@@ -106,6 +108,12 @@ export function forecastPrune(connection: Connection, plan: PrunePlan): PruneFor
       unseen: count === 0 ? [] : unseenByCheckpoints(connection, plan),
     };
   });
+}
+
+/** How many more a plan would take if no hold kept them. */
+function heldBack(connection: Connection, plan: PrunePlan, count: number): number {
+  if (plan.held.length === 0) return 0;
+  return counted(connection, concat('SELECT count(*)', doomedFrom(connection, { ...plan, held: [] }))) - count;
 }
 
 function grouped(rows: readonly ForecastRow[], by: 'action' | 'month'): [string, number][] {

@@ -169,6 +169,7 @@ function due(plan: PrunePlan, alias: string): Sql {
     sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
     sql(`+${alias}.seq <= ?`, seqOf(plan.upTo)),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
+    ...plan.held.map((filter) => wrap('(', filterCondition(filter, alias), ') IS NOT TRUE')),
     or(plan.rules.map((rule) => ruleMatches(rule, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, alias)), falls(rule, alias)])),
   ]);

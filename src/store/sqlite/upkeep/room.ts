@@ -1,6 +1,7 @@
 import type { Upkeep } from '../../audit-store.js';
 import { checkpointLog, hurrying } from '../engine/index.js';
 import type { Connection, Session } from '../engine/index.js';
+import { holdTriggerTexts } from '../holds/index.js';
 import { mirrorTriggerTexts } from '../mirrors/index.js';
 import { backupTo } from './backup.js';
 import { damageOf } from './deep-check.js';
@@ -17,7 +18,10 @@ export function upkeepOf({ connection, options: { path }, read, readAtOnce, slow
     giveBackSpace: (pages) => read(() => giveBackSpace(connection, pages)),
     upkeep: () => read(() => checkpointLog(connection)),
     facts: (now) => read(() => readFacts(connection, path, futureFrom(now))),
-    foreignTriggers: () => readAtOnce(() => foreignTriggers(connection, mirrorTriggerTexts(connection))),
+    foreignTriggers: () =>
+      readAtOnce(() =>
+        foreignTriggers(connection, new Set([...mirrorTriggerTexts(connection), ...holdTriggerTexts(connection)])),
+      ),
     damage: (interruptible) => slowly(() => damageOf(connection, interruptible)),
     backup: (target) => slowly(() => backupTo(connection, path, target)),
   };

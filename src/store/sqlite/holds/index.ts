@@ -1,0 +1,1 @@
+export { heldFilters, holdsOf, holdTriggerTexts } from './room.js';
