@@ -149,6 +149,9 @@ function comparable(text: string, database: string, out: string): string {
       .replaceAll(/"schema_version":\d+/g, '"schema_version":1')
       .replaceAll(/"bytes":\{[^}]*\}/g, '"bytes":{}')
       .replaceAll(/\(schema \d+\)|^(?:size|disk) .*\n/gm, '')
+      .replaceAll(/"vacuum":\{[^}]*\},/g, '')
+      // A file has no roles.
+      .replaceAll(/^(?:GRANT .*;|-- for each role .*)\n/gm, '')
       // Which seqs nobody accounts for, PostgreSQL does not know.
       .replaceAll(/"accounted":\d+,"sequence":\d+,/g, '')
       // Of what is compressed with ids of our own.

@@ -17,6 +17,18 @@ const ORDERS: Readonly<Record<PageQuery['order'], string>> = {
   recorded: 'e.seq',
 };
 
+interface PageOptions {
+  readonly further?: readonly Sql[];
+  readonly offset?: number;
+  readonly key?: string;
+}
+
+/** The key of a row: its time as text, and its seq. */
+const KEY = `${timeText('e.ts')} AS key_ts, e.seq AS key_seq`;
+
+/** The same with the time as it is, for who reads only one of them: to write it takes longer than to find it. */
+export const PLAIN_KEY = 'e.ts AS key_ts, e.seq AS key_seq';
+
 /**
  * The statement of a page: `selected`, then the time and the seq of each row. An index has the rows in their order. Of a
  * list of values, each is a run of its own, and the runs are merged: PostgreSQL would read a list in no order, and sort
@@ -27,8 +39,7 @@ export function pageStatement(
   query: PageQuery,
   selected: Sql,
   limit: number,
-  further: readonly Sql[] = [],
-  offset = 0,
+  { further = [], offset = 0, key = KEY }: PageOptions = {},
 ): Sql {
   const conditions = and([...conditionsOf(generations, query), ...further]);
   const runs = query.order === 'recorded' ? [sql('TRUE')] : runsOf(driving(query));
@@ -47,14 +58,7 @@ export function pageStatement(
           ),
           ') AS e',
         );
-  return concat(
-    'SELECT ',
-    selected,
-    `, ${timeText('e.ts')} AS key_ts, e.seq AS key_seq FROM `,
-    source,
-    ending,
-    ...(offset === 0 ? [] : [` OFFSET ${offset}`]),
-  );
+  return concat('SELECT ', selected, `, ${key} FROM `, source, ending, ...(offset === 0 ? [] : [` OFFSET ${offset}`]));
 }
 
 /** The filter that says which index the rows come from: that of a rule, where only one decides. */

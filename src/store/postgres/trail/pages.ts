@@ -87,7 +87,7 @@ export async function keyAt(
   const further = trail.recordedBefore === null ? [] : [recordedBy('e', trail.recordedBefore)];
   const query: PageQuery = { filter, order: 'newest', limit: 1, upTo: trail.upTo };
   const [row] = await connection.rows<[null, string, number]>(
-    pageStatement(generations, query, sql('NULL'), 1, further, offset),
+    pageStatement(generations, query, sql('NULL'), 1, { further, offset }),
   );
   return row === undefined ? undefined : { ms: parseTimestamp(row[1]), seq: row[2] };
 }

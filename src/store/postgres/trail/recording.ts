@@ -7,7 +7,7 @@ import { formatTimestamp } from '../../../core/timestamp.js';
 import type { CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
 import { sql } from '../../sql.js';
 import { GIVEN_COLUMNS } from '../engine/index.js';
-import type { Connection, Generation } from '../engine/index.js';
+import type { Connection, Generation, Statement } from '../engine/index.js';
 import { findEntries, findEntry } from './find-entries.js';
 
 const COLUMNS = GIVEN_COLUMNS as readonly (keyof NewEntry)[];
@@ -27,27 +27,52 @@ function uuidV7(ms: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
 
-/**
- * All entries by one statement, in their order: a column is one parameter, whatever the number of entries. What is there
- * already stays. The last parameter names actors whose name the directory gives, within the statement: no name can change
- * between its being looked up and its being recorded. An id that is there is looked for first, since a seq that was given
- * for nothing is not given again.
- */
-const INSERT = `INSERT INTO daybook_entries (${COLUMNS.join(', ')})
-  SELECT ${COLUMNS.map((column) =>
-    column === 'actor_name' ? 'coalesce(r.actor_name, n.name)' : `r.${column}::${TYPES[column] ?? 'text'}`,
-  ).join(', ')}
-  FROM unnest(${COLUMNS.map(() => '?::text[]').join(', ')}, ?::text[]) WITH ORDINALITY AS r (${COLUMNS.join(', ')}, actor_to_name, place)
-  LEFT JOIN daybook_actors AS n ON n.actor = r.actor_to_name
-  WHERE NOT EXISTS (SELECT FROM daybook_entries AS k WHERE k.id = r.id)
-  ORDER BY r.place
-  ON CONFLICT (id) DO NOTHING
-  RETURNING seq, id`;
+/** More entries than these are taken to be new, until some were there: to look for them first takes as long as to record. */
+const FEW = 100;
 
-interface Recorded {
-  readonly seq: number;
-  readonly id: string;
+/** The connections on which entries came that were there already. */
+const repeating = new WeakSet<Connection>();
+
+/**
+ * All entries by one statement, in their order. What they say alike is one value, and each other column one list. What is
+ * there already stays; it is looked for first where that is likely, since a seq that was given for nothing is not given
+ * again. The directory gives names within the statement: none can change between its being looked up and its being
+ * recorded.
+ */
+function insertOf(all: readonly Complete[], lookFirst: boolean): Statement {
+  const [first] = all as readonly [Complete];
+  const valueOf = (one: Complete, column: Column): string | null =>
+    column === NAMED ? one.actorToName : one.entry[column];
+  const columns: readonly Column[] = [...COLUMNS, NAMED];
+  const differs = (column: Column): boolean =>
+    column === 'id' || all.some((one) => valueOf(one, column) !== valueOf(first, column));
+  const various = columns.filter(differs);
+  const alike = columns.filter((column) => !various.includes(column));
+  const read = (column: Column): string => `${various.includes(column) ? 'r' : 'a'}.${column}`;
+  const selected = COLUMNS.map((column) => {
+    const value = `${read(column)}::${TYPES[column] ?? 'text'}`;
+    return column === 'actor_name' ? `coalesce(${value}, n.name)` : value;
+  });
+  return {
+    sql: `INSERT INTO daybook_entries (${COLUMNS.join(', ')})
+      SELECT ${selected.join(', ')}
+      FROM (SELECT ${alike.map((column) => `?::text AS ${column}`).join(', ')}) AS a
+      CROSS JOIN unnest(${various.map(() => '?::text[]').join(', ')}) WITH ORDINALITY AS r (${various.join(', ')}, place)
+      LEFT JOIN daybook_actors AS n ON n.actor = ${read(NAMED)}
+      ${lookFirst ? 'WHERE NOT EXISTS (SELECT FROM daybook_entries AS k WHERE k.id = r.id)' : ''}
+      ORDER BY r.place
+      ON CONFLICT (id) DO NOTHING
+      RETURNING seq, id`,
+    parameters: [
+      ...alike.map((column) => valueOf(first, column)),
+      ...various.map((column) => all.map((one) => valueOf(one, column))),
+    ],
+  };
 }
+
+/** The actor whose name the directory is to give. */
+const NAMED = 'actor_to_name';
+type Column = keyof NewEntry | typeof NAMED;
 
 /** A request with an id and a time, and whose name the directory is to give. */
 interface Complete {
@@ -82,10 +107,10 @@ function isOfNow({ ts, recorded_at: recordedAt, source }: NewEntry): boolean {
 /** What the trail takes of these: the seqs by the ids. Those that it has already are left out. */
 async function insert(connection: Connection, all: readonly Complete[]): Promise<Map<string, number>> {
   if (all.length === 0) return new Map();
-  const columns = COLUMNS.map((column) => all.map(({ entry }) => entry[column]));
-  const named = all.map(({ actorToName }) => actorToName);
-  const recorded = await connection.all<Recorded>({ sql: INSERT, parameters: [...columns, named] });
-  return new Map(recorded.map(({ id, seq }) => [id, seq]));
+  const lookFirst = all.length <= FEW || repeating.has(connection);
+  const recorded = await connection.rows<[seq: number, id: string]>(insertOf(all, lookFirst));
+  if (recorded.length < all.length) repeating.add(connection);
+  return new Map(recorded.map(([seq, id]) => [id, seq]));
 }
 
 /** Records one entry in the open transaction. */

@@ -10,12 +10,16 @@ import { explainPage } from './page-statement.js';
 import { readPage, readRows } from './pages.js';
 import { compareEntries, recordEntries, recordRevert } from './recording.js';
 
+const SETTLE_MS = 1000;
+
 /** What records entries. */
 export function recordsOf(session: Session): Records {
   const { connection, generations, clock, read, write, owns } = session;
   /** What a killed prune left open becomes an entry first, where we may do that. */
+  let settled = -Infinity;
   const settle = async (): Promise<void> => {
     if (owns) await settleCutOff(session);
+    settled = performance.now();
   };
   return {
     record: (requests, { stopAtConflict = false } = {}) =>
@@ -26,7 +30,8 @@ export function recordsOf(session: Session): Records {
     recordOneOfMany: (requests, { stopAtConflict = false, durable = false } = {}) =>
       write(
         async () => {
-          await settle();
+          // Of many that follow each other, one in a second looks.
+          if (performance.now() - settled > SETTLE_MS) await settle();
           return recordEntries(connection, requests, stopAtConflict, clock);
         },
         { durable },
