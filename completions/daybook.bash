@@ -426,6 +426,25 @@ _daybook_value() {
     'daybook seal list --format') choices='json' ;;
     'daybook seal key --format') choices='json' ;;
     'daybook proof --consistency') : ;;
+    'daybook hold place --reason') : ;;
+    'daybook hold place --release-key') : ;;
+    'daybook hold place --category') : ;;
+    'daybook hold place --action') : ;;
+    'daybook hold place --severity') choices='info warning error' ;;
+    'daybook hold place --actor') : ;;
+    'daybook hold place --actor-type') : ;;
+    'daybook hold place --scope') : ;;
+    'daybook hold place --entity') : ;;
+    'daybook hold place --correlation') : ;;
+    'daybook hold place --source') : ;;
+    'daybook hold place --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
+    'daybook hold place --until') : ;;
+    'daybook hold place --search') : ;;
+    'daybook hold place --changed') : ;;
+    'daybook hold place --meta') : ;;
+    'daybook hold list --format') choices='json' ;;
+    'daybook hold release --reason') : ;;
+    'daybook hold release --signature') files=1 ;;
     'daybook verify --proof') files=1 ;;
     'daybook verify --key') : ;;
     'daybook verify --checkpoint') files=1 ;;
@@ -527,6 +546,7 @@ _daybook() {
       'daybook status') path='daybook status' ;;
       'daybook seal') path='daybook seal' ;;
       'daybook proof') path='daybook proof' ;;
+      'daybook hold') path='daybook hold' ;;
       'daybook verify') path='daybook verify' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
@@ -552,6 +572,9 @@ _daybook() {
       'daybook seal status') path='daybook seal status' ;;
       'daybook seal list') path='daybook seal list' ;;
       'daybook seal key') path='daybook seal key' ;;
+      'daybook hold place') path='daybook hold place' ;;
+      'daybook hold list') path='daybook hold list' ;;
+      'daybook hold release') path='daybook hold release' ;;
       'daybook capture add') path='daybook capture add' ;;
       'daybook capture list') path='daybook capture list' ;;
       'daybook capture check') path='daybook capture check' ;;
@@ -571,7 +594,7 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --schema --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status seal proof verify backup capture actors mirror exec import completion' ;;
+    'daybook') options='-V --version --db --schema --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status seal proof hold verify backup capture actors mirror exec import completion' ;;
     'daybook init') options='--alongside --grant -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -596,7 +619,7 @@ _daybook() {
     'daybook report case') options='--format --html --force --no-pager -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook revert') options='--reason --apply --force --dry-run --format --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook prune') options='--older-than --before --max-entries --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook clear') options='--seal-key --dry-run --archive --archive-dir --reason --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook clear') options='--seal-key --dry-run --archive --archive-dir --reason --yes --format --except-held -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='set list remove' ;;
     'daybook retention set') options='--max-age --max-entries --yes --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -608,6 +631,10 @@ _daybook() {
     'daybook seal list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
     'daybook seal key') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
     'daybook proof') options='--consistency -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook hold') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='place list release' ;;
+    'daybook hold place') options='--reason --release-key --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --until --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook hold list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook hold release') options='--reason --signature -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook verify') options='--proof --key --checkpoint --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
