@@ -29,8 +29,8 @@ export async function changeFormat(
     case 'line': {
       const clock = await clockFor(options.zone);
       return eachAs(
-        ({ seq, ts, actor, entity, old, new: now }) =>
-          oneLine(`${clock.iso(ts)} #${seq} ${actor} ${entity ?? '-'} ${field}: ${old} -> ${now}`) + '\n',
+        ({ seq, ts, actor, entity, field: own, old, new: now }) =>
+          oneLine(`${clock.iso(ts)} #${seq} ${actor} ${entity ?? '-'} ${own}: ${old} -> ${now}`) + '\n',
       );
     }
     case 'ndjson':
