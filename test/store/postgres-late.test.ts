@@ -143,6 +143,8 @@ describe.skipIf(!HAS_POSTGRES)('what is committed late', () => {
     const other = await trail.plain();
     await other.query('BEGIN');
     await other.query(`INSERT INTO daybook.daybook_entries (action, reverts) VALUES ('revert', 'taken')`);
+    // It is then among those that are running, and not only the last one that began.
+    await recordAll(store, [{}]);
     const upTo = await store.mark();
     await other.query('COMMIT');
     const filter = { reverted: true };
