@@ -44,7 +44,7 @@ export async function initSeals(store: AuditStore, { origin, path, force, actor 
   await makeFolder(path);
   const privateKey = newPrivateKey();
   const key = publicKeyOf(privateKey, origin);
-  await makeSealKey(store.origin, { path, key, privateKey, signed: null, pending: null });
+  await makeSealKey(store.origin, { path, key, privateKey, signed: null, pending: null, handover: null });
   await store.beginSeals({ origin, key: keyLine(key), since: 0 }, actor);
   return keyLine(key);
 }
@@ -52,7 +52,8 @@ export async function initSeals(store: AuditStore, { origin, path, force, actor 
 /** What a checkpoint may not begin with: it could pass for another statement, or another for it. */
 const OTHERS = /^(?:daybook\.[a-z]+\/v\d+|cosignature\/v\d+)$/;
 
-function expectOrigin(origin: string): void {
+/** Throws kind `usage` for what is no name of a trail. */
+export function expectOrigin(origin: string): void {
   if (isKeyName(origin) && !OTHERS.test(origin)) return;
   throw new DaybookError(
     'usage',

@@ -6,7 +6,7 @@ import type { PublicKey } from '../core/evidence/notes.js';
 import { isObject, isTexts, keptJson } from '../core/kept-json.js';
 import { keptMark } from '../core/mark.js';
 import type { Mark } from '../core/mark.js';
-import type { Origin } from '../store/audit-store.js';
+import type { Origin, SealHandover } from '../store/audit-store.js';
 import { openOutput } from './output-file.js';
 import { outputPlaces } from './output-place.js';
 
@@ -27,6 +27,8 @@ export interface SealKey {
   readonly signed: Signed | null;
   /** What was signed and may not stand in the database yet: it is kept there, byte for byte, before anything else. */
   readonly pending: Signed | null;
+  /** A handover to this key that may not stand in the database yet. */
+  readonly handover: SealHandover | null;
 }
 
 const FORM = 'daybook-seal-key/v1';
@@ -49,7 +51,21 @@ export function readSealKey(path: string): SealKey {
     if (read === undefined) throw bad('what it has signed cannot be read');
     return read;
   });
-  return { path, key, privateKey, signed: signed ?? null, pending: pending ?? null };
+  const handover = held['handover'] ?? null;
+  if (
+    handover !== null &&
+    !(isObject(handover) && Number.isSafeInteger(handover['size']) && typeof handover['note'] === 'string')
+  ) {
+    throw bad('its handover cannot be read');
+  }
+  return {
+    path,
+    key,
+    privateKey,
+    signed: signed ?? null,
+    pending: pending ?? null,
+    handover: handover as SealHandover | null,
+  };
 }
 
 /** The text of a key file. Throws kind `missing` where there is none. */
@@ -77,13 +93,14 @@ function signedJson(signed: Signed | null): object | null {
   return { size: frontier.size, frontier: frontier.nodes.map((node) => node.toString('base64')), mark, note };
 }
 
-function keyText({ key, privateKey, signed, pending }: SealKey): string {
+function keyText({ key, privateKey, signed, pending, handover }: SealKey): string {
   const held = {
     form: FORM,
     key: keyLine(key),
     private: privateKey.toString('base64'),
     signed: signedJson(signed),
     pending: signedJson(pending),
+    ...(handover === null ? {} : { handover }),
   };
   return `${JSON.stringify(held, null, 2)}\n`;
 }

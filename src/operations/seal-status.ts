@@ -1,5 +1,6 @@
-import { cosignedAt, readCheckpoint } from '../core/evidence/checkpoint.js';
-import { readKeyLine } from '../core/evidence/notes.js';
+import { readCheckpoint, timeOf } from '../core/evidence/checkpoint.js';
+import { keyLine } from '../core/evidence/notes.js';
+import { termsOf } from '../core/evidence/terms.js';
 import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, SealState } from '../store/audit-store.js';
 import type { SealKey } from './seal-key.js';
@@ -25,7 +26,13 @@ export type KeyState = 'level' | 'pending' | 'behind' | 'old';
 /** How much is sealed, and what is not. The trail must be one that is sealed. */
 export async function sealStatus(store: AuditStore, key: SealKey | null): Promise<SealStatus> {
   const state = await store.sealState();
-  const { origin, key: line } = state.trails.at(-1) ?? { origin: '', key: '' };
+  const { origin } = state.trails.at(-1) ?? { origin: '' };
+  const terms = (termsOf(state.trails, state.handovers) ?? []).map(({ key: signs, from, to }) => ({
+    key: keyLine(signs),
+    from,
+    to: to === Infinity ? null : to,
+  }));
+  const line = terms.at(-1)?.key ?? '';
   const { count } = await store.extent({}, { beyond: state.mark });
   const waiting = await waitingSince(store, state);
   const at = sealedAt(state);
@@ -36,7 +43,7 @@ export async function sealStatus(store: AuditStore, key: SealKey | null): Promis
     unsealed: count,
     waiting_since: waiting === null ? null : formatTimestamp(waiting),
     key_file: key === null ? null : { path: key.path, state: keyState(state, key) },
-    terms: state.trails.map(({ key: signs, since }) => ({ key: signs, from: since, to: null })),
+    terms,
     anchors: [],
   };
 }
@@ -49,12 +56,10 @@ export function keyState({ last }: Pick<SealState, 'last'>, { signed, pending }:
   return there < (signed?.frontier.size ?? 0) ? 'behind' : 'old';
 }
 
-/** When the last seal was signed, in milliseconds since 1970; null where there is none, or it says nothing. */
-function sealedAt({ trails, last }: SealState): number | null {
-  const line = trails.at(-1)?.key;
+/** When the last seal says that it was signed, in milliseconds since 1970; null where there is none, or it says nothing. */
+function sealedAt({ last }: Pick<SealState, 'last'>): number | null {
   const checkpoint = last === null ? undefined : readCheckpoint(last.note);
-  if (line === undefined || checkpoint === undefined) return null;
-  const seconds = cosignedAt(readKeyLine(line), checkpoint);
+  const seconds = checkpoint === undefined ? null : timeOf(checkpoint);
   return seconds === null ? null : seconds * 1000;
 }
 
@@ -75,11 +80,10 @@ const SEALS_A_PAGE = 500;
 export async function* eachSeal(
   store: AuditStore,
 ): AsyncGenerator<{ readonly size: number; readonly at: string | null; readonly note: string }> {
-  const state = await store.sealState();
   for (let after = 0; ;) {
     const seals = await store.seals(after, SEALS_A_PAGE);
     for (const last of seals) {
-      const at = sealedAt({ ...state, last });
+      const at = sealedAt({ last });
       yield { size: last.size, at: at === null ? null : formatTimestamp(at), note: last.note };
     }
     if (seals.length < SEALS_A_PAGE) return;

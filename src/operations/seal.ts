@@ -1,3 +1,4 @@
+import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { cosignedAt, readCheckpoint, signedCheckpoint } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
@@ -5,6 +6,7 @@ import { TILE } from '../core/evidence/leaves.js';
 import { keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { runsOf } from '../core/evidence/seqs.js';
+import { termsOf } from '../core/evidence/terms.js';
 import { addLeaf, eachLeaf, growingTile, openingOf } from '../core/evidence/tiles.js';
 import type { GrowingTile } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
@@ -48,6 +50,7 @@ const LARGEST_PAGE = 1024;
  * has signed, or something else, and kind `busy` while somebody else seals.
  */
 export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promise<SealResult> {
+  if (key.handover !== null) return seal(store, await finishHandover(store, key), run);
   const state = await store.sealState();
   expectKey(state, key);
   if (key.pending === null && state.last?.note === key.signed?.note) {
@@ -83,13 +86,29 @@ export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promi
   }
 }
 
+/** Keeps a handover that was signed and then cut off. */
+async function finishHandover(store: AuditStore, key: SealKey): Promise<SealKey> {
+  const { handover } = key;
+  const { handovers } = await store.sealState();
+  if (handover !== null && !handovers.some(({ note }) => note === handover.note)) {
+    await store.putHandover(handover, keyLine(key.key), NOBODY);
+  }
+  const settled = { ...key, handover: null };
+  await changeSealKey(store.origin, key, settled);
+  return settled;
+}
+
+/** Who began what is finished here is not known any more. */
+const NOBODY: Actor = { actor: 'daybook', actor_type: 'system', recorded_by: null };
+
 /** Throws where the key is not that of the trail. */
-function expectKey({ trails }: SealState, { path, key }: SealKey): void {
+function expectKey({ trails, handovers }: SealState, { path, key }: SealKey): void {
   const trail = trails.at(-1);
   if (trail === undefined) {
     throw new DaybookError('missing', 'nothing is sealed here yet', { hint: 'daybook seal init' });
   }
-  if (trail.origin === key.name && trail.key === keyLine(key)) return;
+  const current = termsOf(trails, handovers)?.at(-1)?.key;
+  if (current !== undefined && keyLine(current) === keyLine(key)) return;
   throw new DaybookError(
     'refused',
     `${path} holds the key of ${key.name}, and not the one that this trail is sealed with as ${trail.origin}`,
@@ -144,21 +163,32 @@ async function finishPending(store: AuditStore, key: SealKey): Promise<SealKey> 
   return settled;
 }
 
+/** What a tree of this size can be grown from, by the tiles; undefined where these are not there. */
+export async function frontierAt(store: AuditStore, size: number): Promise<Frontier | undefined> {
+  return grownFrom(store, EMPTY, size);
+}
+
 /** Whether the tiles in the database lead from one frontier to another. */
 async function holds(store: AuditStore, from: Frontier, to: Frontier): Promise<boolean> {
+  const frontier = await grownFrom(store, from, to.size);
+  return frontier !== undefined && rootOf(frontier).equals(rootOf(to));
+}
+
+/** A frontier grown by the tiles in the database; undefined where these do not reach so far. */
+async function grownFrom(store: AuditStore, from: Frontier, size: number): Promise<Frontier | undefined> {
   let frontier = from;
-  while (frontier.size < to.size) {
+  while (frontier.size < size) {
     const number = Math.floor(frontier.size / TILE);
     const tile = await store.tile(number);
-    const end = Math.min(to.size - number * TILE, TILE);
+    const end = Math.min(size - number * TILE, TILE);
     const begin = frontier.size - number * TILE;
-    if (tile === undefined) return false;
+    if (tile === undefined) return undefined;
     if (tile.hashes.length >= end * HASH_BYTES) frontier = grownBy(frontier, tile.hashes, begin, end);
     // A prune has taken all of it since.
     else if (begin === 0 && end === TILE && tile.root !== null) frontier = grown(frontier, tile.root, TILE);
-    else return false;
+    else return undefined;
   }
-  return rootOf(frontier).equals(rootOf(to));
+  return frontier;
 }
 
 /** Adds what is new to the tree, tile by tile; undefined where nothing is. */

@@ -2,11 +2,13 @@ import { DaybookError } from '../core/errors.js';
 import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { leafHashInto, TILE } from '../core/evidence/leaves.js';
-import { ED25519, keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
+import { keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { signedRuns } from '../core/evidence/removal.js';
 import { lookup, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
+import { isHandoverBy, isResumptionBy, keyIn, readHandover, termAt, termsOf } from '../core/evidence/terms.js';
+import type { Term } from '../core/evidence/terms.js';
 import { edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
@@ -80,7 +82,7 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
     const { count } = await store.extent({});
     return verification(request, findings, {
       origin: trail?.origin ?? null,
-      key: trail === undefined ? null : keyOf(trail.key, request.pinned),
+      key: trail === undefined ? null : keyOf(state, request.pinned),
       sealed: { size: 0, at: null },
       entries: { ...NO_ENTRIES, unsealed: count },
       seals: { checked: 0, skipped: 0 },
@@ -91,10 +93,10 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
   await checkHolds(store, findings);
   const waiting = await waitingSince(store, state);
   if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
-  if (request.pinned === null) findings.add('key-not-pinned', keyId(seals.key, ED25519).toString('hex'));
+  if (request.pinned === null) findings.add('key-not-pinned', trail.key.split('+').at(-2) ?? '');
   return verification(request, findings, {
     origin: trail.origin,
-    key: keyOf(trail.key, request.pinned),
+    key: keyOf(state, request.pinned),
     sealed: { size: seals.size, at: seals.at === null ? null : formatTimestamp(seals.at) },
     entries: { ...walked.entries, unsealed },
     seals: { checked: walked.checked, skipped: walked.skipped },
@@ -104,9 +106,13 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
 /** Nothing was counted yet. */
 export const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, erased: 0, unsealed: 0, imported: 0 };
 
-function keyOf(line: string, pinned: PublicKey | null): { id: string; pinned: boolean } {
-  const [, id = ''] = /\+([0-9a-f]{8})\+/.exec(line) ?? [];
-  return { id, pinned: pinned !== null && keyLine(pinned) === line };
+/** The key that signs now, and whether the pinned one leads to it. */
+function keyOf({ trails, handovers }: SealState, pinned: PublicKey | null): { id: string; pinned: boolean } {
+  const lines = (termsOf(trails, handovers) ?? []).map(({ key }) => keyLine(key));
+  return {
+    id: (lines.at(-1) ?? '').split('+').at(-2) ?? '',
+    pinned: pinned !== null && lines.includes(keyLine(pinned)),
+  };
 }
 
 /** A verification whose verdict follows from what was found. */
@@ -149,7 +155,7 @@ async function checkHolds(store: AuditStore, findings: Findings): Promise<void> 
 }
 
 interface CheckedSeals {
-  readonly key: PublicKey;
+  readonly keys: readonly PublicKey[];
   /** In the order of their sizes. */
   readonly targets: readonly Target[];
   /** The size of the last seal that can be believed. */
@@ -163,17 +169,12 @@ const SEALS_A_PAGE = 500;
 /** Checks each seal by itself, and what is known from elsewhere against the key. */
 async function checkSeals(
   store: AuditStore,
-  { trails, last }: SealState,
+  { trails, handovers, last }: SealState,
   request: VerifyRequest,
   findings: Findings,
 ): Promise<CheckedSeals | undefined> {
-  const { key: line, origin } = trails.at(-1) ?? { key: '', origin: '' };
-  const key = keyIn(line);
-  if (key?.name !== origin) {
-    findings.add('bad-seal', 'the public key');
-    return undefined;
-  }
-  if (request.pinned !== null && keyLine(request.pinned) !== line) findings.add('bad-signature', line);
+  const terms = checkTerms(trails, handovers, request, findings);
+  if (terms === undefined) return undefined;
   const targets: Target[] = [];
   let size = 0;
   let at: number | null = null;
@@ -183,7 +184,7 @@ async function checkSeals(
     const page = (await store.seals(after, SEALS_A_PAGE)).filter(({ seal }) => seal <= end);
     if (page.length === 0) break;
     for (const seal of page) {
-      const read = checkSeal(seal, key, size, findings);
+      const read = checkSeal(seal, terms, size, findings);
       if (read === undefined) continue;
       targets.push({ size: read.size, root: read.root, outside: null });
       size = read.size;
@@ -195,21 +196,51 @@ async function checkSeals(
   for (const { name, text } of outsideOf(request)) {
     const checkpoint = readCheckpoint(text);
     if (checkpoint === undefined) throw new DaybookError('data', `${name} is no checkpoint`);
-    if (checkpoint.origin !== key.name) findings.add('split-view', name);
-    else if (!isCheckpointBy(key, checkpoint)) findings.add('bad-signature', name);
-    else if (checkpoint.size > size) findings.add('truncated', name);
+    const names = terms.filter(({ key }) => key.name === checkpoint.origin);
+    const own = termAt(terms, checkpoint.size);
+    if (names.length === 0) findings.add('split-view', name);
+    else if (!names.some(({ key }) => isCheckpointBy(key, checkpoint))) findings.add('bad-signature', name);
+    // A name that a trail went on from has seals that the restored copy never had.
+    else if (checkpoint.size > size || own?.key.name !== checkpoint.origin) findings.add('truncated', name);
+    else if (!isCheckpointBy(own.key, checkpoint)) findings.add('wrong-term', name);
     else targets.push({ size: checkpoint.size, root: checkpoint.root, outside: name });
   }
-  return { key, targets: targets.toSorted((a, b) => a.size - b.size), size, at };
+  for (const { size: handed, note } of handovers) {
+    const root = Buffer.from(readHandover(note)?.root ?? '', 'base64');
+    if (handed > size) findings.add('truncated', 'a handover');
+    else targets.push({ size: handed, root, outside: 'a handover' });
+  }
+  return { keys: terms.map(({ key }) => key), targets: targets.toSorted((a, b) => a.size - b.size), size, at };
 }
 
-function keyIn(line: string): PublicKey | undefined {
-  try {
-    return readKeyLine(line);
-  } catch (error) {
-    if (error instanceof DaybookError) return undefined;
-    throw error;
+/** The terms of the keys, each of which must be handed over or go on by a signed statement, and the pinned one among them. */
+function checkTerms(
+  trails: SealState['trails'],
+  handovers: SealState['handovers'],
+  { pinned }: VerifyRequest,
+  findings: Findings,
+): Term[] | undefined {
+  const terms = termsOf(trails, handovers);
+  if (terms === undefined || trails.some(({ key, origin }) => keyIn(key)?.name !== origin)) {
+    findings.add('bad-seal', 'the public key');
+    return undefined;
   }
+  for (const [index, { size, note }] of handovers.entries()) {
+    const next = readHandover(note);
+    const old = terms.find(({ to, key }) => to === size && next !== undefined && key.name === next.next.name);
+    if (old === undefined || next?.size !== size || !isHandoverBy(old.key, note)) {
+      findings.add('bad-seal', `handover ${index + 1}`);
+    }
+  }
+  for (const { origin, key, since, note } of trails.slice(1)) {
+    const own = keyIn(key);
+    if (own === undefined || !isResumptionBy(own, note, since)) findings.add('bad-seal', `the resumption as ${origin}`);
+    findings.add('resumed', origin);
+  }
+  if (pinned !== null && !terms.some(({ key }) => keyLine(key) === keyLine(pinned))) {
+    findings.add('bad-signature', keyLine(terms.at(-1)?.key ?? pinned));
+  }
+  return terms;
 }
 
 function outsideOf({ checkpoints, signed }: VerifyRequest): { name: string; text: string }[] {
@@ -219,20 +250,22 @@ function outsideOf({ checkpoints, signed }: VerifyRequest): { name: string; text
 /** A seal that the key has signed, and that goes on behind the one before it; undefined for any other. */
 function checkSeal(
   { seal, size, note }: Seal,
-  key: PublicKey,
+  terms: readonly Term[],
   before: number,
   findings: Findings,
 ): { size: number; root: Buffer; at: number } | undefined {
+  const key = termAt(terms, size)?.key;
   const name = `seal ${seal}`;
   const checkpoint = readCheckpoint(note);
-  if (checkpoint === undefined || checkpoint.size !== size || checkpoint.origin !== key.name || size <= before) {
+  if (checkpoint === undefined || checkpoint.size !== size || checkpoint.origin !== key?.name || size <= before) {
     findings.add('bad-seal', name);
     return undefined;
   }
   const seconds = cosignedAt(key, checkpoint);
   // Two signatures by the key and no other, byte for byte: nothing in a seal can be anything else.
   if (!isCheckpointBy(key, checkpoint) || seconds === null || checkpoint.note.signatures.length !== 2) {
-    findings.add('bad-signature', name);
+    const isOther = terms.some(({ key: other }) => isCheckpointBy(other, checkpoint));
+    findings.add(isOther && seconds === null ? 'wrong-term' : 'bad-signature', name);
     return undefined;
   }
   return { size, root: checkpoint.root, at: seconds * 1000 };
@@ -251,14 +284,14 @@ interface Walked {
 /** Goes through all tiles with their entries, and grows the tree from them. */
 async function walkTree(
   store: AuditStore,
-  { key, targets, size }: CheckedSeals,
+  { keys, targets, size }: CheckedSeals,
   request: VerifyRequest,
   findings: Findings,
 ): Promise<Walked> {
   const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0 };
   const strays = new Set<number>();
   const roots = rootChecks(targets, findings);
-  const removals = readRemovals(store, key, findings);
+  const removals = readRemovals(store, keys, findings);
   const end = Math.ceil(size / TILE);
   let after = 0;
   let tilesAtOnce = 1;
@@ -405,7 +438,7 @@ function rootChecks(
 /** The removals that are signed as they stand there. */
 function readRemovals(
   store: AuditStore,
-  key: PublicKey,
+  keys: readonly PublicKey[],
   findings: Findings,
 ): { readonly refresh: () => Promise<void>; readonly has: (seq: number) => boolean } {
   const runs: Run[] = [];
@@ -415,7 +448,7 @@ function readRemovals(
     refresh: async () => {
       const more = await store.removals(last);
       for (const removal of more) {
-        const signed = signedRuns(removal, [key]);
+        const signed = signedRuns(removal, keys);
         if (signed === undefined) findings.add('bad-removal', `removal ${removal.removal}`);
         else runs.push(...signed);
         last = removal.removal;

@@ -3,6 +3,8 @@ import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { TILE } from '../core/evidence/leaves.js';
 import { lookup, runsText, runsOf, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
+import { keyLine } from '../core/evidence/notes.js';
+import { termAt, termsOf } from '../core/evidence/terms.js';
 import { closedAt } from '../core/evidence/tiles.js';
 import { DaybookError } from '../core/errors.js';
 import type { Mark } from '../core/mark.js';
@@ -44,13 +46,13 @@ export async function runsOfEntries(store: AuditStore, entries: FileEntries): Pr
  * file and the hashes of the rest. Throws kind `refused` where nothing is sealed.
  */
 export async function writeProofs(store: AuditStore, runs: readonly Run[], target: ExportTarget): Promise<void> {
-  const { trails, last } = await store.sealState();
-  const trail = trails.at(-1);
-  if (trail === undefined || last === null) {
+  const { trails, handovers, last } = await store.sealState();
+  const term = last === null ? undefined : termAt(termsOf(trails, handovers) ?? [], last.size);
+  if (term === undefined || last === null) {
     throw new DaybookError('refused', 'nothing is sealed yet, so nothing can be proved', { hint: 'daybook seal' });
   }
   const isIn = lookup(runs);
-  const head = { form: PROOFS_FORM, key: trail.key, checkpoint: last.note, entries: runsText(runs) };
+  const head = { form: PROOFS_FORM, key: keyLine(term.key), checkpoint: last.note, entries: runsText(runs) };
   await target.write(`${JSON.stringify(head)}\n`);
   const end = Math.ceil(last.size / TILE);
   for (let from = 0; from < end; from += TILES_A_PAGE) {

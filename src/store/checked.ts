@@ -108,6 +108,8 @@ const FILTERS: FiltersIn = {
   leavesToSeal: null,
   putTiles: null,
   putSeal: null,
+  putHandover: null,
+  resumeSeals: null,
   putRemoval: null,
   removals: null,
   seals: null,

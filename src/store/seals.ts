@@ -97,6 +97,10 @@ export interface Seals {
   putTiles(tiles: readonly SealTile[], fresh: readonly Run[], durable: boolean): Promise<number | undefined>;
   /** Keeps a seal, and ends the lease. */
   putSeal(seal: Omit<Seal, 'seal'>): Promise<void>;
+  /** Keeps a handover to the next key, and records that. */
+  putHandover(handover: SealHandover, key: string, actor: Actor): Promise<void>;
+  /** Begins another name for the same tree, and records that. */
+  resumeSeals(trail: SealTrail, reason: string, actor: Actor): Promise<void>;
   /** Keeps a signed removal; nothing of it may go before. */
   putRemoval(removal: Omit<SealedRemoval, 'removal'>): Promise<void>;
   /** Removals behind one of them, in the order in which they were kept. */

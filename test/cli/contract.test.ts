@@ -118,6 +118,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   status: ['--check', '--grace', '--deep', '--strict', '--format'],
   seal: ['--seal-key', '--format'],
   'seal init': ['--seal-key', '--origin', '--force', '--format'],
+  'seal rotate': ['--seal-key', '--format'],
+  'seal resume': ['--seal-key', '--after-restore', '--reason', '--origin', '--format'],
   'seal status': ['--seal-key', '--format'],
   'seal list': ['--format'],
   'seal key': ['--format'],

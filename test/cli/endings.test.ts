@@ -197,10 +197,12 @@ const ROOMY = new Set([
   'mirror remove',
   'seal',
   'seal init',
+  'seal rotate',
+  'seal resume',
 ]);
 
 /** What is refused before it asks for the lock: the scene is sealed already. */
-const REFUSED = new Set(['seal init']);
+const REFUSED = new Set(['seal init', 'seal resume']);
 
 describe('no room in the database', () => {
   test.each(NAMES.filter((name) => WRITES[doesOf(name)] !== undefined))('%s says what it has done', async (name) => {

@@ -51,6 +51,7 @@ function keyThatSigned(size: number): SealKey {
     privateKey: Buffer.alloc(32),
     signed,
     pending: null,
+    handover: null,
   };
 }
 

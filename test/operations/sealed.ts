@@ -1,4 +1,6 @@
+import { copyFileSync } from 'node:fs';
 import path from 'node:path';
+import { onTestFinished } from 'vitest';
 import { publicKeyOf } from '../../src/core/evidence/notes.js';
 import type { PublicKey } from '../../src/core/evidence/notes.js';
 import { initSeals } from '../../src/operations/seal-init.js';
@@ -9,7 +11,7 @@ import type { SealResult } from '../../src/operations/seal.js';
 import { verifyTrail } from '../../src/operations/verify-trail.js';
 import type { Verification, VerifyRequest } from '../../src/operations/verify-trail.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { ACTOR, NOW, numbered, recordAll, sqliteTrail } from '../store/trail.js';
+import { ACTOR, makeSqliteTrail, NOW, numbered, recordAll, sqliteTrail } from '../store/trail.js';
 import type { SqliteTrail } from '../store/trail.js';
 
 export const ORIGIN = 'example.com/audit';
@@ -76,4 +78,12 @@ export async function sealedTrail(count = 10): Promise<SealedTrail> {
       plain.close();
     },
   };
+}
+
+/** A trail that is a copy of a file, as one that was restored. */
+export async function restoredFrom(copy: string): Promise<{ readonly trail: SqliteTrail; readonly store: AuditStore }> {
+  const trail = await makeSqliteTrail();
+  onTestFinished(() => trail.remove());
+  copyFileSync(copy, trail.path);
+  return { trail, store: await trail.open() };
 }

@@ -1,4 +1,3 @@
-import { copyFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -8,8 +7,8 @@ import { leafHash, LEAF_HEAD, saltsOf } from '../../src/core/evidence/leaves.js'
 import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
 import { eachLeaf } from '../../src/core/evidence/tiles.js';
 import { EMPTY, grownBy, rootOf } from '../../src/core/evidence/tree.js';
-import { NOW, sqliteTrail } from '../store/trail.js';
-import { ORIGIN, sealedTrail } from './sealed.js';
+import { NOW } from '../store/trail.js';
+import { ORIGIN, restoredFrom, sealedTrail } from './sealed.js';
 import type { SealedTrail } from './sealed.js';
 
 const HOUR = 3_600_000;
@@ -317,8 +316,7 @@ describe('an attack is seen', () => {
     await record(10);
     await seal();
     const { note } = key().signed ?? { note: '' };
-    const old = await sqliteTrail();
-    copyFileSync(path.join(trail.directory, 'old.db'), old.trail.path);
+    const old = await restoredFrom(path.join(trail.directory, 'old.db'));
     const { seal: sealTrail } = await import('../../src/operations/seal.js');
     const { readSealKey } = await import('../../src/operations/seal-key.js');
     await expect(sealTrail(old.store, readSealKey(keyPath), { now: NOW })).rejects.toMatchObject({

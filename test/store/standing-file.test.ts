@@ -181,6 +181,8 @@ const METHODS = {
     gone();
     return store.putSeal({ size: 1, note: 'note' });
   },
+  putHandover: simply((store) => store.putHandover({ size: 1, note: 'note' }, 'key', ACTOR)),
+  resumeSeals: simply((store) => store.resumeSeals({ ...SEAL_TRAIL, note: 'note' }, 'why', ACTOR)),
   putRemoval: simply((store) => store.putRemoval({ prune: 1, ranges: '1', note: 'note' })),
   removals: 'reads',
   seals: 'reads',

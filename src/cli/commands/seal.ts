@@ -1,8 +1,10 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
+import { keyLine } from '../../core/evidence/notes.js';
+import { termsOf } from '../../core/evidence/terms.js';
 import { shellWord } from '../../core/shell.js';
-import type { AuditStore, SealState } from '../../store/audit-store.js';
+import type { SealState } from '../../store/audit-store.js';
 import { declare, entries, interruptible, note, printJson, printLines, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { resolveGlobals } from '../globals.js';
@@ -44,6 +46,8 @@ export function addSeal(program: Command, context: Context): void {
       });
     });
   addInit(group, context);
+  addRotate(group, context);
+  addResume(group, context);
   addStatus(group, context);
   addList(group, context);
   addKey(group, context);
@@ -85,6 +89,65 @@ function addInit(group: Command, context: Context): void {
         globals,
         `the private key is in ${path}; keep the line above elsewhere: daybook verify --key needs it`,
       );
+    });
+}
+
+function addRotate(group: Command, context: Context): void {
+  const rotate = declare(group, 'rotate', {
+    does: 'changes',
+    description: 'hand over to a new key, and destroy the private part of the old one',
+    examples: ['seal rotate'],
+    notes:
+      'It seals once more first. The old public key stays good for verify --key: the handover leads from it to the new one. The file is replaced; what a disk or a snapshot keeps of the old one is out of reach.',
+  });
+  addSealKeyOption(rotate)
+    .addOption(json())
+    .action(async (options: Options, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { readSealKey } = await import('../../operations/seal-key.js');
+      const { rotateKey } = await import('../../operations/seal-terms.js');
+      const rotated = await withStore(context, globals, async (store) => {
+        const { origin } = expectSealed(await store.sealState());
+        const key = readSealKey(sealKeyPath(options, origin, context));
+        return rotateKey(store, key, { now: context.now(), actor: globals.actor });
+      });
+      await printOutcome(context, globals, 'handed over to a new key', async () => {
+        if (options.format === 'json') return printJson(rotated, context);
+        await printLines([rotated.key], context);
+      });
+    });
+}
+
+function addResume(group: Command, context: Context): void {
+  const resume = declare(group, 'resume', {
+    does: 'changes',
+    description: 'go on from a restored database, under a new name',
+    examples: ['seal resume --after-restore --reason "disk of 3 May, restored from the night before"'],
+    notes:
+      'It signs what the restored database shares with the lost one, and what is lost. From then on verify says resumed, always.',
+  });
+  addSealKeyOption(resume)
+    .requiredOption('--after-restore', 'the newer database is lost: what it had beyond this one is gone')
+    .requiredOption('--reason <text>', 'why')
+    .option('--origin <name>', 'the new name')
+    .addOption(json())
+    .action(async (options: Options & { readonly reason: string; readonly origin?: string }, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { readSealKey } = await import('../../operations/seal-key.js');
+      const { expectOrigin } = await import('../../operations/seal-init.js');
+      const { resumeSeals } = await import('../../operations/seal-terms.js');
+      if (options.origin !== undefined) expectOrigin(options.origin);
+      const path = await withStore(context, globals, async (store) => {
+        const file = sealKeyPath(options, expectSealed(await store.sealState()).origin, context);
+        const { reason, origin = null } = options;
+        const resumed = await resumeSeals(store, readSealKey(file), { origin, reason, actor: globals.actor });
+        await printOutcome(context, globals, 'goes on under a new name', async () => {
+          if (options.format === 'json') return printJson(resumed, context);
+          await printLines([resumed.key], context);
+        });
+        return file;
+      });
+      await note(context, globals, `the key stays in ${path}: name it with --seal-key from now on, or rename it`);
     });
 }
 
@@ -158,9 +221,12 @@ function addKey(group: Command, context: Context): void {
     .addOption(json())
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const { origin, key } = await withStore(context, globals, async (store: AuditStore) =>
-        expectSealed(await store.sealState()),
-      );
+      const { origin, key } = await withStore(context, globals, async (store) => {
+        const state = await store.sealState();
+        const current = termsOf(state.trails, state.handovers)?.at(-1)?.key;
+        const trail = expectSealed(state);
+        return current === undefined ? trail : { ...trail, key: keyLine(current) };
+      });
       if (options.format === 'json') return printJson({ origin, key }, context);
       await printLines([key], context);
       await note(

@@ -89,6 +89,8 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       leavesToSeal: true,
       putTiles: true,
       putSeal: true,
+      putHandover: true,
+      resumeSeals: true,
       putRemoval: true,
       removals: true,
       seals: true,

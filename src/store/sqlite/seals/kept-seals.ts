@@ -88,3 +88,48 @@ export function readSeals(connection: Connection, after: number, limit: number):
     .prepare<[number, number], Seal>('SELECT seal, size, note FROM daybook_seals WHERE seal > ? ORDER BY seal LIMIT ?')
     .all(after, limit);
 }
+
+/** Keeps a handover, with its entry. In the open transaction. */
+export function putHandover(
+  connection: Connection,
+  { size, note }: SealHandover,
+  { key, actor, clock }: { readonly key: string; readonly actor: Actor; readonly clock: () => number },
+): void {
+  connection.prepare('INSERT INTO daybook_seal_keys (size, note) VALUES (?, ?)').run(size, note);
+  inserter(
+    connection,
+    clock,
+  )(
+    newEntry({
+      ...actor,
+      category: 'system',
+      action: 'seal_rotate',
+      message: `handed over to another key behind ${size} sealed entries`,
+      metadata: JSON.stringify({ size, key }),
+    }),
+  );
+}
+
+/** Begins another name for the same tree, with its entry. In the open transaction. */
+export function resumeSeals(
+  connection: Connection,
+  { origin, key, since, note }: SealTrail,
+  { reason, actor, clock }: { readonly reason: string; readonly actor: Actor; readonly clock: () => number },
+): void {
+  connection
+    .prepare('INSERT INTO daybook_seal_trail (origin, key, since, note, made_at) VALUES (?, ?, ?, ?, ?)')
+    .run(origin, key, since, note, formatTimestamp(clock()));
+  inserter(
+    connection,
+    clock,
+  )(
+    newEntry({
+      ...actor,
+      category: 'system',
+      action: 'seal_resume',
+      severity: 'warning',
+      message: reason,
+      metadata: JSON.stringify({ origin, since, key }),
+    }),
+  );
+}

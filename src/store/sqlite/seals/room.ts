@@ -3,7 +3,7 @@ import { hurrying, writing } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
 import { leaseSeals, releaseSeals } from './lease.js';
 import { leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
-import { beginSeals, putSeal, readSeals, readSealState } from './kept-seals.js';
+import { beginSeals, putHandover, putSeal, resumeSeals, readSeals, readSealState } from './kept-seals.js';
 import { putRemoval, readRemovals } from './removals.js';
 import { putTiles, readTile, readTiles, tilesWithin } from './tiles.js';
 
@@ -20,6 +20,8 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
         hurrying(connection, durable, () => writing(connection, () => putTiles(connection, tiles, fresh, options))),
       ),
     putSeal: (seal) => write(() => putSeal(connection, seal, options)),
+    putHandover: (handover, key, actor) => write(() => putHandover(connection, handover, { key, actor, clock })),
+    resumeSeals: (trail, reason, actor) => write(() => resumeSeals(connection, trail, { reason, actor, clock })),
     putRemoval: (removal) => write(() => putRemoval(connection, removal)),
     removals: (after) => read(() => readRemovals(connection, after)),
     seals: (after, limit) => read(() => readSeals(connection, after, limit)),
