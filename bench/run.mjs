@@ -21,6 +21,7 @@ import { pruneTime, pruneWait, pruneWaitBusy } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
 import { reportMemory, reports } from './rows/report.mjs';
+import { sealedSize } from './rows/seal.mjs';
 import { help, history } from './rows/start-up.mjs';
 import { rowState } from './rows/state.mjs';
 
@@ -42,6 +43,7 @@ const ROWS = [
   pruneTime,
   pruneWait,
   pruneWaitBusy,
+  sealedSize,
   filledSize,
   vacuumedSize,
   ...captureInBulk,
