@@ -16,6 +16,10 @@ export interface CaptureSettings {
   /** Text columns that hold documents. */
   readonly json: readonly string[];
   readonly requireActor: boolean;
+  /** Settings of a transaction that the application gives already, where the engine has such. */
+  readonly actorSetting?: string | null;
+  readonly actorTypeSetting?: string | null;
+  readonly correlationSetting?: string | null;
 }
 
 /** Settings that were kept as JSON, or undefined where they cannot be read. */
@@ -23,12 +27,14 @@ export function readCaptureSettings(json: string): CaptureSettings | undefined {
   const settings = keptJson(json);
   if (!isObject(settings)) return undefined;
   const { entityType, scope, actorColumn, nameColumn, ignore, redact, keep, json: documents, requireActor } = settings;
+  const { actorSetting, actorTypeSetting, correlationSetting } = settings;
   const isReadable =
     typeof entityType === 'string' &&
     (scope === null || (isObject(scope) && typeof scope['kind'] === 'string' && typeof scope['column'] === 'string')) &&
     [actorColumn, nameColumn].every(isTextOrNull) &&
     [ignore, redact, keep, documents].every(isTexts) &&
-    typeof requireActor === 'boolean';
+    typeof requireActor === 'boolean' &&
+    [actorSetting, actorTypeSetting, correlationSetting].every((name) => isTextOrNull(name ?? null));
   return isReadable ? (settings as unknown as CaptureSettings) : undefined;
 }
 
@@ -44,6 +50,9 @@ export function shownSettings(settings: CaptureSettings): Readonly<Record<string
     keep: settings.keep,
     json: settings.json,
     require_actor: settings.requireActor,
+    ...(settings.actorSetting !== undefined && { actor_setting: settings.actorSetting }),
+    ...(settings.actorTypeSetting !== undefined && { actor_type_setting: settings.actorTypeSetting }),
+    ...(settings.correlationSetting !== undefined && { correlation_setting: settings.correlationSetting }),
   };
 }
 
@@ -114,11 +123,12 @@ export interface CheckedCase {
   readonly reason: string | null;
 }
 
-const SECRET_WORDS =
+/** Names of columns, in lower case with underlines, that say so. */
+export const SECRET_NAMES =
   /(?:^|_)(?:pass|passwd|password|passphrase|pwd|secrets?|tokens?|otp|totp|credentials?|cookies?|csrf|jwt)(?:_|$)|(?:api|private|secret|access|encryption|signing|auth)_?keys?(?:_|$)|password|passwd|secret|apikey/;
 
 /** Whether a column's name says that it holds what must not be copied about: `apiToken`, `password_hash`, `totp_key`. */
 export function looksSecret(column: string): boolean {
   const words = column.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_');
-  return SECRET_WORDS.test(words.toLowerCase());
+  return SECRET_NAMES.test(words.toLowerCase());
 }

@@ -18,6 +18,9 @@ interface AddOptions {
   readonly keep?: readonly string[];
   readonly json?: readonly string[];
   readonly requireActor?: true;
+  readonly actorSetting?: string;
+  readonly actorTypeSetting?: string;
+  readonly correlationSetting?: string;
 }
 
 interface FormatOption {
@@ -64,6 +67,9 @@ function addAdd(group: Command, context: Context): void {
     .addOption(lists('--keep <columns>', 'these look like secrets and are none'))
     .addOption(lists('--json <columns>', 'documents: changed fields are named inside them'))
     .option('--require-actor', 'refuse a change that does not say who makes it')
+    .option('--actor-setting <name>', 'PostgreSQL: the setting that says who acts, such as app.actor_email')
+    .option('--actor-type-setting <name>', 'PostgreSQL: the setting that says what kind of actor that is')
+    .option('--correlation-setting <name>', 'PostgreSQL: the setting that names the unit of work')
     .action(async (tables: readonly string[], options: AddOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
       if (tables.length > 1 && options.entityType !== undefined) {
@@ -118,6 +124,9 @@ function readRequest(options: AddOptions): CaptureRequest {
     keep: options.keep ?? [],
     json: options.json ?? [],
     requireActor: options.requireActor === true,
+    ...(options.actorSetting !== undefined && { actorSetting: options.actorSetting }),
+    ...(options.actorTypeSetting !== undefined && { actorTypeSetting: options.actorTypeSetting }),
+    ...(options.correlationSetting !== undefined && { correlationSetting: options.correlationSetting }),
   };
 }
 

@@ -1,8 +1,10 @@
 import type { AuditStore } from '../audit-store.js';
 import { withCheckedQuestions } from '../checked.js';
 import { lacking } from '../lacking.js';
+import { capturesOf } from './capture/index.js';
 import { openSession } from './engine/index.js';
 import type { PostgresOptions } from './engine/index.js';
+import { executesOf } from './exec/index.js';
 import { directoryOf } from './names/index.js';
 import { prunesOf, retainsOf } from './prune/index.js';
 import { reportsOf } from './reports/index.js';
@@ -28,10 +30,10 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...prunesOf(session),
     ...directoryOf(session),
     ...upkeepOf(session),
-    // No trail has captures, mirrors and seals here yet.
-    captures: async () => [],
+    ...capturesOf(session),
+    ...executesOf(session),
+    // No trail has mirrors and seals here yet.
     mirrors: async () => [],
-    leakedContext: async () => null,
     removals: async () => [],
     holds: async () => [],
     sealState: async () => ({ trails: [], handovers: [], last: null, mark: await readsOf(session).mark() }),
@@ -40,7 +42,6 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
   });
 }
 
-const capture = 'capture row changes';
 const states = 'tell the states of rows';
 const mirror = 'mirror entries';
 const seal = 'seal entries';
@@ -48,10 +49,6 @@ const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
-  addCaptures: capture,
-  refreshCaptures: capture,
-  removeCaptures: capture,
-  checkCaptures: capture,
   captureHistory: states,
   rowEvidence: states,
   tableEvidence: states,
@@ -64,7 +61,6 @@ const ROOMS_TO_COME = {
   mirrorPrunes: mirror,
   addMirror: mirror,
   removeMirror: mirror,
-  execute: 'run SQL with a context',
   beginSeals: seal,
   leaseSeals: seal,
   releaseSeals: seal,

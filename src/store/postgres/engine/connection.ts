@@ -18,6 +18,8 @@ export interface Connection {
   all<Row>(statement: Statement): Promise<Row[]>;
   /** How many rows a statement changed. */
   run(statement: Statement): Promise<number>;
+  /** Runs one statement as it stands, question marks and all, and gives its command tag and how many rows it changed. */
+  script(text: string): Promise<{ readonly command: string; readonly rows: number }>;
 }
 
 const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 700, 701, 1700]);
@@ -47,6 +49,12 @@ export function connectionOf(client: Client): Connection {
     rows: async <Row>(statement: Statement) => (await query(statement, 'array')).rows as Row[],
     all: async <Row>(statement: Statement) => (await query(statement)).rows as Row[],
     run: async (statement) => (await query(statement)).rowCount ?? 0,
+    script: async (text) => {
+      // The extended protocol takes one statement and no more.
+      const done = await client.query({ text, queryMode: 'extended' } as never);
+      const { command, rowCount } = done as unknown as { command: string | null; rowCount: number | null };
+      return { command: command ?? '', rows: rowCount ?? 0 };
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
+import { CAPTURES } from './capture-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
 export interface Migration {
@@ -232,6 +233,7 @@ export const MIGRATIONS: readonly Migration[] = [
         ...objectsOf(schema).map((object) => object.sql),
       ].join(''),
   },
+  { version: 2, name: 'captures', sql: CAPTURES },
 ];
 
 /** Which migrations a trail has seen. */
@@ -258,6 +260,8 @@ export const TABLES = [
   'retention_entries',
   'checkpoints',
   'actors',
+  'captures',
+  'capture_spans',
 ].map((name) => `daybook_${name}`);
 
 /** How many rules the table of entries has. */

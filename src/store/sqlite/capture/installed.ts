@@ -1,10 +1,17 @@
-import { looksSecret, losesChanges, readCaptureSettings, shownSettings } from '../../../core/capture.js';
+import { losesChanges, readCaptureSettings, shownSettings } from '../../../core/capture.js';
 import type { Capture, CaptureChange, CaptureHistory, CaptureRequest, CaptureSettings } from '../../../core/capture.js';
 import { newEntry } from '../../../core/entry.js';
 import type { Actor } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import { isTexts, keptJson } from '../../../core/kept-json.js';
 import { shellWord } from '../../../core/shell.js';
+import {
+  changedSettings,
+  expectDecided,
+  fittedSettings,
+  requestsFor,
+  settledSettings,
+} from '../../capture-settings.js';
 import { earlierTriggers } from './earlier-triggers.js';
 import { spansOf } from './spans.js';
 import { captureTriggerNames, captureTriggers } from './triggers.js';
@@ -196,32 +203,8 @@ export function addCaptures(
 ): CaptureChange[] {
   if (tables.length === 1) return tables.map((table) => addCapture(connection, table, request, change));
   const described = tables.map((table) => describeTable(connection, table));
-  const has = (table: TableDescription, column: string): boolean =>
-    table.columns.some((one) => one.name.toLowerCase() === column.toLowerCase());
-  const of = (table: TableDescription, columns: readonly string[], option: string): string[] => {
-    for (const column of columns) {
-      if (described.some((one) => has(one, column))) continue;
-      throw new DaybookError('usage', `${option}: none of these tables has a column ${column}`);
-    }
-    return columns.filter((column) => has(table, column));
-  };
-  return described.map((table) =>
-    addCapture(
-      connection,
-      table.name,
-      {
-        ...request,
-        scope:
-          of(table, request.scope === null ? [] : [request.scope.column], '--scope').length > 0 ? request.scope : null,
-        actorColumn: of(table, request.actorColumn === null ? [] : [request.actorColumn], '--actor-column')[0] ?? null,
-        nameColumn: of(table, request.nameColumn === null ? [] : [request.nameColumn], '--name-column')[0] ?? null,
-        ignore: of(table, request.ignore, '--ignore'),
-        redact: of(table, request.redact, '--redact'),
-        keep: of(table, request.keep, '--keep'),
-        json: of(table, request.json, '--json'),
-      },
-      change,
-    ),
+  return requestsFor(described, request).map((one, at) =>
+    addCapture(connection, described[at]?.name ?? '', one, change),
   );
 }
 
@@ -232,8 +215,12 @@ export function addCaptures(
  */
 function addCapture(connection: Connection, asked: string, request: CaptureRequest, change: Change): CaptureChange {
   const table = describeTable(connection, asked);
-  const settings = settled(table, request);
-  checkSecrets(table, settings);
+  const settings = settledSettings(table, request);
+  const named = settings.actorSetting ?? settings.actorTypeSetting ?? settings.correlationSetting;
+  if (typeof named === 'string') {
+    throw new DaybookError('usage', `setting ${named} is of PostgreSQL: in SQLite, a context says who acts`);
+  }
+  expectDecided(table, settings);
   checkMirrored(connection, table, settings);
   const row = rowOn(connection, table.name);
   const known = row && toInstalled(row);
@@ -376,61 +363,6 @@ export function captureOf(connection: Connection, asked: string): Capture {
   return capture;
 }
 
-/** The settings with columns as the table writes them. Throws kind `usage` for one that it does not have. */
-function settled(table: TableDescription, request: CaptureRequest): CaptureSettings {
-  const named = (column: string, option: string): string => {
-    const found = table.columns.find((one) => one.name.toLowerCase() === column.toLowerCase());
-    if (found !== undefined) return found.name;
-    throw new DaybookError(
-      'usage',
-      `${option}: ${table.name} has no column ${column}, only ${table.columns.map((one) => one.name).join(', ')}`,
-    );
-  };
-  const all = (columns: readonly string[], option: string): string[] =>
-    [...new Set(columns.map((column) => named(column, option)))].toSorted();
-  const settings: CaptureSettings = {
-    entityType: request.entityType ?? table.name,
-    scope: request.scope && { kind: request.scope.kind, column: named(request.scope.column, '--scope') },
-    actorColumn: request.actorColumn && named(request.actorColumn, '--actor-column'),
-    nameColumn: request.nameColumn && named(request.nameColumn, '--name-column'),
-    ignore: all(request.ignore, '--ignore'),
-    redact: all(request.redact, '--redact'),
-    keep: all(request.keep, '--keep'),
-    json: all(request.json, '--json'),
-    requireActor: request.requireActor,
-  };
-  if (settings.entityType === '' || settings.entityType.includes(':')) {
-    throw new DaybookError(
-      'usage',
-      `entity type ${JSON.stringify(settings.entityType)} must not be empty and has no colon`,
-      {
-        hint: '… --entity-type <type>',
-      },
-    );
-  }
-  const hidden = [...settings.redact, ...settings.ignore.filter(looksSecret)];
-  const shown = new Set([settings.scope?.column, settings.actorColumn, settings.nameColumn, ...table.primaryKey]);
-  const both = hidden.find((column) => shown.has(column));
-  if (both !== undefined) {
-    throw new DaybookError(
-      'usage',
-      `column ${both} cannot be kept out: it is in the key, or the scope, actor or name of every entry`,
-    );
-  }
-  return settings;
-}
-
-function checkSecrets(table: TableDescription, settings: CaptureSettings): void {
-  const decided = new Set([...settings.redact, ...settings.ignore, ...settings.keep]);
-  const open = table.columns.map((column) => column.name).filter((name) => looksSecret(name) && !decided.has(name));
-  if (open.length === 0) return;
-  throw new DaybookError(
-    'refused',
-    `${table.name} has columns that look like secrets (${open.join(', ')}): put each under --redact, --ignore or --keep`,
-    { hint: `… --redact ${open.join(',')}` },
-  );
-}
-
 /** An entry changes a mirrored column: as a change that is captured, that would be an entry again. */
 function checkMirrored(connection: Connection, table: TableDescription, settings: CaptureSettings): void {
   const mirrored = connection
@@ -444,32 +376,6 @@ function checkMirrored(connection: Connection, table: TableDescription, settings
     `${table.name} shows entries in ${mirrored.join(', ')}, so that each entry would make another one: put it under --ignore`,
     { hint: `… --ignore ${mirrored.join(',')}` },
   );
-}
-
-/** Without columns that are gone; new ones that look like secrets are redacted until somebody decides. */
-function fittedSettings(
-  table: TableDescription,
-  { settings, columns }: Installed,
-): { settings: CaptureSettings; redacted: string[] } {
-  const names = table.columns.map((column) => column.name);
-  const there = (column: string): boolean => names.includes(column);
-  const decided = new Set([...settings.redact, ...settings.ignore, ...settings.keep]);
-  const redacted = names.filter(
-    (name) => looksSecret(name) && !columns.includes(name) && !decided.has(name) && !table.primaryKey.includes(name),
-  );
-  return {
-    redacted,
-    settings: {
-      ...settings,
-      scope: settings.scope !== null && there(settings.scope.column) ? settings.scope : null,
-      actorColumn: settings.actorColumn !== null && there(settings.actorColumn) ? settings.actorColumn : null,
-      nameColumn: settings.nameColumn !== null && there(settings.nameColumn) ? settings.nameColumn : null,
-      ignore: settings.ignore.filter(there),
-      redact: [...settings.redact.filter(there), ...redacted].toSorted(),
-      keep: settings.keep.filter(there),
-      json: settings.json.filter(there),
-    },
-  };
 }
 
 function unchanged(table: string): CaptureChange {
@@ -522,13 +428,6 @@ function record(
       changed_fields: before && after && JSON.stringify(changedSettings(before, after)),
     }),
   ).seq;
-}
-
-function changedSettings(before: CaptureSettings, after: CaptureSettings): string[] {
-  const old = shownSettings(before);
-  return Object.entries(shownSettings(after)).flatMap(([key, now]) =>
-    JSON.stringify(old[key]) === JSON.stringify(now) ? [] : [key],
-  );
 }
 
 /** A span begins with the entry that tells of it, unless one goes on. */

@@ -1,0 +1,2 @@
+export { capturedColumns, followTables } from './installed.js';
+export { capturesOf } from './room.js';

@@ -1,0 +1,34 @@
+import { DaybookError } from '../../../core/errors.js';
+import type { CaptureChange } from '../../../core/capture.js';
+import type { Captures } from '../../audit-store.js';
+import type { Session } from '../engine/index.js';
+import { addCaptures, namedOrAll, readCaptures, refreshCapture, removeCapture } from './installed.js';
+
+/** What records the changes of an application's rows. */
+export function capturesOf({ connection, clock, read, write, options: { schema } }: Session): Captures {
+  return {
+    captures: () => read(() => readCaptures(connection)),
+    addCaptures: (tables, request, actor) =>
+      write(() => addCaptures(connection, tables, request, { actor, clock, schema })),
+    refreshCaptures: async (tables, actor) => {
+      const changes: CaptureChange[] = [];
+      for (const table of await read(() => namedOrAll(connection, tables))) {
+        changes.push(await write(() => refreshCapture(connection, table, { actor, clock, schema })));
+      }
+      return changes;
+    },
+    removeCaptures: (tables, actor) =>
+      write(async () => {
+        const changes: CaptureChange[] = [];
+        for (const table of tables) changes.push(await removeCapture(connection, table, { actor, clock, schema }));
+        return changes;
+      }),
+    checkCaptures: async () => {
+      throw new DaybookError('usage', 'this daybook does not try captures in PostgreSQL', {
+        hint: 'daybook capture list',
+      });
+    },
+    // A context ends with its transaction there.
+    leakedContext: async () => null,
+  };
+}

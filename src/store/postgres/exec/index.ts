@@ -1,0 +1,1 @@
+export { executesOf } from './room.js';
