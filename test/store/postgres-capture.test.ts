@@ -4,6 +4,7 @@ import { addressOf } from '../../src/core/address.js';
 import type { CaptureRequest } from '../../src/core/capture.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
+import { stateOf } from '../../src/operations/state.js';
 import { initialize, openPostgres } from '../../src/store/postgres/index.js';
 import { HAS_POSTGRES, newDatabase, urlOf } from './postgres-trail.js';
 import { ACTOR, NOW } from './trail.js';
@@ -438,5 +439,29 @@ describe.skipIf(!HAS_POSTGRES)('captures in PostgreSQL', () => {
     await store.refreshCaptures([table], ACTOR);
     const now = (await store.captures()).find((one) => one.table === `${table}_new`);
     expect([now?.problem, now?.settings.entityType, now?.spans.length]).toEqual([null, table, 2]);
+  });
+});
+
+describe.skipIf(!HAS_POSTGRES)('the state of a row in PostgreSQL', () => {
+  test.each([
+    ['int PRIMARY KEY', '1', '1'],
+    ['text PRIMARY KEY', `'["a"]'`, '"[\\"a\\"]"'],
+    ['uuid PRIMARY KEY', `'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'`, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  ])('is told of a key of %s, also where only the table knows it', async (type, key, id) => {
+    const table = `t${++tables}`;
+    await app.query(`CREATE TABLE ${table} (id ${type}, v numeric, at timestamptz, password text)`);
+    await run(table, `INSERT INTO T VALUES (${key}, 1.50, '2026-01-01 00:00+00', 'x')`);
+    await store.addCaptures([table], { ...NOTHING, redact: ['password'] }, ACTOR);
+    const now = (): Promise<unknown> =>
+      stateOf(store, { type: table, id }, { kind: 'now', at: '2030-01-01T00:00:00.000Z' });
+    const values = `{"id":${type.startsWith('int') ? id : JSON.stringify(id.startsWith('"') ? '["a"]' : id)},"v":"1.50","at":"2026-01-01T00:00:00.000000Z","password":"[redacted]"}`;
+    expect(await now()).toMatchObject({ exists: true, values });
+    await run(table, `UPDATE T SET v = 2`);
+    const seq = (await entriesOf(table)).at(-1)?.seq ?? 0;
+    expect(await now()).toMatchObject({ exists: true, seq, values: values.replace('1.50', '2') });
+    const before = { kind: 'entry', at: '2030-01-01T00:00:00.000Z', seq: seq - 1 } as const;
+    expect(await stateOf(store, { type: table, id }, before)).toMatchObject({ exists: true, values });
+    await run(table, `DELETE FROM T`);
+    expect(await now()).toMatchObject({ exists: false, values: null });
   });
 });

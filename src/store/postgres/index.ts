@@ -1,7 +1,7 @@
 import type { AuditStore } from '../audit-store.js';
 import { withCheckedQuestions } from '../checked.js';
 import { lacking } from '../lacking.js';
-import { capturesOf } from './capture/index.js';
+import { capturesOf, evidenceOf } from './capture/index.js';
 import { openSession } from './engine/index.js';
 import type { PostgresOptions } from './engine/index.js';
 import { executesOf } from './exec/index.js';
@@ -31,6 +31,7 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...directoryOf(session),
     ...upkeepOf(session),
     ...capturesOf(session),
+    ...evidenceOf(session),
     ...executesOf(session),
     // No trail has mirrors and seals here yet.
     mirrors: async () => [],
@@ -49,10 +50,7 @@ const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
-  captureHistory: states,
-  rowEvidence: states,
   tableEvidence: states,
-  pruneReach: states,
   importedHistory: states,
   importedChanges: states,
   undo: 'undo row changes',

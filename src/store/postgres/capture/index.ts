@@ -1,2 +1,2 @@
 export { capturedColumns, followTables } from './installed.js';
-export { capturesOf } from './room.js';
+export { capturesOf, evidenceOf } from './room.js';

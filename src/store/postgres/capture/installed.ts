@@ -3,6 +3,7 @@ import type {
   Capture,
   CaptureAdded,
   CaptureChange,
+  CaptureHistory,
   CaptureRequest,
   CaptureSettings,
   CaptureSpan,
@@ -19,7 +20,7 @@ import {
   settledSettings,
 } from '../../capture-settings.js';
 import { sql } from '../../sql.js';
-import { timeText } from '../engine/index.js';
+import { answer, timeText } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { insertOne } from '../trail/index.js';
 import { describe, describeTable, findTable } from './tables.js';
@@ -62,6 +63,12 @@ async function allInstalled(connection: Connection): Promise<Installed[]> {
   return (await connection.all<CaptureRow>(sql(`${INSTALLED} ORDER BY table_name`))).map(toInstalled);
 }
 
+/** How the table of an entity type is captured, without a look at whether all is well. */
+export async function readInstalled(connection: Connection, entityType: string): Promise<Installed | undefined> {
+  const [row] = await connection.all<CaptureRow>(sql(`${INSTALLED} WHERE entity_type = ?`, entityType));
+  return row && toInstalled(row);
+}
+
 /** Every capture, by its table's name, with what is wrong with it. */
 export async function readCaptures(connection: Connection): Promise<Capture[]> {
   const captures: Capture[] = [];
@@ -100,6 +107,27 @@ async function problemOf(
  */
 function losesEntries(problem: string | null): boolean {
   return losesChanges(problem) && !/^(?:is called|has other columns|has no primary key)/.test(problem ?? '');
+}
+
+/** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
+export async function readCaptureHistory(
+  connection: Connection,
+  entityType: string,
+): Promise<CaptureHistory | undefined> {
+  const installed = await readInstalled(connection, entityType);
+  const spans = await spansOf(connection, entityType);
+  if (installed === undefined) {
+    const table = await answer<string>(
+      connection,
+      sql('SELECT table_name FROM daybook_capture_spans WHERE entity_type = ? ORDER BY span DESC LIMIT 1', entityType),
+    );
+    return table === undefined ? undefined : { table, capture: null, texts: [], spans };
+  }
+  const described = await describe(connection, installed.relation);
+  const texts = (described?.columns ?? []).filter(({ text }) => text).map(({ name }) => name);
+  const { table, settings, columns, primaryKey } = installed;
+  const problem = await problemOf(connection, installed);
+  return { table, capture: { table, settings, columns, primaryKey, problem, outdated: false }, texts, spans };
 }
 
 /** Captures tables, or changes how they are captured; all or none. Runs in the open transaction. */

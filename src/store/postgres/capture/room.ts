@@ -1,8 +1,16 @@
 import { DaybookError } from '../../../core/errors.js';
 import type { CaptureChange } from '../../../core/capture.js';
-import type { Captures } from '../../audit-store.js';
+import type { Captures, Evidence } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
-import { addCaptures, namedOrAll, readCaptures, refreshCapture, removeCapture } from './installed.js';
+import { pruneReach, rowEvidence } from './evidence.js';
+import {
+  addCaptures,
+  namedOrAll,
+  readCaptureHistory,
+  readCaptures,
+  refreshCapture,
+  removeCapture,
+} from './installed.js';
 
 /** What records the changes of an application's rows. */
 export function capturesOf({ connection, clock, read, write, options: { schema } }: Session): Captures {
@@ -30,5 +38,17 @@ export function capturesOf({ connection, clock, read, write, options: { schema }
     },
     // A context ends with its transaction there.
     leakedContext: async () => null,
+  };
+}
+
+/** What captured entries say of one row at a moment. */
+export function evidenceOf({
+  connection,
+  read,
+}: Session): Pick<Evidence, 'captureHistory' | 'rowEvidence' | 'pruneReach'> {
+  return {
+    captureHistory: (type) => read(() => readCaptureHistory(connection, type)),
+    rowEvidence: (moment, id, live) => read(() => rowEvidence(connection, moment, id, live)),
+    pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
   };
 }

@@ -10,7 +10,7 @@ import { REDACTED } from '../../../core/redact.js';
 // may set and what would change how values are written.
 
 /** How a value is written as JSON, by its type; `@` is the value. All others are texts, as PostgreSQL writes them. */
-const WRITTEN = String.raw`CASE
+export const WRITTEN = String.raw`CASE
       WHEN c.type = ANY ('{int2,int4,int8,bool,jsonb}'::regtype[]) THEN '(@)::text'
       WHEN c.type = ANY ('{float4,float8,text,varchar}'::regtype[]) THEN 'to_json(@)::text'
       WHEN c.type = 'json'::regtype THEN 'CASE WHEN strpos((@)::text, chr(92) || ''u'') > 0 THEN to_json((@)::text)::text ELSE translate((@)::text, chr(10) || chr(13) || chr(9), ''   '') END'

@@ -1,3 +1,4 @@
+export { WRITTEN } from './capture-schema.js';
 export { answer, counted, identifier } from './connection.js';
 export type { Connection, Statement } from './connection.js';
 export { BEGINNING, firstBeyond, inTrail, markOf } from './marks.js';
