@@ -421,6 +421,12 @@ _daybook_value() {
     'daybook seal init --seal-key') files=1 ;;
     'daybook seal init --origin') : ;;
     'daybook seal init --format') choices='json' ;;
+    'daybook seal rotate --seal-key') files=1 ;;
+    'daybook seal rotate --format') choices='json' ;;
+    'daybook seal resume --seal-key') files=1 ;;
+    'daybook seal resume --reason') : ;;
+    'daybook seal resume --origin') : ;;
+    'daybook seal resume --format') choices='json' ;;
     'daybook seal status --seal-key') files=1 ;;
     'daybook seal status --format') choices='json' ;;
     'daybook seal list --format') choices='json' ;;
@@ -459,6 +465,9 @@ _daybook_value() {
     'daybook capture add --redact') : ;;
     'daybook capture add --keep') : ;;
     'daybook capture add --json') : ;;
+    'daybook capture add --actor-setting') : ;;
+    'daybook capture add --actor-type-setting') : ;;
+    'daybook capture add --correlation-setting') : ;;
     'daybook capture list --format') choices='json' ;;
     'daybook capture check --format') choices='json' ;;
     'daybook actors set --name') : ;;
@@ -569,6 +578,8 @@ _daybook() {
       'daybook retention list') path='daybook retention list' ;;
       'daybook retention remove') path='daybook retention remove' ;;
       'daybook seal init') path='daybook seal init' ;;
+      'daybook seal rotate') path='daybook seal rotate' ;;
+      'daybook seal resume') path='daybook seal resume' ;;
       'daybook seal status') path='daybook seal status' ;;
       'daybook seal list') path='daybook seal list' ;;
       'daybook seal key') path='daybook seal key' ;;
@@ -625,8 +636,10 @@ _daybook() {
     'daybook retention list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook status') options='--check --grace --deep --strict --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook seal') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='init status list key' ;;
+    'daybook seal') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='init rotate resume status list key' ;;
     'daybook seal init') options='--seal-key --origin --force --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook seal rotate') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
+    'daybook seal resume') options='--seal-key --after-restore --reason --origin --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
     'daybook seal status') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
     'daybook seal list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
     'daybook seal key') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --format' choices='' ;;
@@ -638,7 +651,7 @@ _daybook() {
     'daybook verify') options='--proof --key --checkpoint --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
-    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor --actor-setting --actor-type-setting --correlation-setting -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture check') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture refresh') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;

@@ -68,6 +68,8 @@ const ROOMS_TO_COME = {
   putRemoval: seal,
   placeHold: hold,
   releaseHold: hold,
+  putHandover: seal,
+  resumeSeals: seal,
   seals: seal,
   tiles: seal,
   tileOf: seal,
