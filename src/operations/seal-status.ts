@@ -38,7 +38,7 @@ export async function sealStatus(store: AuditStore, key: SealKey | null): Promis
   const at = sealedAt(state);
   return {
     origin,
-    key: { id: line.split('+').at(-2) ?? '', line },
+    key: { id: line.split('+')[1] ?? '', line },
     sealed: { size: state.last?.size ?? 0, at: at === null ? null : formatTimestamp(at) },
     unsealed: count,
     waiting_since: waiting === null ? null : formatTimestamp(waiting),

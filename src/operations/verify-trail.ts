@@ -93,7 +93,7 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
   await checkHolds(store, findings);
   const waiting = await waitingSince(store, state);
   if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
-  if (request.pinned === null) findings.add('key-not-pinned', trail.key.split('+').at(-2) ?? '');
+  if (request.pinned === null) findings.add('key-not-pinned', trail.key.split('+')[1] ?? '');
   return verification(request, findings, {
     origin: trail.origin,
     key: keyOf(state, request.pinned),
@@ -110,7 +110,7 @@ export const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, era
 function keyOf({ trails, handovers }: SealState, pinned: PublicKey | null): { id: string; pinned: boolean } {
   const lines = (termsOf(trails, handovers) ?? []).map(({ key }) => keyLine(key));
   return {
-    id: (lines.at(-1) ?? '').split('+').at(-2) ?? '',
+    id: (lines.at(-1) ?? '').split('+')[1] ?? '',
     pinned: pinned !== null && lines.includes(keyLine(pinned)),
   };
 }
