@@ -62,7 +62,10 @@ describe('a bad flag or argument is 2, and changes nothing', () => {
     { words: ['history', '-n', '1.5'], says: 'whole number' },
     { words: ['history', '-n', 'many'], says: 'many' },
     { words: ['history', '--format', 'xml'], says: 'Allowed choices are table, line, json, ndjson, csv' },
-    { words: ['export', '--format', 'table'], says: 'Allowed choices are csv, json, ndjson' },
+    {
+      words: ['export', '--format', 'table'],
+      says: 'Allowed choices are cef, csv, ecs, gelf, json, leef, ndjson, ocsf, otlp-json, parquet, rfc5424',
+    },
     { words: ['export', '-o', 'trail.txt'], says: 'the name trail.txt does not say the format' },
     { words: ['export', '--checkpoint', ''], says: '--checkpoint must not be empty' },
     { words: ['prune', '--older-than', '1y', '--before', '2020', '--yes'], says: '--older-than and --before' },

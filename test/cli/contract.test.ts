@@ -37,7 +37,7 @@ const FORMS = ['--format', '--html', '--force', '--no-pager'];
 const REPORT = [...FORMS, ...FILTERS, '--archives'];
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
-  init: ['--alongside'],
+  init: ['--alongside', '--grant'],
   note: ['--severity', '--scope', '--entity-name', '--meta', '--correlation', '--ts', '--format'],
   record: [
     '--action',
@@ -101,7 +101,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'report actors': ['--by', '--limit', ...REPORT],
   'report actions': ['--by', '--limit', ...REPORT],
   'report entities': ['--by', '--limit', ...REPORT],
-  'report scopes': ['--by', '--limit', ...REPORT],
+  'report scopes': ['--by', '--limit', '--per-entity', ...REPORT],
   'report fields': ['--by', '--limit', ...REPORT],
   'report severities': ['--by', '--limit', ...REPORT],
   'report timeline': ['--bucket', ...REPORT],
@@ -133,7 +133,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   actors: [],
   'actors set': ['--name', '--email'],
   'actors list': ['--name', '--format', '--exact', '--no-pager'],
-  'actors import': ['--columns', '--exact', '--from', '--attach', '--format'],
+  'actors import': ['--columns', '--scope', '--exact', '--from', '--attach', '--format'],
   'actors remove': [],
   exec: ['--file', '--reason', '--correlation', '--migration', '--foreign-keys', '--dry-run', '--format'],
   completion: [],
@@ -142,6 +142,9 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--entity-type',
     '--scope',
     '--actor-column',
+    '--actor-setting',
+    '--actor-type-setting',
+    '--correlation-setting',
     '--name-column',
     '--ignore',
     '--redact',
@@ -170,7 +173,18 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'mirror check': ['--format'],
   'mirror remove': [],
 };
-const GLOBALS = ['--version', '--db', '--as', '--as-type', '--tz', '--busy-timeout', '--color', '--quiet', '--help'];
+const GLOBALS = [
+  '--version',
+  '--db',
+  '--schema',
+  '--as',
+  '--as-type',
+  '--tz',
+  '--busy-timeout',
+  '--color',
+  '--quiet',
+  '--help',
+];
 
 const ENTRY_KEYS = [
   'seq',
@@ -215,9 +229,10 @@ describe('names', () => {
     const tree = describeCommand(await buildProgram());
     const found = Object.fromEntries(commandsOf(tree).map(([name, command]) => [name, longNames(command)]));
     expect(Object.keys(found)).toEqual(expect.arrayContaining(Object.keys(COMMANDS)));
-    for (const [name, options] of Object.entries(COMMANDS)) {
-      expect(found[name]?.toSorted(), name).toEqual([...options].toSorted());
-    }
+    const sorted = (options: readonly string[] | undefined): readonly string[] => (options ?? []).toSorted();
+    expect(Object.fromEntries(Object.keys(COMMANDS).map((name) => [name, sorted(found[name])]))).toEqual(
+      Object.fromEntries(Object.entries(COMMANDS).map(([name, options]) => [name, sorted(options)])),
+    );
   });
 
   test('global options, short names and the alias', async () => {
@@ -231,6 +246,7 @@ describe('names', () => {
     );
     expect(commandsOf(tree).flatMap(([name, { aliases }]) => aliases.map((alias) => [alias, name]))).toEqual([
       ['log', 'history'],
+      ['names', 'actors'],
     ]);
   });
 

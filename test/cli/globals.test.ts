@@ -176,9 +176,10 @@ describe('the environment', () => {
       'DAYBOOK_DB',
       'DAYBOOK_PAGER',
       'DAYBOOK_SCHEMA',
+      'DAYBOOK_SEAL_KEY',
       'DAYBOOK_TZ',
     ]);
-    const help = (await ok(['--help'])) + (await ok(['history', '--help']));
+    const help = (await ok(['--help'])) + (await ok(['history', '--help'])) + (await ok(['seal', '--help']));
     for (const name of [...variables, 'NO_COLOR', 'FORCE_COLOR', 'SUDO_USER']) expect(help).toContain(name);
   });
 });

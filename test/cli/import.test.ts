@@ -91,6 +91,7 @@ describe("LedGrab's log", () => {
       skipped: facts.entries,
       unmatched: 0,
       rejected: 0,
+      forgotten: 0,
       entry: null,
     });
     expect(await count()).toBe(facts.entries + 1);

@@ -77,9 +77,34 @@ const WRITTEN: Readonly<Record<string, Output>> = {
   },
 };
 
+/** The same of a trail that is sealed, or is to be. */
+const WRITTEN_OF_SEALED: Readonly<Record<string, (file: string) => readonly string[]>> = {
+  'export --proof': (file) => ['export', '--output', inTestDirectory('data.ndjson'), '--proof', file],
+  'seal init --seal-key': (file) => ['seal', 'init', '--seal-key', file],
+};
+
+/** Archives that are asked together with the trail. */
+const ARCHIVES = [
+  'count',
+  'export',
+  'history',
+  'values',
+  ...[...REPORTS, 'unattributed'].map((name) => `report ${name}`),
+];
+
 /** Every option and argument that names a file to read, or a folder whose files are named by daybook. */
 const OTHERS: readonly string[] = [
-  '--db',
+  ...ARCHIVES.map((command) => `${command} --archives`),
+  // The key file of a sealed trail: where it is none, it is refused and left as it is.
+  ...['seal', 'seal resume', 'seal rotate', 'seal status', 'prune', 'clear', 'verify'].map(
+    (name) => `${name} --seal-key`,
+  ),
+  'hold place --release-key',
+  'hold release --signature',
+  'verify --checkpoint',
+  'verify --key',
+  'verify --proof',
+  'verify [file]',
   'prune --archive-dir',
   'clear --archive-dir',
   'exec --file',
@@ -91,7 +116,7 @@ const OTHERS: readonly string[] = [
 /** Names of files among the values of options: any new one has to be put into one of the two lists. */
 const NAMES_A_FILE = /file|folder|director|path|output|source|archive|manifest/i;
 /** Dotted paths inside documents, and a name that entries have. */
-const NO_FILES = / --(?:redact|source|field|meta)$/;
+const NO_FILES = / --(?:redact|source|field|meta|records)$/;
 
 function* fileNames(tree: CommandTree, name = ''): Generator<string> {
   for (const { long, flags, value } of tree.options) {
@@ -106,7 +131,7 @@ function* fileNames(tree: CommandTree, name = ''): Generator<string> {
 
 test('every option that names a file is known as one that is written or one that is read', async () => {
   const found = [...fileNames(describeCommand(await buildProgram()))].filter((name) => !NO_FILES.test(name));
-  expect(new Set(found)).toEqual(new Set([...Object.keys(WRITTEN), ...OTHERS]));
+  expect(new Set(found)).toEqual(new Set([...Object.keys(WRITTEN), ...Object.keys(WRITTEN_OF_SEALED), ...OTHERS]));
 });
 
 let database: string;
@@ -144,6 +169,16 @@ const TRAIL: readonly (readonly [what: string, make: () => string])[] = [
     [`a link to a ${ending} that is not there`, () => linked('dangling', `audit.db${ending}`)],
   ]),
 ];
+
+describe.each(Object.entries(WRITTEN_OF_SEALED))('%s', (_option, words) => {
+  test.each(TRAIL)('never lands on %s', async (_what, make) => {
+    const file = make();
+    for (const force of [[], ['--force']]) {
+      expect(await cli([...words(file), ...force])).toMatchObject({ code: 7 });
+      expect(readFileSync(database)).toEqual(contents);
+    }
+  });
+});
 
 let links = 0;
 
