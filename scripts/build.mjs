@@ -242,6 +242,22 @@ async function buildTypes() {
     // The compiler writes what it found to stdout.
     throw new Error(error.stdout || error.message, { cause: error });
   }
+  await withoutNodesTypes(path.join(root, 'dist/types'));
+}
+
+/** Who uses the library need not have the types of Node: a Buffer is shown as the array of bytes that it is. */
+async function withoutNodesTypes(folder) {
+  const names = await readdir(folder, { recursive: true });
+  await Promise.all(
+    names
+      .filter((name) => name.endsWith('.d.ts'))
+      .map(async (name) => {
+        const file = path.join(folder, name);
+        const text = await readFile(file, 'utf8');
+        const plain = text.replace(/(?<![\w.])Buffer\b/g, 'Uint8Array');
+        if (plain !== text) await writeFile(file, plain);
+      }),
+  );
 }
 
 /** Whole or not at all: a test may start the program while another build runs. */

@@ -355,6 +355,8 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
       later(async () => {
         expectKeys('a page', request, ['filter', 'order', 'limit', 'cursor']);
         const { order = 'newest', limit = 50, cursor } = request;
+        // The program may ask for all; a page of an application has an end.
+        expectWhole('limit', limit, 1);
         if (cursor !== undefined && cursor !== null && typeof cursor !== 'string') {
           throw wrongValue('cursor', cursor, 'a text');
         }

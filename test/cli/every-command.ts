@@ -76,6 +76,8 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   record: line('record --action login --message LONG'),
   'record --stdin': line('record --stdin', { input: LINES }),
   history: line('history'),
+  // It needs a terminal.
+  browse: line('browse', { code: 2 }),
   show: line('show 9'),
   count: line('count'),
   values: line('values actor'),

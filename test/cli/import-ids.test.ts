@@ -137,7 +137,7 @@ test('a rehearsal shows what each field becomes, so that a map is right before a
 describe('the format that is named', () => {
   test.each(['ndjson', 'csv', 'ledgrab', 'audit-logs'])('is %s also of an empty stream', async (format) => {
     const told = await cli(['import', format, '-', '--format', 'json', '--source', 's'], { input: '' });
-    const counts = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0, entry: null };
+    const counts = { read: 0, recorded: 0, skipped: 0, unmatched: 0, rejected: 0, forgotten: 0, entry: null };
     expect({ ...told, stdout: JSON.parse(told.stdout) as unknown }).toEqual({ code: 0, stdout: counts, stderr: '' });
     expect(await imports(format, textFile('empty.log', ''))).toEqual(counts);
   });

@@ -47,7 +47,7 @@ describe('a table of another database', () => {
     expect(source.total).toBe(1234);
     const records = await all(source);
     expect(records.map(({ values }) => values['id'])).toEqual(Array.from({ length: 1234 }, (_, n) => BigInt(n + 1)));
-    expect(records[0]).toEqual({ position: 'row 1', values: { id: 1n, message: 'text 1' } });
+    expect(records[0]).toEqual({ position: 'row 1', key: [1n], values: { id: 1n, message: 'text 1' } });
   });
 
   test('keeps whole numbers beyond 2^53, reals, bytes and null', async () => {

@@ -114,7 +114,11 @@ const METHODS = {
   importedChanges: 'reads',
   captures: 'reads',
   addCaptures: simply((store) => store.addCaptures(['t'], captureRequest(), ACTOR)),
-  refreshCaptures: simply((store) => store.refreshCaptures([], ACTOR)),
+  refreshCaptures: async (store, gone) => {
+    await store.addCaptures(['t'], captureRequest(), ACTOR);
+    gone();
+    return store.refreshCaptures(['t'], ACTOR);
+  },
   removeCaptures: async (store, gone) => {
     await store.addCaptures(['t'], captureRequest(), ACTOR);
     gone();

@@ -133,7 +133,10 @@ function addRelease(group: Command, context: Context): void {
   declare(group, 'release', {
     does: 'changes',
     description: 'lift a hold',
-    examples: ['hold release case-17 --reason "judgment of 3 May"'],
+    examples: [
+      'hold release case-17 --reason "judgment of 3 May"',
+      'hold release audit-2026 --reason "audit done" --signature release.sig',
+    ],
   })
     .argument('<name>', 'the name of the hold')
     .requiredOption('--reason <text>', 'why')

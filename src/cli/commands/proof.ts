@@ -9,11 +9,7 @@ import { textOfFile } from '../input.js';
 export function addProof(program: Command, context: Context): void {
   declare(program, 'proof', {
     does: 'reads',
-    examples: [
-      'proof 4711 > 4711.tlog-proof',
-      'verify --key audit.pub 4711.tlog-proof',
-      'proof --consistency 10001 12500',
-    ],
+    examples: ['proof 4711 > 4711.tlog-proof', 'proof --consistency 10001 12500'],
     notes:
       'A proof holds one entry, and shows with the public key alone that it was sealed. Its form is that of C2SP (tlog-proof); docs/evidence.md prints a program of 25 lines that checks it without daybook.',
   })

@@ -96,7 +96,7 @@ function addRotate(group: Command, context: Context): void {
   const rotate = declare(group, 'rotate', {
     does: 'changes',
     description: 'hand over to a new key, and destroy the private part of the old one',
-    examples: ['seal rotate'],
+    examples: ['seal rotate', 'seal rotate --seal-key /etc/daybook/audit.seal'],
     notes:
       'It seals once more first. The old public key stays good for verify --key: the handover leads from it to the new one. The file is replaced; what a disk or a snapshot keeps of the old one is out of reach.',
   });
@@ -122,7 +122,10 @@ function addResume(group: Command, context: Context): void {
   const resume = declare(group, 'resume', {
     does: 'changes',
     description: 'go on from a restored database, under a new name',
-    examples: ['seal resume --after-restore --reason "disk of 3 May, restored from the night before"'],
+    examples: [
+      'seal resume --after-restore --reason "disk of 3 May, restored from the night before"',
+      'seal resume --after-restore --reason "moved to a new disk" --seal-key /etc/daybook/audit.seal',
+    ],
     notes:
       'It signs what the restored database shares with the lost one, and what is lost. From then on verify says resumed, always.',
   });

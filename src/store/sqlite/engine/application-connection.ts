@@ -48,6 +48,9 @@ interface OtherConnection extends OpenConnection {
   readonly inTransaction?: unknown;
   /** node:sqlite */
   readonly isTransaction?: unknown;
+  /** node:sqlite of newer Nodes */
+  enableDefensive?(on: boolean): void;
+  unsafeMode?(on: boolean): unknown;
   function?(name: string, options: object, work: unknown): unknown;
 }
 
@@ -88,6 +91,11 @@ function adapt(application: OtherConnection): Connection {
       const within = (begin: string) => (): unknown => runWithin(connection, begin, work);
       const run = within('BEGIN');
       return Object.assign(run, { deferred: run, immediate: within('BEGIN IMMEDIATE') });
+    },
+    /** Most drivers let the schema be written in any case. */
+    unsafeMode(on: boolean) {
+      if (application.unsafeMode === undefined) application.enableDefensive?.(!on);
+      else application.unsafeMode(on);
     },
     function(name: string, options: object, work: unknown) {
       if (application.function === undefined) return undefined;
