@@ -107,8 +107,11 @@ async function otherHalf(store: AuditStore, half: HistoryEntry, upTo: Mark): Pro
     until: ms,
   };
   const { entries } = await store.page({ filter, order: 'oldest', limit: PAGE, upTo });
-  // A row may have had several keys within a millisecond: the halves of one change stand side by side.
-  const distance = ({ seq }: HistoryEntry): number => Math.abs(seq - half.seq);
+  // A row may have had several keys within a millisecond: the halves of one change stand side by side, what is gone first.
+  const distance = ({ seq }: HistoryEntry): number => {
+    const isBehind = seq > half.seq === (half.action === 'delete');
+    return Math.abs(seq - half.seq) + (isBehind ? 0 : 0.5);
+  };
   return entries
     .filter((entry) => otherHalfOf(entry)?.id === half.entity_id)
     .toSorted((a, b) => distance(a) - distance(b))[0];
