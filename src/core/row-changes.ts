@@ -9,6 +9,7 @@ export const ROW_CHANGE_FORMATS: Readonly<Record<string, RowTelling>> = {
   'audit-logs': 'rows',
   'supa-audit': 'rows',
   'postgresql-audit': 'rows',
+  'logged-actions': 'rows',
   'django-auditlog': 'fields',
   'sqlite-history-json': 'new values',
 };

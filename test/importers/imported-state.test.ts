@@ -103,7 +103,7 @@ test('the formats whose entries are row changes are those that there are', () =>
   const folder = path.resolve(import.meta.dirname, '../../src/importers');
   const texts = readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'utf8'));
   const names = texts
-    .filter((text) => text.includes("from './row-changes.js'"))
+    .filter((text) => /import \{[^}]*\b(?:rowEntries|changeMessage)\b[^}]*\} from '.\/row-changes.js'/.test(text))
     .map((text) => /^  name: '([^']+)'/m.exec(text)?.[1]);
   expect(names.toSorted()).toEqual(Object.keys(ROW_CHANGE_FORMATS).toSorted());
   for (const name of Object.keys(ROW_CHANGE_FORMATS)) expect(IMPORT_FORMATS.get(name)?.source).toBe(name);
