@@ -223,10 +223,14 @@ async function buildLibrary() {
   const result = await build({
     ...shared,
     entryPoints: ['src/index.ts'],
-    outfile: 'dist/index.js',
+    outdir: 'dist',
     format: 'esm',
     packages: 'external',
+    // What an application does not use, such as another engine with its driver, is not loaded.
+    splitting: true,
+    chunkNames: 'library/[name]-[hash]',
   });
+  await rm(path.join(root, 'dist/library'), { recursive: true, force: true });
   await Promise.all(result.outputFiles.map(putInPlace));
 }
 

@@ -54,7 +54,8 @@ export async function newExampleProject(): Promise<string> {
   await build({
     absWorkingDir: ROOT,
     entryPoints: ['src/index.ts'],
-    outfile: path.join(installed, 'dist/index.js'),
+    outdir: path.join(installed, 'dist'),
+    splitting: true,
     bundle: true,
     platform: 'node',
     target: 'node20',
