@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-once.ts', 'test/support/postgres-cluster.ts'],
-    testTimeout: 30_000,
+    testTimeout: 90_000,
     coverage: {
       provider: 'v8',
       include: ['src/**'],
