@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-once.ts', 'test/support/postgres-cluster.ts'],
     testTimeout: 90_000,
+    hookTimeout: 90_000,
     coverage: {
       provider: 'v8',
       include: ['src/**'],
