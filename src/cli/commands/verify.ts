@@ -72,8 +72,9 @@ async function verifyOne(file: string, { proof }: Options, pinned: PublicKey | n
     return verifyExport({ path: file, proofs: textOfFile(proofs, proofs), pinned });
   }
   const { verifyFile } = await import('../../operations/verify-file.js');
+  const text = textOfFile(file, file);
   if (pinned === null) throw new DaybookError('usage', `${file} is checked with a public key: give it with --key`);
-  return verifyFile({ subject: file, text: textOfFile(file, file), pinned });
+  return verifyFile({ subject: file, text, pinned });
 }
 
 async function verifyDatabase(
@@ -117,7 +118,9 @@ async function verifyDatabase(
 async function inWords(found: Verification): Promise<string[]> {
   const { VERDICTS } = await import('../../core/evidence/verdicts.js');
   const { sealed, entries: counts, seals, key } = found;
-  const reach = `${entries(sealed.size)} sealed up to ${sealed.at ?? 'never'}`;
+  // A checkpoint from elsewhere need not say when it was signed.
+  const until = sealed.at === null ? '' : ` up to ${sealed.at}`;
+  const reach = sealed.size === 0 ? 'no entry is sealed' : `${entries(sealed.size)} sealed${until}`;
   const first = {
     intact: `intact: ${reach}, by the key that you gave`,
     'self-consistent': `self-consistent: ${reach}, by a key that came from the database itself (--key pins it)`,
@@ -129,7 +132,7 @@ async function inWords(found: Verification): Promise<string[]> {
       counts[name] === 0 ? [] : [`${counts[name]} ${name}`],
     ),
     `${counts.unsealed} not sealed yet`,
-    `${seals.checked} seals checked${seals.skipped === 0 ? '' : `, ${seals.skipped} skipped`}`,
+    `${seals.checked} ${seals.checked === 1 ? 'seal' : 'seals'} checked${seals.skipped === 0 ? '' : `, ${seals.skipped} skipped`}`,
   ];
   return [
     first,
@@ -145,5 +148,6 @@ async function inWords(found: Verification): Promise<string[]> {
 
 async function summary(found: Verification, strict: boolean): Promise<string> {
   const faults = found.findings.filter(({ severity }) => severity === 'fault' || strict);
+  if (faults.every(({ code }) => code === 'never-sealed')) return `nothing in ${found.subject} is sealed`;
   return `${found.subject} is not what was sealed: ${faults.map(({ code, count }) => `${code} (${count})`).join(', ')}`;
 }
