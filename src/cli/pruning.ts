@@ -69,7 +69,7 @@ export async function runPrune(
     else if (resolved.length > 0)
       await note(context, globals, command === 'clear' ? 'there is nothing to clear' : 'nothing is due');
     const { held } = prepared.forecast;
-    if (held > 0) await note(context, globals, `${entries(held)} more are kept by holds`);
+    if (held > 0) await note(context, globals, `holds keep ${entries(held)} that would go as well`);
     if (held > 0 && command === 'clear' && options.exceptHeld !== true && options.dryRun !== true) {
       throw new DaybookError('refused', `holds keep ${entries(held)}: --except-held clears the rest`, {
         hint: 'daybook hold list',

@@ -47,3 +47,14 @@ test('verify names a file that is not there, also without a key', async () => {
   expect(stderr).toContain('there is no such file');
   expect(code).toBe(6);
 });
+
+test.each([
+  [1, 'holds keep 1 entry that would go as well'],
+  [2, 'holds keep 2 entries that would go as well'],
+])('prune says in words that holds keep %i of what is due', async (count, words) => {
+  const held = { entity_type: 'machine', entity_id: '7', ts: '2020-01-01T00:00:00Z' };
+  await given(...Array.from({ length: count }, (_, n) => ({ action: 'a', id: `held-${n}`, ...held })));
+  await ok(['hold', 'place', 'case-17', '--entity', 'machine:7', '--reason', 'court file']);
+  const { stderr } = await cli(['prune', '--before', '2021', '--dry-run']);
+  expect(stderr.split('\n')).toContain(words);
+});
