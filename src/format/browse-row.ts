@@ -2,13 +2,15 @@ import type { HistoryEntry } from '../core/entry.js';
 import type { Palette } from '../terminal/colour.js';
 import type { Clock } from '../terminal/time.js';
 import type { Ruler } from '../terminal/width.js';
+import { shorten } from './layout.js';
+import type { Cut } from './layout.js';
 import { actorText, messageText, oneLine, shownEntity } from './words.js';
 
 interface Column {
   readonly heading: string;
   readonly width: number;
   readonly align?: 'left' | 'right';
-  readonly cut?: 'end' | 'middle';
+  readonly cut?: Cut;
   readonly text: (entry: HistoryEntry) => string;
   readonly colour?: (entry: HistoryEntry) => ((text: string) => string) | undefined;
 }
@@ -34,7 +36,7 @@ export function browseRows(
     ),
     line(entry, folded) {
       const cells = columns.map(({ width: room, align, cut, text, colour }) => {
-        const shaped = ruler.pad(ruler.truncate(text(entry), room, cut), room, align);
+        const shaped = ruler.pad(shorten(text(entry), room, cut, ruler), room, align);
         return colour?.(entry)?.(shaped) ?? shaped;
       });
       const said = ruler.truncate(message(entry, folded), left);
@@ -74,6 +76,6 @@ function columnsOf(width: number, clock: Clock, palette: Palette): Column[] {
     },
     { heading: 'actor', width: part(0.11, 7), text: actorText, colour: () => palette.accent },
     { heading: 'action', width: part(0.12, 8), text: ({ action }) => oneLine(action) },
-    { heading: 'entity', width: part(0.16, 10), cut: 'middle', text: shownEntity },
+    { heading: 'entity', width: part(0.16, 10), cut: 'entity', text: shownEntity },
   ];
 }

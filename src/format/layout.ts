@@ -18,7 +18,7 @@ export interface TableColumn {
 }
 
 /** `entity`: of `type:id` the type gives way before the id. */
-type Cut = 'end' | 'middle' | 'entity';
+export type Cut = 'end' | 'middle' | 'entity';
 
 /** Columns stand this far apart, unless they say otherwise. */
 const GAP = 2;
@@ -78,7 +78,7 @@ export async function loadLayout(columns: readonly TableColumn[], ruler: Ruler):
 }
 
 /** Text that fits a width. */
-function shorten(text: string, width: number, cut: Cut | undefined, ruler: Ruler): string {
+export function shorten(text: string, width: number, cut: Cut | undefined, ruler: Ruler): string {
   if (cut !== 'entity') return ruler.truncate(text, width, cut);
   const colon = text.indexOf(':');
   if (colon < 1 || ruler.width(text) <= width) return ruler.truncate(text, width, 'middle');
