@@ -1,7 +1,6 @@
-import type { EntryField } from '../core/entry.js';
 import { PLAIN_PALETTE } from '../terminal/colour.js';
 import { FORMAT_NAMES, FORMATS } from './index.js';
-import type { Formatter, FormatName } from './index.js';
+import type { Formatter, FormatName, FormatOptions } from './index.js';
 
 const endingsOf = (name: FormatName): readonly string[] => FORMATS[name].endings;
 
@@ -14,13 +13,14 @@ export function formatOfFile(file: string): FormatName | undefined {
   return FILE_FORMATS.find((format) => endingsOf(format).some((ending) => name.endsWith(`.${ending}`)));
 }
 
-/** A formatter for a file, which is no screen; undefined for a format that only people read. */
+/** A formatter for a file, or for a stream that programs read; undefined for a format that only people read. */
 export async function fileFormatter(
   format: FormatName,
-  options: { readonly columns: readonly EntryField[]; readonly header: boolean; readonly exact: boolean },
+  options: Pick<FormatOptions, 'columns' | 'header' | 'exact'> &
+    Partial<Pick<FormatOptions, 'terminal' | 'bom' | 'octets'>>,
 ): Promise<Exclude<Formatter, { readonly reads: 'entries' }> | undefined> {
   const screen = { columnsGiven: true, terminal: false, width: 80, zone: 'UTC', palette: PLAIN_PALETTE } as const;
   const plain = { bom: false, octets: false, shape: 'array' } as const;
-  const formatter: Formatter = await FORMATS[format].make({ ...options, ...screen, ...plain });
+  const formatter: Formatter = await FORMATS[format].make({ ...screen, ...plain, ...options });
   return formatter.reads === 'entries' ? undefined : formatter;
 }

@@ -4,7 +4,7 @@ import { ENTRY_FIELDS } from '../../core/entry.js';
 import type { EntryField } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { keptMark } from '../../core/mark.js';
-import { FORMAT_NAMES, formatNamed } from '../../format/index.js';
+import { FILE_FORMATS, fileFormatter, formatOfFile } from '../../format/files.js';
 import type { FormatName } from '../../format/index.js';
 import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
@@ -22,10 +22,6 @@ import type { Globals } from '../globals.js';
 import type { Progress } from '../../terminal/progress.js';
 import { openTarget } from '../target.js';
 import type { Target } from '../target.js';
-
-/** Whether files hold this format, by names that end in one of these. */
-const endingsOf = (name: FormatName): readonly string[] => formatNamed(name).endings;
-const EXPORT_FORMATS = FORMAT_NAMES.filter((name) => endingsOf(name).length > 0).toSorted();
 
 interface Options extends FilterOptions, ArchivesOption {
   readonly format?: FormatName;
@@ -55,7 +51,9 @@ export function addExport(program: Command, context: Context): void {
       'A file appears whole or not at all. With --checkpoint it holds only what was recorded since the last completed\nexport of that name, by order of recording; exit code 3 says that a prune deleted entries before they were exported.',
   })
     .addOption(
-      new Option('--format <format>', "what to write; else by the file's name, else ndjson").choices(EXPORT_FORMATS),
+      new Option('--format <format>', "what to write; else by the file's name, else ndjson").choices(
+        FILE_FORMATS.toSorted(),
+      ),
     )
     .option('-o, --output <file>', 'write to this file (else stdout)')
     .option('--gzip', 'compress (a name that ends in .gz does too)')
@@ -135,8 +133,7 @@ function checkFormat(options: Options, format: FormatName): void {
 
 function formatOf(options: Options): FormatName {
   if (options.format !== undefined) return options.format;
-  const file = options.output?.replace(/\.gz$/, '');
-  const named = EXPORT_FORMATS.find((format) => endingsOf(format).some((ending) => file?.endsWith(`.${ending}`)));
+  const named = options.output === undefined ? undefined : formatOfFile(options.output);
   if (named !== undefined) return named;
   if (options.output === undefined || options.output === '-') return 'ndjson';
   throw new DaybookError('usage', `the name ${options.output} does not say the format`, {
@@ -215,21 +212,16 @@ async function writeExport(
 }
 
 async function formatterOf(plan: Plan, terminal: boolean): Promise<ExportFormatter> {
-  const { PLAIN_PALETTE } = await import('../../terminal/colour.js');
-  const formatter = await formatNamed(plan.format).make({
+  const { header, exact, bom, octetFraming } = plan.options;
+  const formatter = await fileFormatter(plan.format, {
     columns: plan.columns,
-    columnsGiven: true,
     terminal,
-    width: 80,
-    zone: 'UTC',
-    palette: PLAIN_PALETTE,
-    header: plan.options.header,
-    exact: plan.options.exact === true,
-    bom: plan.options.bom === true,
-    shape: 'array',
-    octets: plan.options.octetFraming === true,
+    header,
+    exact: exact === true,
+    bom: bom === true,
+    octets: octetFraming === true,
   });
-  if (formatter.reads !== 'entries') return formatter;
+  if (formatter !== undefined) return formatter;
   throw new DaybookError('usage', `${plan.format} is a format for people, and no file holds it`);
 }
 
