@@ -10,8 +10,8 @@ import { wholeProgram } from './program.js';
 import { run } from './run.js';
 
 /**
- * Runs the program, with the world as it is, and resolves to its exit code, which this process has then. By then, everything is written:
- * nothing is left for Node to wait for.
+ * Runs the program, with the world as it is, and resolves to its exit code, which this process has then. By then everything
+ * is written. What Node may still wait for, such as a pipe that gives nothing, is none of ours: the door ends the process.
  */
 export async function main(words: readonly string[]): Promise<number> {
   const terminals = [0, 1, 2].filter(isDevice);
