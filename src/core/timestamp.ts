@@ -1,5 +1,6 @@
 import { DaybookError } from './errors.js';
 import { shown } from './json.js';
+import { weekdayOf } from './weekday.js';
 
 /** 0001-01-01T00:00:00.000Z in milliseconds since 1970. */
 export const EARLIEST = -62_135_596_800_000;
@@ -11,8 +12,6 @@ const FORM = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|(
 /** The same with what `show`, `date +%FT%T%z` and psql put there: a weekday, a blank, the name of the zone, short offsets. */
 const WRITTEN =
   /^(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(?:(Z|[+-]\d\d(?::?\d\d)?)| (?:[A-Za-z][\w+/-]* ([+-]\d\d:\d\d)|(UTC)))$/;
-
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 /** The calendar repeats itself after 400 years. */
 const CYCLE_YEARS = 400;
@@ -57,7 +56,7 @@ export function plainForm(text: string): string | undefined {
   const [whole, weekday, date = '', time = '', attached, ofZone, utc] = WRITTEN.exec(text) ?? [];
   const offset = attached ?? ofZone ?? utc;
   if (whole === undefined || offset === undefined) return undefined;
-  if (weekday !== undefined && WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()] !== weekday) return undefined;
+  if (weekday !== undefined && weekdayOf(date) !== weekday) return undefined;
   return `${date}T${time}${longOffset(offset)}`;
 }
 

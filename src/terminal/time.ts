@@ -1,4 +1,5 @@
 import { DaybookError } from '../core/errors.js';
+import { weekdayOf } from '../core/weekday.js';
 
 /** A moment as a clock on the wall of some zone shows it. */
 export interface ClockText {
@@ -22,8 +23,6 @@ export interface Clock {
   /** RFC 3339: `2026-03-05T14:07:09.123+01:00`, with `Z` in UTC. */
   iso(ts: string): string;
 }
-
-const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 
 /** A clock for an IANA zone, or `local`. UTC takes nothing but slicing; luxon is loaded for the others. */
 export async function clockFor(zone: string): Promise<Clock> {
@@ -56,7 +55,7 @@ function clockWith(zone: string, offset: (ms: number) => number): Clock {
       const date = shifted.slice(0, 10);
       return {
         date,
-        weekday: WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()] ?? '',
+        weekday: weekdayOf(date) ?? '',
         time: shifted.slice(11, 23),
         zone: suffix === 'Z' || inUtc ? 'UTC' : `${zone} ${suffix}`,
         offset: suffix,

@@ -6,6 +6,7 @@ import { DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import type { Stretch } from '../../core/stretch.js';
 import { formatTimestamp } from '../../core/timestamp.js';
+import { WEEKDAYS } from '../../core/weekday.js';
 import { splitWords } from '../../core/words.js';
 import type { Browsed } from '../../operations/browsing.js';
 import type { AuditStore } from '../../store/audit-store.js';
@@ -190,7 +191,7 @@ async function ask(store: AuditStore, words: readonly string[], world: World, cl
     async hours() {
       const { timeline } = await import('../../operations/timeline.js');
       const { rows } = await timeline(store, { filter, bucket: 'hour', zone: globals.zone, now: context.now() });
-      const hours = Array.from({ length: 7 }, () => Array.from({ length: 24 }, () => 0));
+      const hours = WEEKDAYS.map(() => Array.from({ length: 24 }, () => 0));
       for (const { start, count } of rows) {
         const { weekday, time } = clock.text(start);
         const day = hours[WEEKDAYS.indexOf(weekday)];
@@ -202,8 +203,6 @@ async function ask(store: AuditStore, words: readonly string[], world: World, cl
     hasNews: async () => (await store.mark()) !== browsed.upTo,
   };
 }
-
-const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 
 /** Reads words as the options of a command that filters. */
 async function optionsIn(

@@ -1,3 +1,4 @@
+import { WEEKDAYS } from '../../core/weekday.js';
 import type { Palette } from '../colour.js';
 import { visible } from '../sanitize.js';
 import type { Ruler } from '../width.js';
@@ -76,7 +77,6 @@ function timelineLines(scene: Scene, { columns }: Size, { ruler, palette, time }
   return [bars.join(''), palette.dim(ruler.truncate(`${from}${' '.repeat(between)}${to}`, columns))];
 }
 
-const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const SHADES = ['·', '░', '▒', '▓', '█'];
 
 function hourLines(hours: readonly (readonly number[])[], { columns }: Size, { palette, ruler }: Pens): string[] {
@@ -91,7 +91,7 @@ function hourLines(hours: readonly (readonly number[])[], { columns }: Size, { p
         const shade = count === 0 ? 0 : Math.max(1, Math.ceil((count / most) * (SHADES.length - 1)));
         return palette.accent((SHADES[shade] ?? '').repeat(cell - 1)) + ' ';
       });
-      return `${DAYS[index] ?? ''} ${cells.join('')}`;
+      return `${WEEKDAYS[index] ?? ''} ${cells.join('')}`;
     }),
     '',
     palette.dim(ruler.truncate(` █ is ${most} entries in an hour of the week; any key goes back`, columns)),
