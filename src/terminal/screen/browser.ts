@@ -169,7 +169,7 @@ export async function createBrowser(
     show();
   };
 
-  /** Selects a row, and reads on where the end of what was read is near. */
+  /** Selects a row. */
   const select = async (row: number): Promise<void> => {
     selected = row;
     show();
@@ -196,7 +196,8 @@ export async function createBrowser(
     else if (selected < AHEAD && stretch.newer) replace(await question.up(stretch), current());
   };
 
-  const jump = (next: Stretch, at: number, known: number | null): void => {
+  /** Puts a stretch in place, and selects the entry at `at`; `known` is how many stand above it, where that is known. */
+  const go = async (next: Stretch, at: number, known: number | null): Promise<void> => {
     stretch = next;
     shown = rowsOf(stretch, folds);
     const entry = stretch.entries[at];
@@ -204,10 +205,6 @@ export async function createBrowser(
     first = selected - Math.floor(seen() / 2);
     above = known;
     show();
-  };
-
-  const go = async (next: Stretch, at: number, known: number | null): Promise<void> => {
-    jump(next, at, known);
     if (detail !== null) await openDetail();
   };
 
