@@ -69,6 +69,31 @@ test('on a real terminal: the list, an entry in full, a note that is recorded, a
   expect(await run(['count', '--action', 'note'], { cwd })).toMatchObject({ stdout: '1\n' });
 }, 120_000);
 
+test('an entity that is typed into the filter is a condition like any other', async () => {
+  const cwd = temporaryDirectory();
+  expect(await run(['init'], { cwd })).toMatchObject({ code: 0 });
+  const lines = Array.from({ length: 9 }, (_, index) =>
+    JSON.stringify({
+      action: 'update',
+      entity_type: 'file',
+      entity_id: `f${index % 3}`,
+      message: `entry ${index + 1}`,
+    }),
+  );
+  expect(await runWithStdin(['record', '--stdin'], `${lines.join('\n')}\n`, { cwd })).toMatchObject({ code: 0 });
+  const { keys, sees } = await terminal(cwd, { columns: 80, rows: 24 });
+  await sees('1 of 9');
+  await keys('f', '--not-reverted file', 'Enter');
+  await sees('--entity file --not-reverted');
+  await keys('e');
+  await sees('--entity file:f2 --not-reverted');
+  await sees('1 of 3');
+  await keys('-', '1', 'Enter');
+  const whole = await sees('1 of 9');
+  expect(whole).toContain(' --not-reverted ');
+  expect(whole).not.toContain('--entity');
+}, 120_000);
+
 test('off a terminal it is refused, with what to ask instead', async () => {
   const cwd = temporaryDirectory();
   expect(await run(['init'], { cwd })).toMatchObject({ code: 0 });

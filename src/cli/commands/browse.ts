@@ -27,13 +27,13 @@ export function addBrowse(program: Command, context: Context): void {
     notes:
       'The whole screen is the list: ? shows the keys. What n, r and x do, the commands note, revert and export do, with their rules.',
   }).argument('[type:id]', 'only about this entity');
-  addFilterOptions(command).action(async (entity: string | undefined, _options: FilterOptions, self: Command) => {
+  addFilterOptions(command).action(async (_entity: string | undefined, _options: FilterOptions, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const { stdin, stdout } = context.streams;
     if (!stdin.isTerminal || !stdout.isTerminal) {
       throw new DaybookError('usage', 'browse needs a terminal to show itself on', { hint: 'daybook history' });
     }
-    const words = [...(entity === undefined ? [] : [`--entity=${entity}`]), ...wordsOf(self)];
+    const words = wordsOf(self);
     const show = async (store: AuditStore): Promise<void> => {
       const { showScreen } = await import('../../terminal/screen/index.js');
       const { palette } = await import('../../terminal/colour.js');
@@ -45,9 +45,10 @@ export function addBrowse(program: Command, context: Context): void {
   });
 }
 
-/** The filter that a command was given, as words. */
+/** The filter that a command was given, as words: each condition is an option, also the entity that was an argument. */
 function wordsOf(command: Command): string[] {
-  return addFilterOptions(new Command()).options.flatMap(({ long }) => {
+  const [entity] = command.args;
+  const given = addFilterOptions(new Command()).options.flatMap(({ long }) => {
     const option = command.options.find((one) => one.long === long);
     if (option === undefined || long === undefined || command.getOptionValueSource(option.attributeName()) !== 'cli')
       return [];
@@ -55,6 +56,7 @@ function wordsOf(command: Command): string[] {
     if (value === true) return [long];
     return [value].flat().flatMap((one) => conditionOf(long, String(one)).words);
   });
+  return [...(entity === undefined ? [] : conditionOf('--entity', entity).words), ...given];
 }
 
 /** A value that begins like an option stays with its own. */
@@ -145,7 +147,8 @@ const PARTS_AT_ONCE = 20;
 
 async function ask(store: AuditStore, words: readonly string[], world: World, clock: Clock): Promise<Question> {
   const { globals, context } = world;
-  const { filter } = await readFilter(...(await optionsIn(words, world)));
+  const reader = readerOf(words);
+  const { filter } = await readFilter(reader.opts<FilterOptions>(), globals, context, reader.args[0]);
   const browsed: Browsed = { filter, upTo: await store.mark() };
   const [browsing, { withNames }] = await Promise.all([
     import('../../operations/browsing.js'),
@@ -166,7 +169,7 @@ async function ask(store: AuditStore, words: readonly string[], world: World, cl
     at,
   });
   return {
-    words,
+    words: wordsOf(reader),
     newest: async () => named(await browsing.newestStretch(store, browsed)),
     oldest: async () => named(await browsing.oldestStretch(store, browsed)),
     at: async (ms) => found(await browsing.stretchAt(store, browsed, ms)),
@@ -205,10 +208,7 @@ async function ask(store: AuditStore, words: readonly string[], world: World, cl
 }
 
 /** Reads words as the options of a command that filters. */
-async function optionsIn(
-  words: readonly string[],
-  { globals, context }: World,
-): Promise<Parameters<typeof readFilter>> {
+function readerOf(words: readonly string[]): Command {
   const reader = addFilterOptions(new Command('browse')).argument('[type:id]').exitOverride();
   reader.configureOutput({ writeErr: () => undefined, writeOut: () => undefined }).helpOption(false);
   try {
@@ -217,7 +217,7 @@ async function optionsIn(
     if (!(error instanceof CommanderError)) throw error;
     throw new DaybookError('usage', error.message.replace(/^error: /, ''), { cause: error });
   }
-  return [reader.opts<FilterOptions>(), globals, context, reader.args[0]];
+  return reader;
 }
 
 /** What could stand for the last word of a line: an option, or a value that entries have. */
