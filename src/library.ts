@@ -6,7 +6,6 @@ import { DOCUMENT_FORMS } from './library/documents.js';
 import type { DocumentForm } from './library/documents.js';
 import { toldLater } from './library/errors.js';
 import { expectKeys } from './library/question.js';
-import { readRedact } from './library/redact.js';
 import { trailOf } from './library/trail.js';
 import type { Trail } from './library/trail.js';
 import { thisProcess } from './presence.js';
@@ -59,10 +58,9 @@ export async function openTrail<Form extends DocumentForm = 'values'>(
 ): Promise<Trail<Form>> {
   return toldLater(async () => {
     expectKeys('openTrail', options, ['readonly', 'busyTimeout', 'documents', 'redact']);
-    const { readonly = false, busyTimeout = BUSY_TIMEOUT, documents: form = 'values' as Form } = options;
+    const { readonly = false, busyTimeout = BUSY_TIMEOUT, documents: form = 'values' as Form, redact = [] } = options;
     expectWhole('busyTimeout', busyTimeout, 0);
     expectOneOf('documents', form, DOCUMENT_FORMS);
-    const redact = readRedact(options.redact);
     const where = placeOf(place);
     const store = await openPatiently(where, { readonly, busyTimeout, clock: Date.now, presence: thisProcess() });
     const shown = 'engine' in where ? where.shown : (store.origin.file ?? 'the database in memory');

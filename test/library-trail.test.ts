@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
-import { attach, initializeTrail, isDaybookError, openTrail } from '../src/index.js';
+import { attach, contextSql, initializeTrail, isDaybookError, openTrail } from '../src/index.js';
 import type { EntryFields, EntryFilter, Trail, TrailEntry, TrailOptions } from '../src/index.js';
 import { temporaryDirectory } from './support/program.js';
 
@@ -467,6 +467,29 @@ function places(trail: Trail, value: unknown): Record<string, () => Promise<unkn
     'prune: before': () => trail.prune({ ...by, rules: [{ before: v }] }),
     'prune: maxEntries': () => trail.prune({ ...by, rules: [{ maxEntries: v }] }),
     'prune: archive': () => trail.prune({ ...by, rules: [{ olderThan: '1d' }], archive: v }),
+    'prune: dryRun': () => trail.prune({ ...by, rules: [{ maxEntries: 0 }], dryRun: v }),
+    'prune: signal': () => trail.prune({ ...by, rules: [{ maxEntries: 0 }], signal: v }),
+    'prune: onProgress': () => trail.prune({ ...by, rules: [{ maxEntries: 0 }], onProgress: v }),
+    'status: strict': () => trail.status({ strict: v }),
+    'entries: signal': () => all(trail.entries({ signal: v })),
+    'follow: signal': () => all(trail.follow({ last: 1, signal: v })),
+    'capture: entityType': () => trail.capture(['a'], { ...by, entityType: v }),
+    'capture: scope': () => trail.capture(['a'], { ...by, scope: v }),
+    'capture: actorColumn': () => trail.capture(['a'], { ...by, actorColumn: v }),
+    'capture: nameColumn': () => trail.capture(['a'], { ...by, nameColumn: v }),
+    'capture: ignore': () => trail.capture(['a'], { ...by, ignore: v }),
+    'capture: redact': () => trail.capture(['a'], { ...by, redact: [v] }),
+    'capture: keep': () => trail.capture(['a'], { ...by, keep: v }),
+    'capture: json': () => trail.capture(['a'], { ...by, json: v }),
+    'capture: requireActor': () => trail.capture(['a'], { ...by, requireActor: v }),
+    'export: gzip': () => trail.export('x.csv', { gzip: v }),
+    'export: header': () => trail.export('x.csv', { header: v }),
+    'export: exact': () => trail.export('x.csv', { exact: v }),
+    'export: force': () => trail.export('x.csv', { force: v }),
+    'export: manifest': () => trail.export('x.csv', { manifest: v }),
+    'export: checkpoint': () => trail.export('x.csv', { checkpoint: v }),
+    'export: signal': () => trail.export('x.csv', { signal: v }),
+    'export: onProgress': () => trail.export('x.csv', { onProgress: v }),
     'export: columns': () => trail.export('x.csv', { columns: [v] }),
     'export: format': () => trail.export('x', { format: v }),
     'export: output': () => trail.export(v, { format: 'csv' }),
@@ -479,7 +502,28 @@ function places(trail: Trail, value: unknown): Record<string, () => Promise<unkn
 }
 
 /** What is good at the places that take any text, or an object. */
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isNameOrNull = (value: unknown): boolean => value === null || isName(value);
+const areNames = (value: unknown): boolean => Array.isArray(value) && value.every(isName);
 const FINE: Readonly<Record<string, (value: unknown) => boolean>> = {
+  'prune: dryRun': isFlag,
+  'status: strict': isFlag,
+  'capture: entityType': (value) => isNameOrNull(value) && value?.toString().includes(':') !== true,
+  'capture: scope': (value) => value === null,
+  'capture: actorColumn': isNameOrNull,
+  'capture: nameColumn': isNameOrNull,
+  'capture: ignore': areNames,
+  'capture: redact': isName,
+  'capture: keep': areNames,
+  'capture: json': areNames,
+  'capture: requireActor': isFlag,
+  'export: gzip': isFlag,
+  'export: header': isFlag,
+  'export: exact': isFlag,
+  'export: force': isFlag,
+  'export: manifest': isName,
+  'export: checkpoint': isName,
   'count: filter.actor': (value) => Array.isArray(value) && value.length > 0,
   'find: key': (value) => typeof value === 'string' && value !== '',
   'revert: key': (value) => typeof value === 'string' && value !== '',
@@ -494,6 +538,7 @@ test('whatever comes in is looked at at the door, and the error names field and 
   await trail.record({ action: 'a' });
   const hostile = fc.oneof(
     fc.constantFrom('seq, (SELECT 1)', '', 'abc', '2026-01-01', 'u-2', '90', NaN, -1, 1.5, null, true, Infinity),
+    fc.constantFrom('true', 'false', [7], { kind: 'guild' }),
     fc.constantFrom([], ['x'], {}, { toString: 7 }, new Date(Number.NaN), 2 ** 60),
     fc.string(),
   );
@@ -511,9 +556,71 @@ test('whatever comes in is looked at at the door, and the error names field and 
       // It may name a part of it.
       expect(told.field?.startsWith(field), `${place}: ${told.message}`).toBe(true);
     }),
-    { numRuns: 600 },
+    { numRuns: 1200 },
   );
   expect(await trail.count()).toBe(1);
+});
+
+test('a dry run that is asked for in another way deletes nothing', async () => {
+  const { trail } = await newTrail();
+  await trail.record(numbered(5));
+  const rules = [{ maxEntries: 2 }];
+  for (const dryRun of ['true', 'yes', 1, null, {}]) {
+    const asked = { rules, dryRun, actor: 'u-1' } as never;
+    await expect(trail.prune(asked), String(dryRun)).rejects.toMatchObject({ kind: 'usage', field: 'dryRun' });
+  }
+  expect(await trail.count()).toBe(5);
+});
+
+test.each([undefined, null, 'u-1', 7, [], ['actor'], Promise.resolve({ actor: 'u-1' })])(
+  'what says who and why is an object: %s is none',
+  async (given) => {
+    const { trail, file } = await newTrail();
+    await trail.record({ action: 'a' });
+    const database = new Database(file);
+    const daybook = attach(database);
+    const context = given as never;
+    const ways: (() => unknown)[] = [
+      () => trail.with(context),
+      () => trail.revert(1, context),
+      () => trail.capture(['a'], (given ?? null) as never),
+      () => daybook.with(context),
+      () => daybook.revert(1, context),
+      () => daybook.transaction(context, () => 1),
+      () => contextSql(context),
+    ];
+    for (const [index, way] of ways.entries()) {
+      const asked = async (): Promise<unknown> => way();
+      await expect(asked(), `way ${index}`).rejects.toMatchObject({ kind: 'usage' });
+    }
+    expect(await trail.count()).toBe(1);
+    database.close();
+  },
+);
+
+test('a key names one entry, on a connection too', async () => {
+  const { trail, file } = await newTrail();
+  await trail.record({ action: 'a' });
+  const database = new Database(file);
+  const daybook = attach(database);
+  for (const key of [NaN, -1, 1.5, '', null, undefined, [1], { seq: 1 }, Symbol('1'), 1n]) {
+    const asked = (): unknown => daybook.revert(key as never, { actor: 'u-1', reason: 'r' });
+    expect(asked, String(key)).toThrow(expect.objectContaining({ kind: 'usage', field: 'key' }));
+  }
+  expect(await trail.count()).toBe(1);
+  database.close();
+});
+
+test('a hole in a list is no entry', async () => {
+  const { trail, file } = await newTrail();
+  const database = new Database(file);
+  const entries = [{ action: 'a' }] as EntryFields[];
+  entries[2] = { action: 'b' };
+  const told = expect.objectContaining({ kind: 'data', field: 'entry' });
+  await expect(trail.record(entries)).rejects.toEqual(told);
+  expect(() => attach(database).record(entries)).toThrow(told);
+  expect(await trail.count()).toBe(0);
+  database.close();
 });
 
 test.each([
@@ -699,6 +806,10 @@ test('what is no place for a trail is refused in words', async () => {
   await expect(openTrail(file, { busytimeout: 1 } as never)).rejects.toMatchObject({ field: 'busytimeout' });
   await expect(openTrail(file, { documents: 'json' } as never)).rejects.toMatchObject({ field: 'documents' });
   await expect(openTrail(file, { redact: 'password' } as never)).rejects.toMatchObject({ field: 'redact' });
+  const readonly = { kind: 'usage', field: 'readonly' };
+  await expect(openTrail(file, { readonly: 'no' } as never)).rejects.toMatchObject(readonly);
+  const alongside = { kind: 'usage', field: 'alongside' };
+  await expect(initializeTrail(file, { ...DEPLOY, alongside: 'no' } as never)).rejects.toMatchObject(alongside);
 });
 
 /** Never called: the compiler is to refuse it. */

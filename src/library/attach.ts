@@ -1,7 +1,7 @@
 import type { Entry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { wrongValue } from '../core/given.js';
-import { revertOf, entryKey } from '../operations/revert.js';
+import { revertOf } from '../operations/revert.js';
 import {
   attempt,
   connectionOf,
@@ -16,11 +16,10 @@ import type { RecordOutcome, RecordRequest } from '../store/audit-store.js';
 import type { OpenConnection } from '../store/open-connection.js';
 import { expectWho, readContext, within } from './context.js';
 import type { Context } from './context.js';
-import { requestOf } from './entry-fields.js';
+import { requestOf, requestsOf } from './entry-fields.js';
 import type { Bound, EntryFields } from './entry-fields.js';
 import { told } from './errors.js';
-import { expectKeys } from './question.js';
-import { readRedact } from './redact.js';
+import { expectKeys, keyOf } from './question.js';
 
 /** What became of an entry: `skipped` says that its id was there already, with the same content. */
 export interface Recorded extends Pick<Entry, 'seq' | 'id'> {
@@ -112,7 +111,7 @@ export function attach<Application extends OpenConnection>(
     expectKeys('attach', options, ['redact']);
     const connection = attempt('the connection', () => connectionOf(application));
     attempt(nameOf(connection), () => expectTrail(connection, nameOf(connection)));
-    return attached({ application, connection }, { context: {}, redact: readRedact(options.redact) });
+    return attached({ application, connection }, { context: {}, redact: options.redact ?? [] });
   });
 }
 
@@ -133,10 +132,8 @@ function attached<Application extends OpenConnection>(
   function record(entries: readonly EntryFields[]): Recorded[];
   function record(given: EntryFields | readonly EntryFields[]): Recorded | Recorded[] {
     return told(() => {
-      const several = Array.isArray(given) ? (given as readonly EntryFields[]) : undefined;
-      const requests = (several ?? [given as EntryFields]).map((fields) => requestOf(fields, bound, Date.now()));
-      const recorded = put(requests);
-      return several === undefined ? (recorded[0] as Recorded) : recorded;
+      const recorded = put(requestsOf(given, bound));
+      return Array.isArray(given) ? recorded : (recorded[0] as Recorded);
     });
   }
   return {
@@ -144,7 +141,8 @@ function attached<Application extends OpenConnection>(
     revert: (key, request) =>
       told(() => {
         const { context, reason } = readRevert(request, bound.context);
-        const target = attempt(nameOf(connection), () => findEntry(connection, entryKey(String(key))));
+        const asked = keyOf(key);
+        const target = attempt(nameOf(connection), () => findEntry(connection, asked));
         if (target === undefined) throw new DaybookError('missing', `no entry ${key}`, { field: 'key', value: key });
         const { entry, given } = requestOf({ action: 'revert' }, { ...bound, context }, Date.now());
         const { actor, actor_type, recorded_by, correlation_id, metadata } = entry;
@@ -175,12 +173,12 @@ function whole(context: Context): Context & { readonly actor: string } {
 
 /** Why and by whom; its reason is the message, and stands nowhere else. */
 export function readRevert(
-  { reason, ...given }: RevertRequest,
+  request: RevertRequest,
   outer: Context,
 ): { readonly context: Context; readonly reason: string } {
+  const { reason, ...given } = readContext(request);
   if (typeof reason !== 'string') throw wrongValue('reason', reason, 'a text');
-  readContext({ reason });
-  const { reason: _why, ...context } = within(outer, readContext(given));
+  const { reason: _why, ...context } = within(outer, given);
   return { context, reason };
 }
 

@@ -2,6 +2,7 @@ import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { wrongValue } from '../core/given.js';
 import { shown, textProblem } from '../core/json.js';
+import { expectKeys } from './question.js';
 
 /** Who does something: an id, what kind of actor that is, and who ran the program where it was somebody else. */
 export interface Who {
@@ -29,13 +30,10 @@ const KEYS = { actor: 'must', actorType: 'must', recordedBy: 'may', correlationI
 
 /** What of a context a value says; other keys are refused, or somebody would be nobody by a slip of the pen. */
 export function readContext(given: Context): Context {
+  expectKeys('a context', given, Object.keys(KEYS), 'context');
   const context: Record<string, string | null> = {};
-  for (const [key, value] of Object.entries(given) as [string, unknown][]) {
-    const rule = Object.hasOwn(KEYS, key) ? KEYS[key as keyof typeof KEYS] : undefined;
-    if (rule === undefined) {
-      const text = `a context has no ${shown(key)}: it has ${Object.keys(KEYS).join(', ')}`;
-      throw new DaybookError('usage', text, { field: key, value });
-    }
+  for (const [key, value] of Object.entries(given) as [keyof Context, unknown][]) {
+    const rule = KEYS[key];
     if (value === undefined) continue;
     if (value === null && rule === 'may') context[key] = null;
     else context[key] = readText(key, value, rule === 'must');

@@ -62,6 +62,13 @@ export interface Bound {
   readonly redact: readonly string[];
 }
 
+/** The valid entries of one, or of several. Throws as `requestOf` does. */
+export function requestsOf(given: EntryFields | readonly EntryFields[], bound: Bound): RecordRequest[] {
+  // Array.from: map() would pass over the holes of a list.
+  const several = Array.from<EntryFields>(Array.isArray(given) ? given : [given]);
+  return several.map((fields) => requestOf(fields, bound, Date.now()));
+}
+
 /** A valid entry of the fields of an application. Throws kind `data`, naming field and value. */
 export function requestOf(fields: EntryFields, { context, redact: paths }: Bound, now: number): RecordRequest {
   if (typeof fields !== 'object' || fields === null) {

@@ -77,7 +77,6 @@ export async function exportTo(
   const { columns = ENTRY_FIELDS, manifest: manifestFile, force = false, checkpoint, signal } = request;
   expectSomeOf('columns', columns, ENTRY_FIELDS);
   if (typeof output !== 'string' && !isStream(output)) throw wrongValue('output', output, 'a path, or a stream');
-  if (checkpoint === '') throw wrongValue('checkpoint', checkpoint, 'a name that is not empty');
   const file = typeof output === 'string' ? output : undefined;
   const format = formatOf(request, file);
   const formatter = await formatterOf(format, columns, request);

@@ -64,9 +64,6 @@ export async function prune(
   const { actor, actorType, recordedBy, reason } = request;
   const context = within(outer, readContext({ actor, actorType, recordedBy, reason }));
   const by = actorOf(context);
-  if (archive !== undefined && (typeof archive !== 'string' || archive === '')) {
-    throw wrongValue('archive', archive, 'the path of a file');
-  }
   const now = Date.now();
   const resolved = zoneOf(zone);
   const rules =

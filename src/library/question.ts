@@ -3,10 +3,11 @@ import type { Duration } from '../core/duration.js';
 import { DaybookError } from '../core/errors.js';
 import { checkFilter } from '../core/filter-shape.js';
 import type { Conditions, EntityPattern, Filter } from '../core/filter.js';
-import { wrongValue } from '../core/given.js';
+import { expectWhole, wrongValue } from '../core/given.js';
 import { shown } from '../core/json.js';
 import { resolveZone } from '../core/period.js';
 import { formatTimestamp, isInRange, readTimestamp } from '../core/timestamp.js';
+import { entryKey } from '../operations/revert.js';
 import type { Instant } from './entry-fields.js';
 
 /** Conditions on one entry. Within a list, any value will do; `meta` asks for all of its matches. */
@@ -85,17 +86,96 @@ function underField<T>(field: string, value: unknown, read: () => T): T {
   }
 }
 
-/** Throws kind `usage` for what has other keys than these: it was spelt in another way, and would not be seen. */
+interface Kind {
+  readonly takes: string;
+  readonly isIt: (value: unknown) => boolean;
+}
+
+const FLAG: Kind = { takes: 'true or false', isIt: (value) => typeof value === 'boolean' };
+const NAME: Kind = { takes: 'a text that is not empty', isIt: isName };
+const NAME_OR_NULL: Kind = { takes: `${NAME.takes}, or null`, isIt: (value) => value === null || isName(value) };
+// Array.from: every() would pass over the holes of a list.
+const NAMES: Kind = {
+  takes: 'a list of texts that are not empty',
+  isIt: (value) => Array.isArray(value) && Array.from<unknown>(value).every(isName),
+};
+
+/** What goes by one of these names takes the same wherever it is asked: `dryRun: 'true'` is no dry run. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  readonly: FLAG,
+  alongside: FLAG,
+  dryRun: FLAG,
+  gzip: FLAG,
+  header: FLAG,
+  exact: FLAG,
+  force: FLAG,
+  strict: FLAG,
+  requireActor: FLAG,
+  manifest: NAME,
+  checkpoint: NAME,
+  archive: NAME,
+  signal: { takes: 'an AbortSignal', isIt: isSignal },
+  onProgress: { takes: 'a function', isIt: (value) => typeof value === 'function' },
+  redact: NAMES,
+  ignore: NAMES,
+  keep: NAMES,
+  json: NAMES,
+  actorColumn: NAME_OR_NULL,
+  nameColumn: NAME_OR_NULL,
+  entityType: {
+    takes: 'a text that is not empty and has no colon, or null',
+    isIt: (value) => value === null || (isName(value) && !value.includes(':')),
+  },
+  scope: { takes: 'an object {kind, column} of two texts, or null', isIt: (value) => value === null || isScope(value) },
+};
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+function isScope(value: unknown): boolean {
+  const { kind, column, ...others } = value as Record<string, unknown>;
+  return isName(kind) && isName(column) && Object.keys(others).length === 0;
+}
+
+function isSignal(value: unknown): boolean {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+}
+
+/** What cannot say anything: of a list, or of a promise that nobody awaited, nothing would be seen. */
+function isNoObject(value: unknown): boolean {
+  return typeof value !== 'object' || value === null || Array.isArray(value);
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+/**
+ * Throws kind `usage` for what has other keys than these: it was spelt in another way, and would not be seen. And for a
+ * value that is not of its key's kind.
+ */
 export function expectKeys(of: string, given: unknown, keys: readonly string[], field = 'request'): void {
-  if (typeof given !== 'object' || given === null) {
-    throw new DaybookError('usage', `${of} must be an object, and is ${shown(given)}`, { field, value: given });
+  if (isNoObject(given) || isPromise(given)) {
+    const is = isPromise(given) ? 'a promise' : shown(given);
+    throw new DaybookError('usage', `${of} must be an object, and is ${is}`, { field, value: given });
   }
-  const strange = Object.keys(given).find((key) => !keys.includes(key));
-  if (strange === undefined) return;
-  throw new DaybookError('usage', `${of} has no ${shown(strange)}: it has ${keys.join(', ')}`, {
-    field: strange,
-    value: (given as Record<string, unknown>)[strange],
-  });
+  for (const [key, value] of Object.entries(given as object) as [string, unknown][]) {
+    if (!keys.includes(key)) {
+      const text = `${of} has no ${shown(key)}: it has ${keys.join(', ')}`;
+      throw new DaybookError('usage', text, { field: key, value });
+    }
+    const kind = Object.hasOwn(KINDS, key) ? KINDS[key] : undefined;
+    if (value !== undefined && kind?.isIt(value) === false) throw wrongValue(key, value, kind.takes);
+  }
+}
+
+/** The entry that a seq or an id names. Throws kind `usage` for what is neither. */
+export function keyOf(key: unknown): ReturnType<typeof entryKey> {
+  if (typeof key === 'number') expectWhole('key', key, 0);
+  else if (typeof key !== 'string' || key === '') throw wrongValue('key', key, 'a seq or an id');
+  return entryKey(String(key));
 }
 
 /** Throws kind `usage` for what is no entity. */

@@ -18,7 +18,7 @@ import type { HistoryRequest } from '../operations/history.js';
 import type { PruneResult } from '../operations/prune.js';
 import { groupReport } from '../operations/report.js';
 import type { GroupReport } from '../operations/report.js';
-import { entryKey, revertOf } from '../operations/revert.js';
+import { revertOf } from '../operations/revert.js';
 import { stateOf, statesOf } from '../operations/state.js';
 import type { ColumnValue, Moment } from '../operations/state.js';
 import { status } from '../operations/status.js';
@@ -36,14 +36,23 @@ import { actorOf, readContext, within } from './context.js';
 import type { Context } from './context.js';
 import { documentAs, entryAs } from './documents.js';
 import type { DocumentForm, DocumentOf, TrailEntry, ValueOf } from './documents.js';
-import { requestOf } from './entry-fields.js';
+import { requestsOf } from './entry-fields.js';
 import type { Bound, EntryFields, Instant } from './entry-fields.js';
 import { told, toldLater } from './errors.js';
 import { exportTo } from './export.js';
 import type { ExportRequest, ExportResult } from './export.js';
 import { prune } from './prune.js';
 import type { PruneRequest } from './prune.js';
-import { durationOf, expectEntity, expectKeys, filterOf, millisecondsOf, questionOf, zoneOf } from './question.js';
+import {
+  durationOf,
+  expectEntity,
+  expectKeys,
+  filterOf,
+  keyOf,
+  millisecondsOf,
+  questionOf,
+  zoneOf,
+} from './question.js';
 import type { EntryFilter } from './question.js';
 import type { OutputStream } from './stream-target.js';
 
@@ -337,11 +346,10 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
   function record(entries: readonly EntryFields[]): Promise<Recorded[]>;
   async function record(given: EntryFields | readonly EntryFields[]): Promise<Recorded | Recorded[]> {
     return later(async () => {
-      const several = Array.isArray(given) ? (given as readonly EntryFields[]) : undefined;
-      const requests = (several ?? [given as EntryFields]).map((fields) => requestOf(fields, bound, Date.now()));
+      const requests = requestsOf(given, bound);
       if (requests.length === 0) return [];
       const recorded = (await store.record(requests, { ofApplication: true })).map(becameOf);
-      return several === undefined ? (recorded[0] as Recorded) : recorded;
+      return Array.isArray(given) ? recorded : (recorded[0] as Recorded);
     });
   }
   const find = async (key: number | string): Promise<TrailEntry<Form> | null> => {
@@ -420,6 +428,7 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
     states: (type, request = {}) =>
       walk(later, async function* () {
         if (typeof type !== 'string' || type === '') throw wrongValue('type', type, 'a text that is not empty');
+        expectKeys('states', request, ['at', 'atEntry', 'where']);
         const { where, ...moment } = request;
         for await (const states of statesOf(store, type, momentOf(moment), columnsOf(where))) {
           for (const state of states) yield stateAs(state, form);
@@ -479,12 +488,6 @@ async function* walk<T>(
 
 function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted by its signal');
-}
-
-function keyOf(key: unknown): { readonly seq: number } | { readonly id: string } {
-  if (typeof key === 'number') expectWhole('key', key, 0);
-  else if (typeof key !== 'string' || key === '') throw wrongValue('key', key, 'a seq or an id');
-  return entryKey(String(key));
 }
 
 function questionAs(
