@@ -110,6 +110,8 @@ describe('a trail', () => {
       for await (const entry of trail.entries({ signal: stop.signal })) if (entry.seq === 590) stop.abort();
     };
     await expect(walk()).rejects.toMatchObject({ kind: 'interrupted' });
+    const nothing = all(trail.entries({ filter: { action: ['nothing'] }, signal: AbortSignal.abort() }));
+    await expect(nothing).rejects.toMatchObject({ kind: 'interrupted' });
     for await (const entry of trail.entries()) {
       expect(entry.seq).toBe(600);
       break;
@@ -247,6 +249,19 @@ describe('a trail', () => {
     await trail.record(numbered(3));
     expect((await trail.export(sink(), { ...request, filter: { actor: ['u-1', 'u-0'] } })).count).toBe(2);
     await expect(trail.export(sink(), { checkpoint: 'siem' })).rejects.toMatchObject({ kind: 'usage' });
+  });
+
+  it.each([{ gzip: false }, { gzip: true }])('is not held up by a stream that takes nothing: %o', async (how) => {
+    const { trail } = await newTrail();
+    await trail.record(numbered(50));
+    const stop = new AbortController();
+    const stalled = { write: () => setImmediate(() => stop.abort()) };
+    const told = { kind: 'interrupted' };
+    await expect(trail.export(stalled, { ...how, signal: stop.signal })).rejects.toMatchObject(told);
+    let taken = 0;
+    const taking = { write: (_chunk: Uint8Array, callback: () => void) => (taken++, callback()) };
+    await expect(trail.export(taking, { ...how, signal: stop.signal })).rejects.toMatchObject(told);
+    expect(taken).toBe(0);
   });
 
   it('tells what rows were, and how a field changed', async () => {

@@ -117,7 +117,7 @@ type OutputPlace = Parameters<typeof openOutput>[0];
 
 async function openTarget(output: OutputPlace | OutputStream, request: ExportRequest): Promise<ExportTarget> {
   const { gzip = false, force = false, manifest, signal } = request;
-  if (isStream(output)) return streamTarget(output, gzip);
+  if (isStream(output)) return streamTarget(output, gzip, signal);
   return openOutput(output, {
     force,
     gzip: gzip || output.path.endsWith('.gz'),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ResourceError } from '../core/errors.js';
+import { DaybookError, ResourceError } from '../core/errors.js';
 import type { ExportTarget } from '../operations/export-into.js';
 import { gzipInto } from '../operations/gzip.js';
 
@@ -13,14 +13,14 @@ export function isStream(value: unknown): value is OutputStream {
 }
 
 /** A target for an export that writes into a stream, chunk by chunk as it takes them, and leaves it open. */
-export function streamTarget(stream: OutputStream, gzip: boolean): ExportTarget {
+export function streamTarget(stream: OutputStream, gzip: boolean, signal?: AbortSignal): ExportTarget {
   const hash = createHash('sha256');
   let bytes = 0;
   const put = async (chunk: Uint8Array): Promise<void> => {
     hash.update(chunk);
     bytes += chunk.byteLength;
     // Its bytes may be in use for as long as the stream keeps them.
-    await written(stream, chunk);
+    await written(stream, chunk, signal);
   };
   const compressor = gzip ? gzipInto(put) : undefined;
   return {
@@ -37,9 +37,15 @@ export function streamTarget(stream: OutputStream, gzip: boolean): ExportTarget 
   };
 }
 
-async function written(stream: OutputStream, chunk: Uint8Array): Promise<void> {
+/** The signal ends it also where nobody reads the stream, so that it never takes the bytes. */
+async function written(stream: OutputStream, chunk: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
   await new Promise<void>((resolve, reject) => {
+    const interrupt = (): void =>
+      reject(new DaybookError('interrupted', 'interrupted: the stream has a part of the export'));
+    if (signal?.aborted === true) return interrupt();
+    signal?.addEventListener('abort', interrupt);
     stream.write(chunk, (error) => {
+      signal?.removeEventListener('abort', interrupt);
       if (error === null || error === undefined) resolve();
       else reject(new ResourceError('failed', `the stream could not be written: ${error.message}`, { cause: error }));
     });

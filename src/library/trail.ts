@@ -380,6 +380,7 @@ export function trailOf<Form extends DocumentForm>(opened: Opened, form: Form, b
       walk(later, async function* () {
         expectKeys('entries', request, ['filter', 'order', 'signal']);
         const { order = 'newest', signal } = request;
+        refuseAborted(signal);
         const question = questionAs(request, order, Number.MAX_SAFE_INTEGER, undefined);
         for await (const piece of history(store, question, { as: 'entries' })) {
           for (const entry of piece.as === 'entries' ? piece.entries : []) {

@@ -235,7 +235,14 @@ async function deleteDoomed(
   const sizes = shortSizes(BATCH_MS, DELETING);
   let longest = 0;
   let after: Key | undefined;
+  let deleted = 0;
   for (;;) {
+    if (run.signal?.aborted === true) {
+      throw new DaybookError(
+        'interrupted',
+        `interrupted: ${deleted} of ${prepared.forecast.count} entries were deleted, and are accounted for`,
+      );
+    }
     const position = after;
     const batchSize = sizes.next();
     const batch = await whenFree(run.busyTimeout, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
@@ -243,12 +250,7 @@ async function deleteDoomed(
     run.onProgress?.('deleting', batch.account.deleted, prepared.forecast.count);
     if (batch.next === null) return { account: batch.account, longest };
     after = batch.next;
-    if (run.signal?.aborted === true) {
-      throw new DaybookError(
-        'interrupted',
-        `interrupted: ${batch.account.deleted} of ${prepared.forecast.count} entries were deleted, and are accounted for`,
-      );
-    }
+    deleted = batch.account.deleted;
     sizes.took(batch.deleted, batch.lockMs);
     await pause(store, batch.lockMs, batch.readMs);
   }

@@ -326,6 +326,18 @@ describe('a prune', () => {
     expect(await executePrune(store, await prepare(store, OLD), RUN)).toMatchObject({ deleted: 900, remaining: 2 });
   });
 
+  test('that is interrupted before its first batch deletes nothing, and leaves the lease free', async () => {
+    const { store } = await sqliteTrail();
+    await recordAll(store, old(10));
+    const running = executePrune(store, await prepare(store, OLD), { ...RUN, signal: AbortSignal.abort() });
+    await expect(running).rejects.toMatchObject({
+      kind: 'interrupted',
+      message: 'interrupted: 0 of 10 entries were deleted, and are accounted for',
+    });
+    expect(await store.extent({})).toMatchObject({ count: 10 });
+    expect(await executePrune(store, await prepare(store, OLD), RUN)).toMatchObject({ deleted: 10 });
+  });
+
   test('that fails in its middle accounts for what fell, and leaves the lease free', async () => {
     const { store } = await sqliteTrail();
     await recordAll(store, old(1000));
