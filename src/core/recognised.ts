@@ -71,7 +71,8 @@ function forgottenIn(field: keyof NewEntry, said: JsonText, was: JsonText): read
   const lost: string[] = [];
   for (const [name, value] of Object.entries(then)) {
     // Among values before and after, null is a value like any other.
-    if (!Object.hasOwn(now, name) || (field === 'metadata' && now[name] === null)) lost.push(`${field}.${name}`);
+    const isEmptied = field === 'metadata' && now[name] === null && value !== null;
+    if (!Object.hasOwn(now, name) || isEmptied) lost.push(`${field}.${name}`);
     else if (!sameValue(now[name], value)) return undefined;
   }
   const isMore = Object.keys(now).some((name) => !Object.hasOwn(then, name));

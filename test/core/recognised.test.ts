@@ -85,6 +85,12 @@ describe('a record of a source', () => {
     );
   });
 
+  test('has not forgotten a null that was there before, beside what it says more', () => {
+    const known = { ...KNOWN, metadata: '{"note":null}' };
+    const more = { ...KNOWN, metadata: '{"note":null,"ts_exact":"x"}' };
+    expect(recogniseRecord(more, FIELDS, known, [])).toEqual({ differing: [], forgotten: [] });
+  });
+
   test('is the one of which an earlier version made the entry', () => {
     const now = { action: 'jam_cleared', actor: 'system', message: 'jam cleared' };
     expect(recognised(now).differing).toEqual(['action', 'actor', 'message']);
