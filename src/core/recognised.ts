@@ -11,12 +11,25 @@ export interface Recognised {
   readonly forgotten: readonly string[];
 }
 
-/** The fields of these in which an entry differs from the one that is recorded. */
-export function differingFields(
-  entry: NewEntry,
-  given: readonly (keyof NewEntry)[],
+/** Compares what is to be recorded with the entry that has its id: as a writer says it, or as a source does. */
+export function recogniseRequest(
+  {
+    entry,
+    given,
+    ofSource,
+  }: {
+    readonly entry: NewEntry;
+    readonly given: readonly (keyof NewEntry)[];
+    readonly ofSource?: { readonly earlier: readonly NewEntry[] };
+  },
   known: NewEntry,
-): (keyof NewEntry)[] {
+): Recognised {
+  if (ofSource === undefined) return { differing: differingFields(entry, given, known), forgotten: [] };
+  return recogniseRecord(entry, given, known, ofSource.earlier);
+}
+
+/** The fields of these in which an entry differs from the one that is recorded. */
+function differingFields(entry: NewEntry, given: readonly (keyof NewEntry)[], known: NewEntry): (keyof NewEntry)[] {
   return given.filter((field) => !isSame(field, entry[field], known[field]));
 }
 

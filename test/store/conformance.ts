@@ -184,6 +184,31 @@ export function describeStore(
         expect(await store.find({ id: 'a' })).toMatchObject({ message: 'one', severity: 'info' });
       });
 
+      test('knows a record of a source again that says less, or what an earlier version made of it', async () => {
+        const said = { id: 'a', action: 'note', scope: 'm:1', metadata: '{"x":1,"y":null}' };
+        await recordAll(store, [said]);
+        const request = (fields: Partial<NewEntry>, ...earlier: readonly Partial<NewEntry>[]) => ({
+          entry: newEntry({ ...said, ...fields }),
+          given: ['action', 'scope', 'message', 'metadata'] as const,
+          ofSource: { earlier: earlier.map((was) => newEntry({ ...said, ...was })) },
+        });
+        const requests = [
+          request({ scope: null, metadata: '{"y":null,"z":2}' }),
+          request({ action: 'update', message: 'x' }, {}),
+          request({ action: 'update', message: 'x' }, { scope: 'm:2' }),
+        ];
+        const forgotten = ['scope', 'metadata.x'];
+        const differing = { outcome: 'conflict', fields: ['action', 'message'] };
+        expect(await store.compare(requests)).toEqual([{ outcome: 'same', forgotten }, { outcome: 'same' }, differing]);
+        for (const record of [store.record, store.recordOneOfMany]) {
+          expect(await record(requests)).toEqual([
+            { outcome: 'skipped', seq: 1, id: 'a', forgotten },
+            { outcome: 'skipped', seq: 1, id: 'a' },
+            { ...differing, seq: 1, id: 'a' },
+          ]);
+        }
+      });
+
       test('knows an id that was recorded a moment before in the same call', async () => {
         expect(await recordAll(store, [{ id: 'a' }, { id: 'a' }, { id: 'a', message: 'x' }])).toMatchObject([
           { outcome: 'recorded' },

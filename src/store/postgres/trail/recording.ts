@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DaybookError } from '../../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
-import { JSON_FIELDS } from '../../../core/entry.js';
-import { sameDocument } from '../../../core/json.js';
+import { recogniseRequest } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
 import { sql } from '../../sql.js';
@@ -152,9 +151,9 @@ async function recordThem(connection: Connection, all: readonly Complete[]): Pro
     if (seq !== undefined && isRecorded(one)) return { outcome: 'recorded', seq, id };
     const known = there.get(id);
     if (known === undefined) throw notRecorded(all.length);
-    const fields = differing(one.request, known);
+    const { differing: fields, forgotten } = recogniseRequest(one.request, known);
     return fields.length === 0
-      ? { outcome: 'skipped', seq: known.seq, id }
+      ? { outcome: 'skipped', seq: known.seq, id, ...(forgotten.length > 0 && { forgotten }) }
       : { outcome: 'conflict', seq: known.seq, id, fields };
   });
 }
@@ -171,19 +170,10 @@ export async function compareEntries(
   return requests.map((request) => {
     const known = request.entry.id === null ? undefined : there.get(request.entry.id);
     if (known === undefined) return { outcome: 'missing' };
-    const fields = differing(request, known);
-    return fields.length === 0 ? { outcome: 'same' } : { outcome: 'conflict', fields };
+    const { differing: fields, forgotten } = recogniseRequest(request, known);
+    if (fields.length > 0) return { outcome: 'conflict', fields };
+    return { outcome: 'same', ...(forgotten.length > 0 && { forgotten }) };
   });
-}
-
-/** The fields in which an entry would differ from one of its id. */
-function differing({ entry, given }: RecordRequest, known: NewEntry): (keyof NewEntry)[] {
-  return given.filter((field) => !sameValue(field, entry[field], known[field]));
-}
-
-function sameValue(field: keyof NewEntry, given: string | null, known: string | null): boolean {
-  if (given === known) return true;
-  return JSON_FIELDS.has(field) && given !== null && known !== null && sameDocument(given, known);
 }
 
 /** Throws kind `refused` for an entry that is taken back already. */

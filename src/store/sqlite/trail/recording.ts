@@ -2,8 +2,7 @@ import type { Statement } from 'better-sqlite3';
 import { DaybookError } from '../../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
 import { ENTRY_FIELDS } from '../../../core/entry.js';
-import { differingFields, recogniseRecord } from '../../../core/recognised.js';
-import type { Recognised } from '../../../core/recognised.js';
+import { recogniseRequest } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
 import { kept } from '../engine/index.js';
@@ -304,7 +303,7 @@ function recordUnlessThere(
     const known = there.get(entry.id) ?? findEntry(connection, { id: entry.id });
     if (known === undefined) throw new DaybookError('failed', `entry ${entry.id} was there and cannot be read`);
     const { seq, id } = known;
-    const { differing: fields, forgotten } = recognised(request, known);
+    const { differing: fields, forgotten } = recogniseRequest(request, known);
     if (fields.length > 0) outcomes.push({ outcome: 'conflict', seq, id, fields });
     else outcomes.push({ outcome: 'skipped', seq, id, ...(forgotten.length > 0 && { forgotten }) });
     if (stopAtConflict && fields.length > 0) break;
@@ -329,14 +328,9 @@ export function compareEntries(connection: Connection, requests: readonly Record
 
 /** How what is asked for compares with the entry of its id. */
 export function compared(request: RecordRequest, known: NewEntry): CompareOutcome {
-  const { differing: fields, forgotten } = recognised(request, known);
+  const { differing: fields, forgotten } = recogniseRequest(request, known);
   if (fields.length > 0) return { outcome: 'conflict', fields };
   return { outcome: 'same', ...(forgotten.length > 0 && { forgotten }) };
-}
-
-function recognised({ entry, given, ofSource }: RecordRequest, known: NewEntry): Recognised {
-  if (ofSource === undefined) return { differing: differingFields(entry, given, known), forgotten: [] };
-  return recogniseRecord(entry, given, known, ofSource.earlier);
 }
 
 /** Throws kind `refused` for an entry that is taken back already. */
