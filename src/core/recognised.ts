@@ -45,7 +45,8 @@ export function recogniseRecord(
   earlier: readonly NewEntry[],
 ): Recognised {
   const [now, ...then] = [entry, ...earlier].map((one) => recognise(one, given, known)) as [Recognised];
-  return [now, ...then].find(({ differing }) => differing.length === 0) ?? now;
+  const same = [now, ...then].filter(({ differing }) => differing.length === 0);
+  return same.find(({ forgotten }) => forgotten.length === 0) ?? same[0] ?? now;
 }
 
 function recognise(entry: NewEntry, given: readonly (keyof NewEntry)[], known: NewEntry): Recognised {

@@ -56,9 +56,7 @@ export interface PendingEntry {
   readonly comparedIn: keyof typeof COMPARED;
   readonly position: string;
   readonly unmatched: boolean;
-  /** Without the full time of the source, which earlier versions did not keep. */
-  readonly plainMetadata?: JsonText;
-  /** What else earlier versions recorded of the same record. */
+  /** What earlier versions recorded of the same record. */
   readonly earlier?: readonly NewEntry[];
   readonly mayRepeat?: true;
 }
@@ -229,7 +227,6 @@ function pending(
     comparedIn: time === null ? 'untimed' : isWhole ? 'whole' : 'timed',
     position,
     unmatched,
-    ...(metadata !== undefined && { plainMetadata: entry.metadata }),
     ...(earlier && { earlier }),
     ...(mayRepeat && { mayRepeat }),
   };
@@ -254,23 +251,17 @@ function numbered(): (items: readonly PendingEntry[]) => readonly PendingEntry[]
     });
 }
 
-/** What earlier versions may have recorded of a record, to be compared with what is there. */
-function earlierRequests(
-  { entry, comparedIn, plainMetadata, earlier = [] }: PendingEntry,
-  { isGiven }: ImportOptions,
-): RecordRequest[] {
-  const plain = plainMetadata === undefined ? [] : [{ ...entry, metadata: plainMetadata }];
-  const others = earlier.filter(({ id }) => id === entry.id || id === null || isGiven?.(id) !== true);
-  return [...plain, ...others].map((one) => ({ entry: one, given: COMPARED[comparedIn] }));
-}
-
-/** Which of these are there as an earlier version recorded them. */
+/** Which of these are there below an id that an earlier version gave them. Below their own id, `requestOf` asks for them. */
 export async function recordedEarlier(
   store: Pick<AuditStore, 'compare'>,
   items: readonly PendingEntry[],
-  options: ImportOptions,
+  { isGiven }: ImportOptions,
 ): Promise<ReadonlySet<PendingEntry>> {
-  const asked = items.flatMap((item) => earlierRequests(item, options).map((request) => ({ item, request })));
+  const asked = items.flatMap((item) =>
+    (item.earlier ?? [])
+      .filter(({ id }) => id !== null && id !== item.entry.id && isGiven?.(id) !== true)
+      .map((entry) => ({ item, request: { entry, given: COMPARED[item.comparedIn] } })),
+  );
   if (asked.length === 0) return new Set();
   const outcomes = await store.compare(asked.map(({ request }) => request));
   return new Set(asked.filter((_, index) => outcomes[index]?.outcome === 'same').map(({ item }) => item));

@@ -96,5 +96,7 @@ describe('a record of a source', () => {
     expect(recognised(now).differing).toEqual(['action', 'actor', 'message']);
     expect(recognised(now, [newEntry({ action: 'x' }), KNOWN])).toEqual({ differing: [], forgotten: [] });
     expect(recognised(now, [{ ...KNOWN, scope: null }])).toEqual({ differing: [], forgotten: ['scope'] });
+    // Nothing is forgotten where one of the two says all of it.
+    expect(recognised({ actor: 'unknown' }, [KNOWN])).toEqual({ differing: [], forgotten: [] });
   });
 });

@@ -258,6 +258,24 @@ describe('an import', () => {
     );
   });
 
+  test('looks only for ids of before ahead of recording: what has none is compared as it is recorded', async () => {
+    const { store } = await sqliteTrail();
+    const once = { action: 'note', actor: 'jam_cleared' };
+    await imported(store, sourceOf([{}]), { reader: saying(once) });
+    let looks = 0;
+    const watched: AuditStore = {
+      ...store,
+      compare: (requests) => {
+        looks += 1;
+        return store.compare(requests);
+      },
+    };
+    const more = { time: { ms: 1, finer: '256' }, earlier: [{ fields: once }] };
+    const again = { reader: saying({ actor: 'system' }, more) };
+    expect(await imported(watched, sourceOf([{}]), again)).toMatchObject({ skipped: 1, forgotten: 0 });
+    expect(looks).toBe(0);
+  });
+
   test('ends at a conflict, and tells how far it came', async () => {
     const { store } = await sqliteTrail();
     const source = sourceOf([
