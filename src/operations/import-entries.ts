@@ -217,13 +217,19 @@ function pending(
     const input = { source: options.source, ...fields, scope, id };
     return validateEntry(input, 'data', { documents: 'text', now, times }).entry;
   };
-  const entry = made(imported.id, imported.fields);
-  const earlier = imported.earlier?.map(({ id = imported.id, fields = imported.fields }) => made(id, fields));
   const isWhole = imported.fields.recorded_at !== undefined;
   const exact = time === null || isWhole ? undefined : exactTime(time);
-  const metadata = exact === undefined ? undefined : withExactTime(entry.metadata, exact);
+  const inFull = (entry: NewEntry): NewEntry => {
+    const metadata = exact === undefined ? undefined : withExactTime(entry.metadata, exact);
+    return metadata === undefined ? entry : { ...entry, metadata };
+  };
+  const earlier = imported.earlier?.flatMap(({ id = imported.id, fields = imported.fields }) => {
+    const was = made(id, fields);
+    // An earlier version did not keep the time in full. This one does, and gives such an id while nobody names the source.
+    return exact === undefined || id === imported.id ? [was] : [was, inFull(was)];
+  });
   return {
-    entry: metadata === undefined ? entry : { ...entry, metadata },
+    entry: inFull(made(imported.id, imported.fields)),
     comparedIn: time === null ? 'untimed' : isWhole ? 'whole' : 'timed',
     position,
     unmatched,

@@ -258,6 +258,19 @@ describe('an import', () => {
     );
   });
 
+  test('knows a record again that is recorded below the id of before, with its time in full or without', async () => {
+    const time = { ms: 1, finer: '256' };
+    for (const before of [time, { ms: 1, finer: '' }]) {
+      const { store } = await sqliteTrail();
+      await imported(store, sourceOf([{}]), { reader: saying({}, { id: 'b', time: before }) });
+      const now = { reader: saying({}, { time, earlier: [{ id: 'b' }] }) };
+      expect(await imported(store, sourceOf([{}]), now)).toMatchObject({ recorded: 0, skipped: 1 });
+      const other = { reader: saying({}, { time: { ...time, finer: '257' }, earlier: [{ id: 'b' }] }) };
+      const isSame = before.finer === '';
+      expect(await imported(store, sourceOf([{}]), other)).toMatchObject({ recorded: isSame ? 0 : 1 });
+    }
+  });
+
   test('looks only for ids of before ahead of recording: what has none is compared as it is recorded', async () => {
     const { store } = await sqliteTrail();
     const once = { action: 'note', actor: 'jam_cleared' };
