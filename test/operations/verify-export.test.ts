@@ -112,6 +112,9 @@ describe('an export with its proofs', () => {
       '{"form":"daybook-proofs/v1"}',
       proofs.split('\n').slice(0, 2).join('\n'),
       proofs.replace('"tile":1', '"tile":2'),
+      // More seqs than a tile has leaves, or memory room for.
+      proofs.replace(/"runs":"[^"]+"/, '"runs":"1-9007199254740991"'),
+      proofs.replace(/"runs":"[^"]+"/, '"runs":"1-255"'),
     ]) {
       await expect(found(sealed, file, bad)).rejects.toMatchObject({ kind: 'data' });
     }
