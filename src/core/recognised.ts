@@ -55,7 +55,7 @@ function recognise(entry: NewEntry, given: readonly (keyof NewEntry)[], known: N
   for (const field of differingFields(entry, given, known)) {
     const lost = forgottenOf(field, entry, known);
     if (lost === undefined) differing.push(field);
-    else forgotten.push(...lost);
+    else for (const name of lost) forgotten.push(name);
   }
   return { differing, forgotten };
 }

@@ -182,7 +182,7 @@ function inOrder(entries: readonly TimedEntry[]): [readonly PendingEntry[], read
   let start = 0;
   for (let end = 1; end < entries.length; end++) {
     if (entries[end]?.time?.ms === entries[start]?.time?.ms) continue;
-    ordered.push(...byFinerTime(entries.slice(start, end)));
+    for (const item of byFinerTime(entries.slice(start, end))) ordered.push(item);
     start = end;
   }
   return [ordered, entries.slice(start)];

@@ -151,7 +151,7 @@ async function checkHolds(store: AuditStore, findings: Findings): Promise<void> 
     after = page.next;
   }
   const binding = new Set((await store.holds()).flatMap(({ name, binds }) => (binds ? [name] : [])));
-  findings.add('held-missing', ...[...placed].filter((name) => !binding.has(name)));
+  for (const name of placed) if (!binding.has(name)) findings.add('held-missing', name);
 }
 
 interface CheckedSeals {
@@ -332,7 +332,7 @@ async function walkTree(
   }
   // Also where everything is there, each of them must be as it was signed.
   await removals.refresh();
-  findings.add('inserted', ...[...strays].toSorted((a, b) => a - b));
+  for (const seq of [...strays].toSorted((a, b) => a - b)) findings.add('inserted', seq);
   return { entries: counts, ...roots.done() };
 }
 
@@ -450,7 +450,7 @@ function readRemovals(
       for (const removal of more) {
         const signed = signedRuns(removal, keys);
         if (signed === undefined) findings.add('bad-removal', `removal ${removal.removal}`);
-        else runs.push(...signed);
+        else for (const run of signed) runs.push(run);
         last = removal.removal;
       }
       if (more.length > 0) isIn = lookup(runs);

@@ -91,6 +91,12 @@ describe('a record of a source', () => {
     expect(recogniseRecord(more, FIELDS, known, [])).toEqual({ differing: [], forgotten: [] });
   });
 
+  test('may have forgotten however much', () => {
+    const keys = Array.from({ length: 150_000 }, (_, n) => [`k${n}`, n]);
+    const known = { ...KNOWN, metadata: JSON.stringify(Object.fromEntries(keys)) };
+    expect(recogniseRecord({ ...known, metadata: '{}' }, FIELDS, known, []).forgotten).toHaveLength(150_000);
+  });
+
   test('is the one of which an earlier version made the entry', () => {
     const now = { action: 'jam_cleared', actor: 'system', message: 'jam cleared' };
     expect(recognised(now).differing).toEqual(['action', 'actor', 'message']);

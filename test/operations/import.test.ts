@@ -5,6 +5,7 @@ import type { BrokenRecord, ImportedEntry, Source, SourceRecord } from '../../sr
 import { importSource } from '../../src/operations/import.js';
 import { recordImport } from '../../src/operations/import-account.js';
 import { verifyImport } from '../../src/operations/import-comparison.js';
+import { pendingEntries } from '../../src/operations/import-entries.js';
 import type { EntrySorter, ImportOptions, Reject } from '../../src/operations/import-entries.js';
 import { rehearseImport } from '../../src/operations/import-rehearsal.js';
 import type { ImportTotals } from '../../src/operations/import-totals.js';
@@ -302,6 +303,15 @@ describe('an import', () => {
     }).rejects.toThrow('line 2: id a is recorded already, with another ts');
     expect(seen.at(-1)).toMatchObject({ read: 3, recorded: 1 });
     expect(await messages(store)).toEqual(['a']);
+  });
+
+  test('takes however many entries of one millisecond', async () => {
+    const lines = Array.from({ length: 150_000 }, (_, n) => ({ id: `n${n}`, ms: '1' }));
+    let count = 0;
+    for await (const { entries } of pendingEntries(sourceOf(lines, [{ id: 'last', ms: '2' }]), OPTIONS)) {
+      count += entries.length;
+    }
+    expect(count).toBe(150_001);
   });
 
   test('says which column a row lacks', async () => {

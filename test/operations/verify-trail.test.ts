@@ -5,6 +5,7 @@ import { signedCheckpoint } from '../../src/core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../../src/core/evidence/hashing.js';
 import { leafHash, LEAF_HEAD, saltsOf } from '../../src/core/evidence/leaves.js';
 import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
+import { signedRemoval } from '../../src/core/evidence/removal.js';
 import { eachLeaf } from '../../src/core/evidence/tiles.js';
 import { EMPTY, grownBy, rootOf } from '../../src/core/evidence/tree.js';
 import { NOW } from '../store/trail.js';
@@ -83,6 +84,15 @@ describe('what is sealed and left alone', () => {
     expect(turns).toBeGreaterThan(1);
     expect(found).toMatchObject({ verdict: 'intact', entries: { checked: 3000 } });
   });
+});
+
+test('a removal of however many runs is read', async () => {
+  const { store, seal, key, found } = await sealedTrail(20);
+  await seal();
+  const runs = Array.from({ length: 150_000 }, (_, n) => [2 * n + 1001, 2 * n + 1001] as const);
+  const { privateKey, key: own } = key();
+  await store.putRemoval({ prune: 1, ...signedRemoval({ prune: 1, runs, size: 20 }, privateKey, own) });
+  expect(await found()).toEqual(['intact']);
 });
 
 interface Attack {
@@ -307,6 +317,20 @@ describe('an attack is seen', () => {
     await seal();
     expect(await found()).toEqual(['found', 'inserted']);
     expect((await store.extent({})).count).toBe(322);
+  });
+
+  test('however many entries are inserted', async () => {
+    const { trail, seal, found, record, tamper, verify } = await sealedTrail(20);
+    trail.plain().exec(`UPDATE sqlite_sequence SET seq = 200000 WHERE name = 'daybook_entries'`);
+    await record(1);
+    await seal();
+    expect(await found()).toEqual(['intact']);
+    tamper(
+      `INSERT INTO daybook_entries (seq, action, message)
+        WITH RECURSIVE forged(seq) AS (VALUES (30) UNION ALL SELECT seq + 1 FROM forged WHERE seq < 150029)
+        SELECT seq, 'a', 'forged' FROM forged`,
+    );
+    expect((await verify()).findings).toMatchObject([{ code: 'inserted', count: 150_000 }]);
   });
 
   test('a copy is brought back: the sealer refuses, and who has the state or a checkpoint sees it', async () => {
