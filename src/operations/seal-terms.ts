@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { readCheckpoint } from '../core/evidence/checkpoint.js';
@@ -6,6 +5,7 @@ import { keyLine, newPrivateKey, publicKeyOf } from '../core/evidence/notes.js';
 import { signedHandover, signedResumption } from '../core/evidence/terms.js';
 import { rootOf } from '../core/evidence/tree.js';
 import type { AuditStore } from '../store/audit-store.js';
+import { newOrigin } from './seal-init.js';
 import { changeSealKey, readSealKey } from './seal-key.js';
 import type { SealKey } from './seal-key.js';
 import { frontierAt, seal } from './seal.js';
@@ -59,7 +59,7 @@ export async function resumeSeals(
   if (frontier === undefined || (checkpoint !== undefined && !rootOf(frontier).equals(checkpoint.root))) {
     throw new DaybookError('refused', 'the restored database is not what was sealed', { hint: 'daybook verify' });
   }
-  const name = origin ?? `daybook/${randomBytes(8).toString('hex')}`;
+  const name = origin ?? newOrigin();
   const next = { ...key.key, name };
   const encoded = (root: Buffer): string => root.toString('base64');
   const note = signedResumption(

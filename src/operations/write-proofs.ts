@@ -1,7 +1,7 @@
 import type { Filter } from '../core/filter.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { TILE } from '../core/evidence/leaves.js';
-import { lookup, runsText, runsOf, seqsOf } from '../core/evidence/seqs.js';
+import { addSeq, firstOf, lookup, runsText, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { keyLine } from '../core/evidence/notes.js';
 import { termAt, termsOf } from '../core/evidence/terms.js';
@@ -26,15 +26,11 @@ const TILES_A_PAGE = 16;
 
 /** The seqs of the entries of a file, as runs in order. */
 export async function runsOfEntries(store: AuditStore, entries: FileEntries): Promise<Run[]> {
-  const runs: [number, number][] = [];
+  const runs: Run[] = [];
   for (let after: Key | undefined; ;) {
     const query = { ...entries, order: 'recorded', limit: SEQS_A_PAGE } as const;
     const page = await store.rows(after === undefined ? query : { ...query, after }, ['seq']);
-    for (const [seq] of page.rows as readonly (readonly [number])[]) {
-      const last = runs.at(-1);
-      if (last !== undefined && last[1] + 1 === seq) last[1] = seq;
-      else runs.push([seq, seq]);
-    }
+    for (const [seq] of page.rows as readonly (readonly [number])[]) addSeq(runs, seq);
     if (page.next === null) return runs;
     after = page.next;
   }
@@ -66,11 +62,12 @@ export async function writeProofs(store: AuditStore, runs: readonly Run[], targe
 
 /** What the root of a tile can be made of, with the entries of a file. */
 function tileProof(tile: SealTile, leaves: number, isIn: (seq: number) => boolean): object {
-  const seqs = seqsOf(tile.runs ?? []).slice(0, leaves);
+  const held = firstOf(tile.runs ?? [], leaves);
+  const seqs = seqsOf(held);
   const inside = seqs.flatMap((seq, position) => (isIn(seq) ? [position] : []));
   const root = tile.root === null || leaves < TILE ? {} : { root: tile.root.toString('base64') };
   if (inside.length === 0 && 'root' in root) return { tile: tile.tile, ...root };
-  const runs = { tile: tile.tile, runs: runsText(runsOf(seqs)), ...root };
+  const runs = { tile: tile.tile, runs: runsText(held), ...root };
   if (inside.length === TILE && tile.secret !== null) return { ...runs, secret: tile.secret.toString('base64') };
   const within = new Set(inside);
   const others = new Set([...seqs.keys()].filter((position) => !within.has(position)));

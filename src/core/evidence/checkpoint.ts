@@ -1,5 +1,15 @@
 import { HASH_BYTES } from './hashing.js';
-import { COSIGNATURE, hasSigned, isSignedBy, keyId, readNote, signaturesBy, signBytes, signedNote } from './notes.js';
+import {
+  COSIGNATURE,
+  decoded,
+  hasSigned,
+  isSignedBy,
+  keyId,
+  readNote,
+  signaturesBy,
+  signBytes,
+  signedNote,
+} from './notes.js';
 import type { PublicKey, Signature, SignedNote } from './notes.js';
 
 // A checkpoint of C2SP (https://c2sp.org/tlog-checkpoint): what the whole tree came to at a size.
@@ -56,9 +66,9 @@ export function readCheckpoint(text: string): ReadCheckpoint | undefined {
   const note = readNote(text);
   if (note === undefined) return undefined;
   const [origin = '', size = '', encoded = '', ...rest] = note.text.slice(0, -1).split('\n');
-  const root = Buffer.from(encoded, 'base64');
+  const root = decoded(encoded);
   if (origin === '' || !/^(?:0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) return undefined;
-  if (root.length !== HASH_BYTES || root.toString('base64') !== encoded || rest.includes('')) return undefined;
+  if (root?.length !== HASH_BYTES || rest.includes('')) return undefined;
   return { origin, size: Number(size), root, note };
 }
 

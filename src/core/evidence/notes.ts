@@ -83,7 +83,7 @@ export function readKeyLine(line: string): PublicKey {
 }
 
 /** Base64 as it is written and no other way, or undefined. */
-function decoded(base64: string): Buffer | undefined {
+export function decoded(base64: string): Buffer | undefined {
   const bytes = Buffer.from(base64, 'base64');
   return bytes.toString('base64') === base64 ? bytes : undefined;
 }

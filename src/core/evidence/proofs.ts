@@ -3,6 +3,7 @@ import { readCheckpoint } from './checkpoint.js';
 import type { ReadCheckpoint } from './checkpoint.js';
 import { HASH_BYTES } from './hashing.js';
 import { SALT_BYTES } from './leaves.js';
+import { decoded } from './notes.js';
 
 // A proof of C2SP (https://c2sp.org/tlog-proof): what is not in the tree itself, the salt and the line, is its extra data.
 
@@ -39,13 +40,13 @@ export function readProof(
   if (extra === undefined || index === undefined) return undefined;
   const head = `${FORM}\nextra ${extra}\nindex ${index}\n${hashes}\n`;
   const checkpoint = readCheckpoint(text.slice(head.length));
-  const bytes = Buffer.from(extra, 'base64');
+  const bytes = decoded(extra);
   const path = hashes
     .split('\n')
     .slice(0, -1)
     .map((hash) => Buffer.from(hash, 'base64'));
-  const isWritten = bytes.toString('base64') === extra && pathLines(path) === hashes;
-  if (checkpoint === undefined || !isWritten || bytes.length < SALT_BYTES) return undefined;
+  const isWritten = pathLines(path) === hashes;
+  if (checkpoint === undefined || !isWritten || bytes === undefined || bytes.length < SALT_BYTES) return undefined;
   return {
     index: Number(index),
     salt: bytes.subarray(0, SALT_BYTES),

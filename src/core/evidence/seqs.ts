@@ -28,14 +28,17 @@ export function runsLength(runs: readonly Run[]): number {
   return runs.reduce((sum, [from, to]) => sum + to - from + 1, 0);
 }
 
+/** Adds a seq at the end of runs. */
+export function addSeq(runs: Run[], seq: number): void {
+  const last = runs.at(-1);
+  if (last !== undefined && last[1] + 1 === seq) runs[runs.length - 1] = [last[0], seq];
+  else runs.push([seq, seq]);
+}
+
 /** The runs of seqs as they stand. */
 export function runsOf(seqs: Iterable<number>): Run[] {
-  const runs: [number, number][] = [];
-  for (const seq of seqs) {
-    const last = runs.at(-1);
-    if (last !== undefined && last[1] + 1 === seq) last[1] = seq;
-    else runs.push([seq, seq]);
-  }
+  const runs: Run[] = [];
+  for (const seq of seqs) addSeq(runs, seq);
   return runs;
 }
 

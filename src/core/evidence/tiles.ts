@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { HASH_BYTES } from './hashing.js';
 import { leafHashInto, LEAF_HEAD, SALT_BYTES, saltsOf, SECRET_BYTES, TILE } from './leaves.js';
-import { firstOf } from './seqs.js';
+import { addSeq, firstOf } from './seqs.js';
 import type { Run } from './seqs.js';
-import { EMPTY, grown, grownBy, rootOf } from './tree.js';
+import { EMPTY, grown, grownBy, rootOf, subtrees } from './tree.js';
 
 /** What opens the leaves of a tile: a secret for all of them, or a salt for each that stays. */
 export interface Opening {
@@ -99,9 +99,7 @@ export function growingTile(
 export function addLeaf(growing: GrowingTile, seq: number, headAndLine: Buffer): void {
   const position = growing.count;
   leafHashInto(growing.hashes, position * HASH_BYTES, growing.saltOf(position) as Buffer, headAndLine);
-  const last = growing.runs.at(-1);
-  if (last !== undefined && last[1] + 1 === seq) growing.runs[growing.runs.length - 1] = [last[0], seq];
-  else growing.runs.push([seq, seq]);
+  addSeq(growing.runs, seq);
   growing.count += 1;
 }
 
@@ -140,18 +138,6 @@ export function closedAt(opening: Opening, count: number, positions: ReadonlySet
     if (salt !== undefined) left.set(position, salt);
   }
   return { secret: null, salts: keptSalts(left) };
-}
-
-/** The whole subtrees of the leaves from one position on, up to another: each with its first position and its width. */
-function subtrees(from: number, to: number): { readonly at: number; readonly width: number }[] {
-  const pieces: { at: number; width: number }[] = [];
-  for (let at = from; at < to;) {
-    let width = 1;
-    while (at % (width * 2) === 0 && at + width * 2 <= to) width *= 2;
-    pieces.push({ at, width });
-    at += width;
-  }
-  return pieces;
 }
 
 /**

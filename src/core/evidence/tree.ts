@@ -54,14 +54,20 @@ export function rootOf({ nodes }: Frontier): Buffer {
  */
 export function grownBy(frontier: Frontier, hashes: Buffer, from: number, to: number): Frontier {
   let result = frontier;
-  let at = from;
-  while (at < to) {
+  for (const { at, width } of subtrees(from, to)) result = grown(result, wholeRoot(hashes, at, width), width);
+  return result;
+}
+
+/** The whole subtrees of the leaves from one position on, up to another: each with its first position and its width. */
+export function subtrees(from: number, to: number): { readonly at: number; readonly width: number }[] {
+  const pieces: { at: number; width: number }[] = [];
+  for (let at = from; at < to;) {
     let width = 1;
     while (at % (width * 2) === 0 && at + width * 2 <= to) width *= 2;
-    result = grown(result, wholeRoot(hashes, at, width), width);
+    pieces.push({ at, width });
     at += width;
   }
-  return result;
+  return pieces;
 }
 
 /** The root of `width` leaves, which must be a power of two. */
