@@ -364,6 +364,43 @@ export function describeStore(
         expect((await store.extent({})).lastSeq).toBe(1);
       });
 
+      test('recognises what a source said once, and names what it has forgotten', async () => {
+        const once = { id: 'a', actor: 'u-1', scope: 'k:1', message: 'one', metadata: '{"user_id":1,"x":2}' };
+        await recordAll(store, [once]);
+        const given = Object.keys(once) as (keyof NewEntry)[];
+        const request = (fields: Partial<NewEntry>, earlier: readonly Partial<NewEntry>[] = []) => ({
+          entry: newEntry({ action: 'update', ...once, ...fields }),
+          given,
+          ofSource: { earlier: earlier.map((other) => newEntry({ action: 'update', ...once, ...other })) },
+        });
+        const asked = [
+          request({}),
+          request({ actor: 'unknown', scope: null, metadata: '{"x":2}' }),
+          request({ message: 'two' }, [{ message: 'one' }]),
+          request({ message: 'two' }),
+        ];
+        const [same, forgotten, earlier, other] = [
+          {},
+          { forgotten: ['actor', 'scope', 'metadata.user_id'] },
+          {},
+          { fields: ['message'] },
+        ];
+        expect(await store.compare(asked)).toEqual([
+          { outcome: 'same', ...same },
+          { outcome: 'same', ...forgotten },
+          { outcome: 'same', ...earlier },
+          { outcome: 'conflict', ...other },
+        ]);
+        const outcomes = [
+          { outcome: 'skipped', seq: 1, id: 'a', ...same },
+          { outcome: 'skipped', seq: 1, id: 'a', ...forgotten },
+          { outcome: 'skipped', seq: 1, id: 'a', ...earlier },
+          { outcome: 'conflict', seq: 1, id: 'a', ...other },
+        ];
+        expect(await store.record(asked)).toEqual(outcomes);
+        expect(await store.recordOneOfMany(asked)).toEqual(outcomes);
+      });
+
       test('records nothing of nothing', async () => {
         expect(await store.record([])).toEqual([]);
       });

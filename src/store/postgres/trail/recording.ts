@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { DaybookError } from '../../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
-import { recogniseRequest } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { compared, foundThere } from '../../compared.js';
 import { sql } from '../../sql.js';
 import { GIVEN_COLUMNS } from '../engine/index.js';
 import type { Connection, Generation, Statement } from '../engine/index.js';
@@ -151,10 +151,7 @@ async function recordThem(connection: Connection, all: readonly Complete[]): Pro
     if (seq !== undefined && isRecorded(one)) return { outcome: 'recorded', seq, id };
     const known = there.get(id);
     if (known === undefined) throw notRecorded(all.length);
-    const { differing: fields, forgotten } = recogniseRequest(one.request, known);
-    return fields.length === 0
-      ? { outcome: 'skipped', seq: known.seq, id, ...(forgotten.length > 0 && { forgotten }) }
-      : { outcome: 'conflict', seq: known.seq, id, fields };
+    return foundThere(one.request, known);
   });
 }
 
@@ -169,10 +166,7 @@ export async function compareEntries(
   );
   return requests.map((request) => {
     const known = request.entry.id === null ? undefined : there.get(request.entry.id);
-    if (known === undefined) return { outcome: 'missing' };
-    const { differing: fields, forgotten } = recogniseRequest(request, known);
-    if (fields.length > 0) return { outcome: 'conflict', fields };
-    return { outcome: 'same', ...(forgotten.length > 0 && { forgotten }) };
+    return known === undefined ? { outcome: 'missing' } : compared(request, known);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { NewEntry } from '../../../core/entry.js';
 import type { CompareOutcome, RecordRequest } from '../../audit-store.js';
-import { compared } from '../trail/index.js';
+import { compared } from '../../compared.js';
 import { attemptTemporary, openTemporary } from '../engine/index.js';
 
 /** What a rehearsal would have recorded by now, however much: it is kept in a temporary file. */

@@ -36,7 +36,7 @@ export { lastSeq } from './extent.js';
 export { findEntry } from './find-entries.js';
 export { readRawLines } from './joined-pages.js';
 export { keyAt, readPage } from './pages.js';
-export { compared, inserter, refuseTakenBack } from './recording.js';
+export { inserter, refuseTakenBack } from './recording.js';
 export { recordSigned } from './signed-entries.js';
 export { lastWithFewer, readTally, tallyOf } from './tally.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';

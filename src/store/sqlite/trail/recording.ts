@@ -2,9 +2,9 @@ import type { Statement } from 'better-sqlite3';
 import { DaybookError } from '../../../core/errors.js';
 import type { Entry, HistoryEntry, NewEntry } from '../../../core/entry.js';
 import { ENTRY_FIELDS } from '../../../core/entry.js';
-import { recogniseRequest } from '../../../core/recognised.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { BatchOutcome, CompareOutcome, RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { compared, foundThere } from '../../compared.js';
 import { kept } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { expectRecorded, furtherTriggers, notRecorded } from './entry-triggers.js';
@@ -302,11 +302,9 @@ function recordUnlessThere(
     flush();
     const known = there.get(entry.id) ?? findEntry(connection, { id: entry.id });
     if (known === undefined) throw new DaybookError('failed', `entry ${entry.id} was there and cannot be read`);
-    const { seq, id } = known;
-    const { differing: fields, forgotten } = recogniseRequest(request, known);
-    if (fields.length > 0) outcomes.push({ outcome: 'conflict', seq, id, fields });
-    else outcomes.push({ outcome: 'skipped', seq, id, ...(forgotten.length > 0 && { forgotten }) });
-    if (stopAtConflict && fields.length > 0) break;
+    const found = foundThere(request, known);
+    outcomes.push(found);
+    if (stopAtConflict && found.outcome === 'conflict') break;
   }
   flush();
   return { outcomes, inserted };
@@ -324,13 +322,6 @@ export function compareEntries(connection: Connection, requests: readonly Record
     if (known === undefined) return { outcome: 'missing' };
     return compared(request, known);
   });
-}
-
-/** How what is asked for compares with the entry of its id. */
-export function compared(request: RecordRequest, known: NewEntry): CompareOutcome {
-  const { differing: fields, forgotten } = recogniseRequest(request, known);
-  if (fields.length > 0) return { outcome: 'conflict', fields };
-  return { outcome: 'same', ...(forgotten.length > 0 && { forgotten }) };
 }
 
 /** Throws kind `refused` for an entry that is taken back already. */
