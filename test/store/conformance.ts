@@ -443,6 +443,30 @@ export function describeStore(
         await expect(store.revert(reverting('a'))).rejects.toMatchObject({ kind: 'missing' });
       });
 
+      test('an application takes an entry back by recording, once, also among many', async () => {
+        await recordAll(store, [{ id: 'a' }]);
+        const ofApplication = (...all: Partial<NewEntry>[]) =>
+          store.record(
+            all.map((fields) => ({
+              entry: newEntry({ action: 'revert', ...fields }),
+              given: Object.keys(fields) as (keyof NewEntry)[],
+            })),
+            { ofApplication: true },
+          );
+        const twice = ofApplication({ id: 'r1', reverts: 'a' }, { reverts: 'a' });
+        await expect(twice).rejects.toMatchObject({ kind: 'refused' });
+        await expect(ofApplication({ reverts: 'none' })).rejects.toMatchObject({ kind: 'missing', field: 'reverts' });
+        expect((await store.extent({})).count).toBe(1);
+        expect(await ofApplication({ id: 'r1', reverts: 'a' }, { id: 'b' })).toMatchObject([
+          { outcome: 'recorded', id: 'r1' },
+          { outcome: 'recorded', id: 'b' },
+        ]);
+        expect(await ofApplication({ id: 'r1', reverts: 'a' })).toMatchObject([{ outcome: 'skipped', id: 'r1' }]);
+        const other = ofApplication({ id: 'c' }, { id: 'b', message: 'other' });
+        await expect(other).rejects.toMatchObject({ kind: 'refused', field: 'id', value: 'b' });
+        expect((await store.extent({})).count).toBe(3);
+      });
+
       test('taking back what took it back makes it hold again, however often', async () => {
         await recordAll(store, [{ id: 'a' }]);
         const taker = async (): Promise<string | null> => (await store.find({ id: 'a' }))?.reverted_by ?? null;

@@ -2,6 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addressOf } from '../../src/core/address.js';
 import type { CaptureRequest } from '../../src/core/capture.js';
+import { newEntry } from '../../src/core/entry.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { stateOf } from '../../src/operations/state.js';
@@ -315,6 +316,17 @@ describe.skipIf(!HAS_POSTGRES)('row changes in PostgreSQL', () => {
     await expect(change).rejects.toThrow('cannot be recorded, so the change is refused');
     await app.query('ROLLBACK; DROP TRIGGER keep_out ON daybook.daybook_entries; DROP FUNCTION keep_out');
     expect((await app.query(`SELECT count(*)::int AS n FROM ${table}`)).rows).toEqual([{ n: 1 }]);
+  });
+
+  test('must say who also where an application tells of a row itself', async () => {
+    const table = await captured('id int PRIMARY KEY, v int', { requireActor: true });
+    const entry = newEntry({ action: 'shown', entity_type: table, entity_id: '1' });
+    const refused = { kind: 'refused', field: 'actor', message: expect.stringContaining(table) as string };
+    const other = { entry: newEntry({ action: 'shown', entity_type: 'other' }), given: [] };
+    await expect(store.record([other, { entry, given: [] }], { ofApplication: true })).rejects.toMatchObject(refused);
+    const said = { entry: { ...entry, actor: 'u-1' }, given: ['actor'] } as const;
+    expect(await store.record([other, said], { ofApplication: true })).toHaveLength(2);
+    expect(await told(table)).toEqual(['shown 1']);
   });
 
   test.each([

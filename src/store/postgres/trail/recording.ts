@@ -183,6 +183,19 @@ async function refuseTakenBack(
   });
 }
 
+/** Throws kind `missing` where there is no such entry, and kind `refused` where it is taken back already. */
+export async function expectNotTakenBack(
+  connection: Connection,
+  generations: readonly Generation[],
+  id: string,
+): Promise<void> {
+  const target = await findEntry(connection, generations, { id });
+  if (target === undefined) {
+    throw new DaybookError('missing', `no entry ${id}`, { field: 'reverts', value: id });
+  }
+  await refuseTakenBack(connection, generations, target);
+}
+
 /** Records an entry that takes back another. The transaction must be serializable, so that two cannot both be the one. */
 export async function recordRevert(
   connection: Connection,
@@ -190,9 +203,7 @@ export async function recordRevert(
   entry: NewEntry & { readonly reverts: string },
   clock: () => number,
 ): Promise<Entry> {
-  const target = await findEntry(connection, generations, { id: entry.reverts });
-  if (target === undefined) throw new DaybookError('missing', `no entry ${entry.reverts}`);
-  await refuseTakenBack(connection, generations, target);
+  await expectNotTakenBack(connection, generations, entry.reverts);
   const seq = await insertOne(connection, entry, clock);
   const recorded = await findEntry(connection, generations, { seq });
   if (recorded === undefined) throw new DaybookError('failed', `entry ${seq} was recorded and cannot be read`);

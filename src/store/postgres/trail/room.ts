@@ -9,6 +9,7 @@ import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
 import { readPage, readRows } from './pages.js';
 import { compareEntries, recordEntries, recordRevert } from './recording.js';
+import { recordSigned, takesBack } from './signed-entries.js';
 
 const SETTLE_MS = 1000;
 
@@ -22,11 +23,16 @@ export function recordsOf(session: Session): Records {
     settled = performance.now();
   };
   return {
-    record: (requests, { stopAtConflict = false } = {}) =>
-      write(async () => {
-        await settle();
-        return recordEntries(connection, requests, stopAtConflict, clock);
-      }),
+    record: (requests, { stopAtConflict = false, ofApplication = false } = {}) =>
+      write(
+        async () => {
+          await settle();
+          return ofApplication
+            ? recordSigned(connection, generations, requests, clock)
+            : recordEntries(connection, requests, stopAtConflict, clock);
+        },
+        { serializable: ofApplication && requests.some(takesBack) },
+      ),
     recordOneOfMany: (requests, { stopAtConflict = false, durable = false } = {}) =>
       write(
         async () => {

@@ -1,7 +1,5 @@
-import { DaybookError } from '../../../core/errors.js';
-import { shown } from '../../../core/json.js';
-import { shellWord } from '../../../core/shell.js';
 import type { RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { expectNoConflict, typeOfUnsigned, unsigned } from '../../signed.js';
 import { kept } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { expectNotTakenBack, recordEntries } from './recording.js';
@@ -28,17 +26,6 @@ export function recordSigned(
   });
 }
 
-function expectNoConflict(outcomes: RecordOutcome[]): RecordOutcome[] {
-  const conflict = outcomes.find((one) => one.outcome === 'conflict');
-  if (conflict?.outcome !== 'conflict') return outcomes;
-  const { id, fields } = conflict;
-  throw new DaybookError('refused', `id ${id} is recorded already, with another ${fields.join(', ')}`, {
-    hint: `daybook show ${shellWord(id)}`,
-    field: 'id',
-    value: id,
-  });
-}
-
 /** What is recorded already is compared, and not recorded again. */
 function isThere(connection: Connection, id: string | null): boolean {
   if (id === null) return false;
@@ -49,13 +36,9 @@ const REQUIRES_ACTOR = `SELECT table_name FROM daybook_captures
   WHERE entity_type = ? AND CASE WHEN json_valid(settings) THEN json_extract(settings, '$.requireActor') END`;
 
 /** A table whose changes must say who makes them asks that of what is told of its rows, too. */
-function expectSigned(connection: Connection, { entry, given }: RecordRequest): void {
-  const { actor, entity_type: type } = entry;
-  if (given.includes('actor') || actor !== 'unknown' || type === null) return;
+function expectSigned(connection: Connection, request: RecordRequest): void {
+  const type = typeOfUnsigned(request);
+  if (type === null) return;
   const table = kept<[string], string>(connection, REQUIRES_ACTOR).pluck().get(type);
-  if (table === undefined) return;
-  throw new DaybookError('refused', `an entry about ${shown(type)} must say who: ${table} is captured so`, {
-    field: 'actor',
-    value: undefined,
-  });
+  if (table !== undefined) throw unsigned(type, table);
 }
