@@ -476,4 +476,17 @@ describe.skipIf(!HAS_POSTGRES)('the state of a row in PostgreSQL', () => {
     await run(table, `DELETE FROM T`);
     expect(await now()).toMatchObject({ exists: false, values: null });
   });
+
+  test('is told of columns with any names', async () => {
+    const table = `t${++tables}`;
+    await app.query(`CREATE TABLE ${table} ("id?" int PRIMARY KEY, "is it?" text, "it's" int, "a\\b""?" int)`);
+    await run(table, `INSERT INTO T VALUES (1, '?', 2, 3)`);
+    await store.addCaptures([table], { ...NOTHING, redact: ["it's"] }, ACTOR);
+    const now = { kind: 'now', at: '2030-01-01T00:00:00.000Z' } as const;
+    const values = '{"id?":1,"is it?":"?","it\'s":"[redacted]","a\\\\b\\"?":3}';
+    expect(await stateOf(store, { type: table, id: '1' }, now)).toMatchObject({ exists: true, values });
+    await run(table, `UPDATE T SET "is it?" = NULL`);
+    const changed = { exists: true, values: values.replace('"?"', 'null') };
+    expect(await stateOf(store, { type: table, id: '1' }, now)).toMatchObject(changed);
+  });
 });

@@ -6,7 +6,7 @@ import { REDACTED } from '../../../core/redact.js';
 import type { CapturedChange, CapturedMoment, PruneReach, RowEvidence } from '../../audit-store.js';
 import { and, concat, sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
-import { answer, identifier, momentText, WRITTEN } from '../engine/index.js';
+import { answer, identifier, literal, momentText, WRITTEN } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { readInstalled } from './installed.js';
 import { describe } from './tables.js';
@@ -94,10 +94,6 @@ async function liveRow(connection: Connection, entityType: string, id: string): 
     ),
   );
   return found ?? null;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** A condition that the index of a key serves, where that is one column of whole numbers. The id has digits alone then. */

@@ -1,18 +1,12 @@
 import type { CaptureSettings } from '../../../core/capture.js';
 import { sql } from '../../sql.js';
-import { identifier } from '../engine/index.js';
+import { identifier, literal } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import type { TableDescription } from './tables.js';
 
 /** PostgreSQL fires triggers in the order of their names: these come before all others, as far as anybody can make sure. */
 const ROWS = '!daybook_capture';
 const EMPTIED = '!daybook_truncate';
-
-function literal(text: string): string {
-  return text.includes('\\')
-    ? ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
-    : `'${text.replaceAll("'", "''")}'`;
-}
 
 /** The arguments of the triggers: how entries call the table, how it is captured, and the columns that were there then. */
 function argumentsOf(table: TableDescription, settings: CaptureSettings): string[] {

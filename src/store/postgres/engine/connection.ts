@@ -58,10 +58,10 @@ export function connectionOf(client: Client): Connection {
   };
 }
 
-/** PostgreSQL's own signs for parameters. No text of ours holds a question mark otherwise. */
+/** PostgreSQL's own signs for parameters. A question mark within quotes belongs to a name or a text. */
 function numbered(text: string): string {
   let number = 0;
-  return text.replaceAll('?', () => `$${++number}`);
+  return text.replaceAll(/"[^"]*"|'[^']*'|\?/g, (piece) => (piece === '?' ? `$${++number}` : piece));
 }
 
 /** What a question with one answer says. */
@@ -78,4 +78,11 @@ export async function counted(connection: Connection, statement: Sql): Promise<n
 /** A name as PostgreSQL reads it. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text as PostgreSQL reads it, whatever it takes a backslash for. */
+export function literal(text: string): string {
+  return text.includes('\\')
+    ? ` E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
 }

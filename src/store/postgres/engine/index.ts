@@ -1,5 +1,5 @@
 export { WRITTEN } from './capture-schema.js';
-export { answer, counted, identifier } from './connection.js';
+export { answer, counted, identifier, literal } from './connection.js';
 export type { Connection, Statement } from './connection.js';
 export { BEGINNING, firstBeyond, inTrail, markOf } from './marks.js';
 export type { Generation } from './marks.js';
