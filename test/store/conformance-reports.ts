@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { newEntry } from '../../src/core/entry.js';
 import type { HistoryEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import type { GroupField } from '../../src/core/report.js';
@@ -72,6 +73,35 @@ export function describeReports(
         [null, 2],
         ['invoice:7', 1],
       ]);
+    });
+
+    test('of scopes have their names, and count the entities that were seen', async () => {
+      const audit = newEntry({ action: 'actors_set', actor: 'ines' });
+      const named = { actor: 'guild:1', name: 'Anna', email: null };
+      await store().changeActor(named.actor, () => ({ becomes: named, audit }));
+      await recordAll(store(), [
+        { scope: 'guild:1', entity_type: 'memo', entity_id: '1', severity: 'warning' },
+        { scope: 'guild:1', entity_type: 'memo', entity_id: '1' },
+        { scope: 'guild:1', entity_type: 'note', entity_id: '1' },
+        { scope: 'guild:1', entity_type: 'memo' },
+        { scope: 'guild:2', entity_type: 'memo', entity_id: '1', severity: 'warning' },
+        { scope: 'guild:3', severity: 'warning' },
+      ]);
+      const rows = async (filter: Filter, seen: Filter): Promise<unknown> =>
+        (await store().groups({ filter, by: ['scope', 'actor'], limit: 9, seen })).groups.map(
+          ({ keys: [scope], names: [name], count, entities }) => [scope, name, count, entities],
+        );
+      expect(await rows({}, {})).toEqual([
+        ['guild:1', 'Anna', 4, 2],
+        ['guild:2', null, 1, 1],
+        ['guild:3', null, 1, 0],
+      ]);
+      expect(await rows({ severity: ['warning'] }, { entity: [{ type: 'memo' }] })).toEqual([
+        ['guild:1', 'Anna', 1, 1],
+        ['guild:2', null, 1, 1],
+        ['guild:3', null, 1, 0],
+      ]);
+      expect((await store().groups({ filter: {}, by: ['scope'], limit: 1 })).groups[0]).not.toHaveProperty('entities');
     });
 
     test('give the last name of the window, however long ago it was said', async () => {

@@ -7,7 +7,7 @@ import { and, concat, sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
 import { counted, inTrail, momentText, timeText } from '../engine/index.js';
 import type { Connection, Generation } from '../engine/index.js';
-import { namesOf } from '../names/index.js';
+import { namesOf, readNames } from '../names/index.js';
 import { filterCondition, revertedBy } from '../trail/index.js';
 
 /** A field to group by. */
@@ -42,7 +42,7 @@ type Row = [...keys: (string | null)[], count: number, first: string, last: stri
 export async function readGroups(
   connection: Connection,
   generations: readonly Generation[],
-  { filter, by, limit }: GroupQuery,
+  { filter, by, limit, seen }: GroupQuery,
 ): Promise<Groups> {
   const dimensions = by.map((field) => DIMENSIONS[field]);
   const condition = and([filterCondition(filter, { generations }), sql(dimensions[0]?.present ?? 'TRUE')]);
@@ -59,18 +59,15 @@ export async function readGroups(
   );
   const groups = rows.slice(0, limit).map((row) => ({ keys: keysOf(row, by), row }));
   const reverted = await revertedGroups(connection, generations, { by, keys, places, from, condition });
-  const names = await Promise.all(
-    by.map((field, index) =>
-      nameGroups(
-        connection,
-        field,
-        groups.flatMap((group) => group.keys[index] ?? []),
-        filter,
-      ),
-    ),
-  );
+  const names: ReadonlyMap<string, string>[] = [];
+  for (const [index, field] of by.entries()) {
+    const keysOfField = groups.flatMap((group) => group.keys[index] ?? []);
+    names.push(await nameGroups(connection, field, keysOfField, filter));
+  }
+  const scopes = groups.flatMap((group) => group.keys[0] ?? []);
+  const entities = seen && (await entitiesSeen(connection, generations, scopes, seen));
   return {
-    groups: groups.map(({ keys: own, row }): Group => {
+    groups: Array.from(groups, ({ keys: own, row }): Group => {
       const [count, first, last, lastSeq] = row.slice(by.length) as [number, string, string, number];
       return {
         keys: own,
@@ -80,6 +77,7 @@ export async function readGroups(
         first: parseTimestamp(first),
         last: parseTimestamp(last),
         lastSeq,
+        ...(entities && { entities: entities.get(own[0] ?? '') ?? 0 }),
       };
     }),
     more: rows.length > limit,
@@ -106,12 +104,29 @@ function expanded(by: readonly GroupField[]): string {
     : '';
 }
 
+/** How many entities each of these scopes has among entries of a filter. */
+async function entitiesSeen(
+  connection: Connection,
+  generations: readonly Generation[],
+  scopes: readonly string[],
+  filter: Filter,
+): Promise<ReadonlyMap<string, number>> {
+  const condition = filterCondition(filter, { generations });
+  const rows = await connection.rows<[scope: string, count: number]>({
+    sql: `SELECT scope, count(*) FROM (SELECT DISTINCT e.scope, e.entity_type, e.entity_id FROM daybook_entries AS e
+        WHERE e.scope = ANY (?::text[]) AND e.entity_id IS NOT NULL AND ${condition.sql}) AS s GROUP BY scope`,
+    parameters: [scopes, ...condition.parameters],
+  });
+  return new Map(rows);
+}
+
 async function nameGroups(
   connection: Connection,
   field: GroupField,
   keys: readonly string[],
   filter: Filter,
 ): Promise<ReadonlyMap<string, string>> {
+  if (field === 'scope') return readNames(connection, [...new Set(keys)]);
   return field === 'actor' || field === 'entity'
     ? namesOf(connection, field, [...new Set(keys)], filter)
     : new Map<string, string>();
