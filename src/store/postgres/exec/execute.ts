@@ -1,4 +1,3 @@
-import type { HistoryEntry } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import type { Executed, ExecuteRequest } from '../../audit-store.js';
 import { sql } from '../../sql.js';
@@ -6,7 +5,7 @@ import { capturedColumns, followTables } from '../capture/index.js';
 import { setContext } from '../context/index.js';
 import { answer, connect, counted, identifier } from '../engine/index.js';
 import type { Connection, Server, Session } from '../engine/index.js';
-import { findEntry } from '../trail/index.js';
+import { findRecorded } from '../trail/index.js';
 import { statementsOf } from './sql-script.js';
 import type { SqlStatement } from './sql-script.js';
 
@@ -107,7 +106,7 @@ async function runAll(
     )[0] ?? [];
   const executed = { statements: statements.length, rows, entries, firstSeq, lastSeq, wouldRecord: [] };
   if (!request.dryRun) return executed;
-  throw new TakenBack({ ...executed, wouldRecord: await firstEntries(connection, session, own) });
+  throw new TakenBack({ ...executed, wouldRecord: await findRecorded(connection, session.generations, own, SHOWN) });
 }
 
 /** Runs a statement to its end, and gives how many rows it changed itself. */
@@ -185,15 +184,3 @@ async function touchedOurs(connection: Connection, schema: string): Promise<bool
 
 /** So many entries of a dry run are shown; the rest is only counted. */
 const SHOWN = 1000;
-
-async function firstEntries(connection: Connection, { generations }: Session, own: string): Promise<HistoryEntry[]> {
-  const seqs = await connection.rows<[number]>(
-    sql('SELECT seq FROM daybook_entries WHERE tx = ?::xid8 ORDER BY seq LIMIT ?', own, SHOWN),
-  );
-  const entries: HistoryEntry[] = [];
-  for (const [seq] of seqs) {
-    const entry = await findEntry(connection, generations, { seq });
-    if (entry !== undefined) entries.push(entry);
-  }
-  return entries;
-}

@@ -11,7 +11,7 @@ export {
 export { checkpointReaches } from './checkpoints.js';
 export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
 export { currentMark } from './extent.js';
-export { findEntry } from './find-entries.js';
+export { findRecorded } from './find-entries.js';
 export { keyAt } from './pages.js';
 export { pageStatement } from './page-statement.js';
 export { insertOne } from './recording.js';
