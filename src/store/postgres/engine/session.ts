@@ -203,8 +203,10 @@ export async function openSession(options: PostgresOptions): Promise<Session> {
 
 async function expectTrail(server: Server): Promise<{ generations: readonly Generation[]; owns: boolean }> {
   const { asked } = server;
-  await expectUse(server);
-  const [found] = await server.read(() => server.connection.all<Opened>(OPENED));
+  const [found] = await server.read(async () => {
+    await expectUse(server);
+    return server.connection.all<Opened>(OPENED);
+  });
   const hint = initHint(asked.shown, asked.schema);
   const version = found?.version ?? null;
   if (found === undefined || version === null) {
@@ -224,7 +226,7 @@ async function expectTrail(server: Server): Promise<{ generations: readonly Gene
 }
 
 /** A schema that one may not use is passed over as if it were not there. */
-async function expectUse({ asked, connection, read }: Server): Promise<void> {
+async function expectUse({ asked, connection }: Server): Promise<void> {
   const used = sql(
     'SELECT has_schema_privilege(oid, ?) AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = ? AND NOT has_table_privilege(oid, ?)) FROM pg_namespace AS n WHERE nspname = ?',
     'USAGE',
@@ -232,7 +234,7 @@ async function expectUse({ asked, connection, read }: Server): Promise<void> {
     'SELECT',
     asked.schema,
   );
-  if ((await read(() => answer<boolean>(connection, used))) === false) throw notGranted(asked);
+  if ((await answer<boolean>(connection, used)) === false) throw notGranted(asked);
 }
 
 const OPENED = sql(`
