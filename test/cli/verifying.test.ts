@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cli, given, inTestDirectory, ok } from '../support/cli.js';
 
@@ -57,4 +57,19 @@ test.each([
   await ok(['hold', 'place', 'case-17', '--entity', 'machine:7', '--reason', 'court file']);
   const { stderr } = await cli(['prune', '--before', '2021', '--dry-run']);
   expect(stderr.split('\n')).toContain(words);
+});
+
+test('seal status says in words how the key file stands to the database', async () => {
+  await given({ action: 'a' });
+  const [, file = ''] = KEY();
+  await cli(['seal', 'init', '--force', '--origin', 'example.com/a', ...KEY()]);
+  await cli(['seal', ...KEY()]);
+  const keyFile = async (): Promise<string | undefined> =>
+    /^key file +(.*)$/m.exec(await ok(['seal', 'status', ...KEY()]))?.[1];
+  expect(await keyFile()).toBe(`${file}, has signed what the database holds`);
+  const old = readFileSync(file);
+  await given({ action: 'b' });
+  await cli(['seal', ...KEY()]);
+  writeFileSync(file, old);
+  expect(await keyFile()).toBe(`${file}, is an old copy`);
 });

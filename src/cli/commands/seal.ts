@@ -4,6 +4,7 @@ import { DaybookError } from '../../core/errors.js';
 import { keyLine } from '../../core/evidence/notes.js';
 import { termsOf } from '../../core/evidence/terms.js';
 import { shellWord } from '../../core/shell.js';
+import type { KeyState } from '../../operations/seal-status.js';
 import type { SealState } from '../../store/audit-store.js';
 import { declare, entries, interruptible, note, printJson, printLines, printOutcome, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -154,6 +155,14 @@ function addResume(group: Command, context: Context): void {
     });
 }
 
+/** How a key file stands to the database, for people. */
+const KEY_STATES: Readonly<Record<KeyState, string>> = {
+  level: 'has signed what the database holds',
+  pending: 'was cut off while it signed: the next seal keeps that',
+  behind: 'has signed more than the database holds',
+  old: 'is an old copy',
+};
+
 function addStatus(group: Command, context: Context): void {
   const status = declare(group, 'status', {
     does: 'reads',
@@ -176,7 +185,7 @@ function addStatus(group: Command, context: Context): void {
           `key         ${found.key.line}`,
           `sealed      ${found.sealed.at === null ? 'nothing yet' : `${entries(found.sealed.size)}, at ${found.sealed.at}`}`,
           `not sealed  ${found.unsealed === 0 ? 'none' : `${entries(found.unsealed)}, since ${found.waiting_since ?? ''}`}`,
-          `key file    ${found.key_file === null ? 'not at hand' : `${found.key_file.path}, ${found.key_file.state}`}`,
+          `key file    ${found.key_file === null ? 'not at hand' : `${found.key_file.path}, ${KEY_STATES[found.key_file.state]}`}`,
           ...found.terms.map(({ key, from, to }) => `term        ${key}, from ${from} to ${to ?? 'now'}`),
         ],
         context,
