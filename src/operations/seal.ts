@@ -139,8 +139,9 @@ function expectSame({ last }: Pick<SealState, 'last'>, signed: Signed | null): v
 function behind(there: number, size: number): DaybookError {
   return new DaybookError(
     'refused',
-    `behind: the database is sealed up to ${there} entries, and the key has signed ${size}: bring the newer database back, or, where it is lost, go on from the restored one`,
-    { hint: 'daybook seal resume --after-restore --reason …' },
+    `behind: the database is sealed up to ${there} entries, and the key has signed ${size}: bring the newer database back, or, where it is lost, go on from the restored one with daybook seal resume`,
+    // Pasted, resume would sign that the newer one is lost: that is decided, and not proposed.
+    { hint: 'daybook seal status' },
   );
 }
 

@@ -84,6 +84,8 @@ describe('a seal that was cut off', () => {
     await expect(again()).rejects.toMatchObject({
       kind: 'refused',
       message: expect.stringMatching(/^behind/) as string,
+      // Pasted, resume would sign that the newer database is lost: that is decided, and not proposed.
+      hint: 'daybook seal status',
     });
   });
 });
