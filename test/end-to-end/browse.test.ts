@@ -11,13 +11,17 @@ interface Terminal {
 }
 
 /** The program on a real terminal of this size, in a tmux of its own. */
-async function terminal(cwd: string, size: { columns: number; rows: number }): Promise<Terminal> {
+async function terminal(
+  cwd: string,
+  size: { columns: number; rows: number },
+  environment: readonly string[] = [],
+): Promise<Terminal> {
   const server = `daybook-${randomUUID()}`;
   const tmux = async (...words: readonly string[]): Promise<string> => {
     const { stdout } = await runOther('tmux', ['-L', server, '-f', '/dev/null', ...words], '', { cwd });
     return stdout;
   };
-  const command = `${process.execPath} ${PROGRAM} browse; echo the end; exec sleep 60`;
+  const command = `env ${environment.join(' ')} ${process.execPath} ${PROGRAM} browse; echo the end; exec sleep 60`;
   await tmux('new-session', '-d', '-x', String(size.columns), '-y', String(size.rows), command);
   onTestFinished(async () => {
     await tmux('kill-server');
@@ -92,6 +96,16 @@ test('an entity that is typed into the filter is a condition like any other', as
   const whole = await sees('1 of 9');
   expect(whole).toContain(' --not-reverted ');
   expect(whole).not.toContain('--entity');
+}, 120_000);
+
+test('it shows itself where the environment speaks of continuous integration', async () => {
+  const cwd = temporaryDirectory();
+  expect(await run(['init'], { cwd })).toMatchObject({ code: 0 });
+  expect(await run(['note', 'file:1', 'hello'], { cwd })).toMatchObject({ code: 0 });
+  const { keys, sees } = await terminal(cwd, { columns: 80, rows: 24 }, ['CI=true', 'CONTINUOUS_INTEGRATION=1']);
+  await sees('1 of 1');
+  await keys('q');
+  await sees('the end');
 }, 120_000);
 
 test('off a terminal it is refused, with what to ask instead', async () => {
