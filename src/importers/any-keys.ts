@@ -10,6 +10,7 @@ import type {
   ImportReader,
   ImportSettings,
   SourceRecord,
+  SourceTime,
   SourceValue,
 } from '../core/import.js';
 import { undisarmed } from '../core/formula.js';
@@ -21,6 +22,7 @@ import type { MappedField, Mapping, RecordField } from './mapping.js';
 import { withOthers } from './others.js';
 import { severityOf } from './severities.js';
 import { timeReader } from './time-formats.js';
+import type { ReadTime } from './time-formats.js';
 import { timeOf } from './times.js';
 import { listOf, objectOf, textOf } from './values.js';
 
@@ -79,7 +81,8 @@ function anyKeys(settings: ImportSettings, keys: 'every row has all columns' | '
     const values = isOwn && rows && !exact ? withFormulas(record.values) : record.values;
     first ??= values;
     records += 1;
-    if (isOwn && mappings.length === 0) return [ownEntry(values)];
+    if (isOwn && mappings.length === 0)
+      return [ownEntry(values, settings.timeFormat === undefined ? undefined : readTime)];
     const { given, told } = gathered(values, mappings, rows, used);
     const named = identity.of(record, values, given.get('id'));
     if (!named.takesId) told.delete('id');
@@ -121,17 +124,24 @@ function withFormulas(values: Values): Values {
   return changed.length === 0 ? values : { ...values, ...Object.fromEntries(changed) };
 }
 
-/** What a trail exported is an entry already: its id, its source and the time of its recording are its own. */
-function ownEntry(values: Values): ImportedEntry {
+/**
+ * What a trail exported is an entry already: its id, its source and the time of its recording are its own. Its time has an
+ * offset, unless another program has written it anew, as the command line says then.
+ */
+function ownEntry(values: Values, readTime: ReadTime = ownTime): ImportedEntry {
   const given = new Map(RECORD_FIELDS.map((field) => [field, { name: field, value: values[field] ?? null }]));
   const { action = '', ...fields } = fieldsOf(given);
   const { recorded_at: recordedAt, source } = values;
-  const recorded = recordedAt === null ? null : formatTimestamp(timeOf(recordedAt, 'recorded_at', undefined).ms);
+  const recorded = recordedAt === null ? null : formatTimestamp(ownTime(recordedAt, 'recorded_at').ms);
   return {
     id: textOf(values['id'], 'id') ?? '',
-    time: timeOf(values['ts'], 'ts', undefined),
+    time: readTime(values['ts'], 'ts'),
     fields: { ...fields, action, recorded_at: recorded, source: textOf(source, 'source') },
   };
+}
+
+function ownTime(value: SourceValue | undefined, name: string): SourceTime {
+  return timeOf(value, name, undefined);
 }
 
 function missing(field: string, what: string): DaybookError {

@@ -5,7 +5,7 @@ import type { JsonObject } from '../core/json.js';
 import { importedId } from './ids.js';
 import { keyIn, meaningOf, otherColumns, rowEntries, rowKeys, serialTime } from './row-changes.js';
 import type { RowAction, RowChange } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { listOf, objectOf, optional, required } from './values.js';
 
 const ACTIONS: Readonly<Record<string, RowAction | 'deprecated'>> = {
@@ -38,9 +38,10 @@ export const auditLogs: ImportFormat = {
   kinds: ['csv', 'ndjson'],
   source: 'audit-logs',
   needs: ['id', 'table_name', 'record_id', 'action', 'created_at'],
-  settings: ['key'],
+  settings: ['key', 'timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone, key }) => {
+  reader: ({ source, assumedZone, timeFormat, key }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     // Its record_id is one number: of a membership that is the user's.
     const keyOf = rowKeys(key, { users_organizations: ['user_id', 'organization_id'] });
     return (record) => {
@@ -56,7 +57,7 @@ export const auditLogs: ImportFormat = {
       const change = {
         id: importedId(source, id),
         // All rows of a transaction have its time.
-        time: serialTime(timeOf(record.values['created_at'], 'created_at', assumedZone), id),
+        time: serialTime(readTime(record.values['created_at'], 'created_at'), id),
         type,
         oldId: oldId ?? recordId,
         newId: newId ?? recordId,

@@ -5,7 +5,7 @@ import { isJsonObject, parseDocument, shown } from '../core/json.js';
 import type { JsonDocument, JsonObject } from '../core/json.js';
 import { importedId } from './ids.js';
 import { changeMessage, meaningOf, otherColumns, serialTime } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { optional, required } from './values.js';
 
 const ACTIONS = { '0': 'create', '1': 'update', '2': 'delete', '3': 'access' } as const;
@@ -37,9 +37,10 @@ export const djangoAuditlog: ImportFormat = {
   table: 'auditlog_logentry',
   source: 'django-auditlog',
   needs: ['id', 'object_pk', 'action', 'changes', 'timestamp', 'content_type_id'],
-  settings: [],
+  settings: ['timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone, lookup }) => {
+  reader: ({ source, assumedZone, timeFormat, lookup }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     const modelOf = modelReader(lookup);
     const nameOf = found(lookup, 'auth_user', 'id', 'username');
     return (record) => {
@@ -65,7 +66,7 @@ export const djangoAuditlog: ImportFormat = {
       return [
         {
           id: importedId(source, serial),
-          time: serialTime(timeOf(record.values['timestamp'], 'timestamp', assumedZone), serial),
+          time: serialTime(readTime(record.values['timestamp'], 'timestamp'), serial),
           unmatched: leftText !== null && changes === null,
           fields: {
             action,

@@ -1,7 +1,7 @@
 import type { ImportFormat } from '../core/import.js';
 import { namedId } from './ids.js';
 import { unknownColumns, withOthers } from './others.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 /** Its seq orders it, and says nothing beyond that. */
@@ -28,15 +28,16 @@ export const ledgrab: ImportFormat = {
   table: 'activity_log',
   source: 'ledgrab',
   needs: ['id', 'ts', 'category', 'action', 'severity', 'actor', 'message'],
-  settings: [],
+  settings: ['timeFormat'],
   inOrder: true,
-  reader: ({ source, isNamed = false, assumedZone }) => {
+  reader: ({ source, isNamed = false, assumedZone, timeFormat }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     return (record) => {
       const actor = required(record, 'actor');
       return [
         {
           ...namedId({ source, isNamed }, required(record, 'id'), /^al_[0-9a-f]{8}$/),
-          time: timeOf(record.values['ts'], 'ts', assumedZone),
+          time: readTime(record.values['ts'], 'ts'),
           fields: {
             category: required(record, 'category'),
             action: required(record, 'action'),

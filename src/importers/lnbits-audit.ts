@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ImportFormat, SourceRecord } from '../core/import.js';
 import { sourceObject } from '../core/import.js';
 import { otherColumns } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required, textOf } from './values.js';
 
 /** What tells one request from the others: the table has no key, and its rows expire. */
@@ -18,9 +18,10 @@ export const lnbitsAudit: ImportFormat = {
   table: 'audit',
   source: 'lnbits-audit',
   needs: NEEDED,
-  settings: [],
+  settings: ['timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone }) => {
+  reader: ({ source, assumedZone, timeFormat }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     return (record) => {
       const [method, path] = [required(record, 'request_method'), required(record, 'path')];
       const code = optional(record, 'response_code');
@@ -30,7 +31,7 @@ export const lnbitsAudit: ImportFormat = {
       return [
         {
           id: `${source}:${fingerprint(record)}`,
-          time: timeOf(record.values['created_at'], 'created_at', assumedZone),
+          time: readTime(record.values['created_at'], 'created_at'),
           fields: {
             category: 'request',
             action: method.toLowerCase(),

@@ -14,7 +14,7 @@ import {
   truncation,
 } from './row-changes.js';
 import type { RowAction } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 const ACTIONS: Readonly<Record<string, RowAction | 'truncate'>> = {
@@ -45,16 +45,17 @@ export const loggedActions: ImportFormat = {
   kinds: ['csv', 'ndjson'],
   source: 'logged-actions',
   needs: ['event_id', 'schema_name', 'table_name', 'action_tstamp_tx', 'action', 'row_data', 'changed_fields'],
-  settings: ['key'],
+  settings: ['key', 'timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone, key }) => {
+  reader: ({ source, assumedZone, timeFormat, key }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     const keyOf = rowKeys(key);
     return (record) => {
       const serial = required(record, 'event_id');
       const id = importedId(source, serial);
       const clock = ['action_tstamp_clk', 'action_tstamp_stm'].find((name) => optional(record, name) !== null);
       const column = clock ?? 'action_tstamp_tx';
-      const time = serialTime(timeOf(record.values[column], column, assumedZone), serial);
+      const time = serialTime(readTime(record.values[column], column), serial);
       const action = meaningOf(record, 'action', ACTIONS);
       const type = tableType(record, 'schema_name');
       const metadata = otherColumns(record, TOLD);

@@ -17,6 +17,8 @@ export interface NotePattern {
   readonly order: Order | undefined;
   /** The zone of its times without an offset, where the command line names none. */
   readonly zone: string | undefined;
+  /** Whether expressions of the command line are among it, whose times may have any form: those of presets have one. */
+  readonly anyForm: boolean;
   /** In the order of the text. Throws kind `data` for a text on which the pattern takes too long. */
   readonly pieces: (text: string) => readonly Piece[];
 }
@@ -78,7 +80,7 @@ export function notePattern(pattern: ImportSettings['pattern']): NotePattern {
   }
   const all = patterns.flatMap(partsOf);
   const [only] = all;
-  if (only?.preset !== undefined && all.length === 1) return { zone: undefined, ...only.preset };
+  if (only?.preset !== undefined && all.length === 1) return { zone: undefined, anyForm: false, ...only.preset };
   const alone = all.find(({ formsOn }) => formsOn === undefined);
   if (alone !== undefined) {
     throw new DaybookError(
@@ -91,6 +93,7 @@ export function notePattern(pattern: ImportSettings['pattern']): NotePattern {
   return {
     order: preset?.order,
     zone: preset?.zone,
+    anyForm: all.some((part) => part.preset === undefined),
     pieces: (text) => {
       const lines = spansOf(text, LINE_END).map(({ start, end }) => text.slice(start, end));
       const forms = formsTogether(all.flatMap(({ formsOn }) => formsOn?.(lines) ?? []));
@@ -245,6 +248,7 @@ function plainNote(line: string, { groups = {}, indices }: RegExpExecArray): Not
   );
   return {
     ts: ts || null,
+    anyForm: true,
     actor: actor || null,
     actorType: actor ? 'user' : 'unknown',
     action: 'note',

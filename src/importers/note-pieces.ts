@@ -7,6 +7,8 @@ export interface Note {
   readonly ts: string | null;
   /** Whether `ts` is only a day. */
   readonly dayOnly?: boolean;
+  /** Whether an expression of the command line found `ts`: it may have any form. */
+  readonly anyForm?: true;
   /** Null where nobody is named. */
   readonly actor: string | null;
   readonly actorType: string;

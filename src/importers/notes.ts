@@ -6,7 +6,8 @@ import { changeFields } from './amounts.js';
 import { entityTypeOf } from './entity-type.js';
 import { notePattern } from './note-patterns.js';
 import type { Piece } from './note-pieces.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
+import type { ReadTime } from './time-formats.js';
 import { required, textOf } from './values.js';
 
 /** A column of any table in which notes stand one behind the other. */
@@ -15,7 +16,7 @@ export const notes: ImportFormat = {
   description: 'a text column of any table in which notes pile up: memos, stamped notes, moderations, journals',
   kinds: ['sqlite', 'csv', 'ndjson'],
   needs: [],
-  settings: ['key', 'column', 'entityType', 'order', 'pattern'],
+  settings: ['key', 'column', 'entityType', 'order', 'pattern', 'timeFormat'],
   inOrder: false,
   reader: (settings) => {
     const { source, table = '', assumedZone } = settings;
@@ -33,7 +34,20 @@ export const notes: ImportFormat = {
         },
       );
     }
+    const { timeFormat } = settings;
+    if (timeFormat !== undefined && !pattern.anyForm) {
+      throw new DaybookError(
+        'usage',
+        `--time-format ${shown(timeFormat)}: the times of the presets have a fixed form, which --time-format does not change`,
+        { hint: "… --pattern '(?<ts>\\S+) (?<actor>\\S+): (?<message>.*)'" },
+      );
+    }
     const zone = assumedZone ?? pattern.zone;
+    const fixed = timeReader({ assumedZone: zone, timeFormat: undefined });
+    const readers: Readers = {
+      fixed,
+      any: timeFormat === undefined ? fixed : timeReader({ assumedZone: zone, timeFormat }),
+    };
     return (record) => {
       for (const name of [key, column]) {
         if (Object.hasOwn(record.values, name)) continue;
@@ -50,10 +64,10 @@ export const notes: ImportFormat = {
       let taken = 0;
       return Array.from(pieces, (piece) => {
         const about = { entity_type: entityType, entity_id: id };
-        const { time, fields, unmatched } = entryOf(piece, before, zone);
+        const { time, fields, unmatched } = entryOf(piece, before, readers);
         const [once, ...more] = piece.earlier ?? [];
         const earlier =
-          once === undefined ? {} : { earlier: [{ fields: { ...about, ...entryOf(once, before, zone).fields } }] };
+          once === undefined ? {} : { earlier: [{ fields: { ...about, ...entryOf(once, before, readers).fields } }] };
         // From the oldest end, where nothing is added any more.
         const number = taken + 1;
         taken = number + more.length;
@@ -78,14 +92,20 @@ function given(settings: ImportSettings, name: keyof typeof FLAGS, what: string,
   throw new DaybookError('usage', `${FLAGS[name]} is missing: ${what}`, { hint: `… ${FLAGS[name]} ${example}` });
 }
 
+/** How times are read: those of a fixed form, and those of any, as the command line says. */
+interface Readers {
+  readonly fixed: ReadTime;
+  readonly any: ReadTime;
+}
+
 type Made = Required<Pick<ImportedEntry, 'time' | 'fields' | 'unmatched'>>;
 
 /** `before` is the time of the note before this one, null where none before it has a time. */
-function entryOf({ raw, note, stamp, continued }: Piece, before: SourceTime | null, zone: string | undefined): Made {
+function entryOf({ raw, note, stamp, continued }: Piece, before: SourceTime | null, readers: Readers): Made {
   const ts = note?.ts ?? null;
-  const time = ts === null ? undefined : readTime(ts, zone);
+  const time = ts === null ? undefined : timeIn(ts, note?.anyForm === true ? readers.any : readers.fixed);
   // A time that is none makes a text out of what looked like a note.
-  if (note === null || (ts !== null && time === undefined)) return textEntry(raw, stamp, before, zone);
+  if (note === null || (ts !== null && time === undefined)) return textEntry(raw, stamp, before, readers);
   const metadata: (readonly [string, SourceValue])[] = [...note.metadata];
   if (continued > 0) metadata.push(['continued', continued]);
   if (time === undefined) metadata.push(['undated', true]);
@@ -104,8 +124,8 @@ function entryOf({ raw, note, stamp, continued }: Piece, before: SourceTime | nu
 }
 
 /** What does not match is kept as the text that it is. */
-function textEntry(raw: string, stamp: string | undefined, before: SourceTime | null, zone: string | undefined): Made {
-  const time = stamp === undefined ? undefined : readTime(stamp, zone);
+function textEntry(raw: string, stamp: string | undefined, before: SourceTime | null, { fixed }: Readers): Made {
+  const time = stamp === undefined ? undefined : timeIn(stamp, fixed);
   return {
     time: time ?? before,
     unmatched: true,
@@ -118,9 +138,9 @@ function textEntry(raw: string, stamp: string | undefined, before: SourceTime | 
   };
 }
 
-function readTime(text: string, zone: string | undefined): SourceTime | undefined {
+function timeIn(text: string, read: ReadTime): SourceTime | undefined {
   try {
-    return timeOf(text, 'the time of a note', zone);
+    return read(text, 'the time of a note');
   } catch (error) {
     if (error instanceof DaybookError && error.kind === 'data') return undefined;
     throw error;

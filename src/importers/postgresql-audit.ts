@@ -14,7 +14,7 @@ import {
   truncation,
 } from './row-changes.js';
 import type { RowAction } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 const VERBS: Readonly<Record<string, RowAction | 'truncate'>> = {
@@ -43,14 +43,15 @@ export const postgresqlAudit: ImportFormat = {
   kinds: ['csv', 'ndjson'],
   source: 'postgresql-audit',
   needs: ['id', 'table_name', 'issued_at', 'verb', 'old_data', 'changed_data'],
-  settings: ['key'],
+  settings: ['key', 'timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone, key }) => {
+  reader: ({ source, assumedZone, timeFormat, key }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     const keyOf = rowKeys(key);
     return (record) => {
       const serial = required(record, 'id');
       const id = importedId(source, serial);
-      const time = serialTime(timeOf(record.values['issued_at'], 'issued_at', assumedZone), serial);
+      const time = serialTime(readTime(record.values['issued_at'], 'issued_at'), serial);
       const action = meaningOf(record, 'verb', VERBS);
       const type = tableType(record, 'schema_name');
       const metadata = otherColumns(record, TOLD);

@@ -6,7 +6,7 @@ import type { ValueChange } from './amounts.js';
 import { entityTypeOf } from './entity-type.js';
 import { importedId } from './ids.js';
 import { unknownColumns, withOthers } from './others.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 const COLUMNS = ['id', 'settlement_id', 'action_type', 'author_user_id', 'notes', 'payload_json', 'created_at'];
@@ -21,10 +21,11 @@ export const settlementAudit: ImportFormat = {
   // Not the name of the file: the extension was renamed, and its file with it.
   source: 'settlement-audit',
   needs: COLUMNS,
-  settings: ['entityType'],
+  settings: ['entityType', 'timeFormat'],
   // A row's place says nothing: its key is a text, and an export may be in any order.
   inOrder: false,
-  reader: ({ source, assumedZone, entityType }) => {
+  reader: ({ source, assumedZone, timeFormat, entityType }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     const type = entityTypeOf(entityType ?? 'settlement');
     return (record) => {
       // The payload is kept as it was written, so that every word and field of it can be compared with its source.
@@ -32,7 +33,7 @@ export const settlementAudit: ImportFormat = {
       return [
         {
           id: importedId(source, required(record, 'id')),
-          time: timeOf(record.values['created_at'], 'created_at', assumedZone),
+          time: readTime(record.values['created_at'], 'created_at'),
           fields: {
             action: required(record, 'action_type'),
             actor: required(record, 'author_user_id'),

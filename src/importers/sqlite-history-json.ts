@@ -5,7 +5,7 @@ import { isJsonObject, parseDocument } from '../core/json.js';
 import type { JsonDocument, JsonObject } from '../core/json.js';
 import { changeMessage, keyText, meaningOf, otherColumns } from './row-changes.js';
 import type { RowAction } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 const PREFIX = '_history_json_';
@@ -21,9 +21,10 @@ export const sqliteHistoryJson: ImportFormat = {
   kinds: ['sqlite'],
   source: 'sqlite-history-json',
   needs: ['id', 'timestamp', 'operation', 'updated_values'],
-  settings: ['entityType'],
+  settings: ['entityType', 'timeFormat'],
   inOrder: true,
-  reader: ({ source, table = '', entityType, assumedZone = 'UTC', lookup }) => {
+  reader: ({ source, table = '', entityType, assumedZone = 'UTC', timeFormat, lookup }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     if (!table.startsWith(PREFIX)) {
       const hint = `… --table ${PREFIX}${table}`;
       throw new DaybookError('usage', `table ${table} is no history: their names begin with ${PREFIX}`, { hint });
@@ -49,7 +50,7 @@ export const sqliteHistoryJson: ImportFormat = {
         {
           // Each history counts from 1.
           id: `${source}:${followed}:${required(record, 'id')}`,
-          time: timeOf(record.values['timestamp'], 'timestamp', assumedZone),
+          time: readTime(record.values['timestamp'], 'timestamp'),
           fields: {
             action,
             entity_type: type,

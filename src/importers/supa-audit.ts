@@ -11,7 +11,7 @@ import {
   truncation,
 } from './row-changes.js';
 import type { RowAction } from './row-changes.js';
-import { timeOf } from './times.js';
+import { timeReader } from './time-formats.js';
 import { objectOf, optional, required } from './values.js';
 
 const OPERATIONS: Readonly<Record<string, RowAction | 'truncate'>> = {
@@ -30,14 +30,15 @@ export const supaAudit: ImportFormat = {
   kinds: ['csv', 'ndjson'],
   source: 'supa-audit',
   needs: ['id', 'op', 'ts', 'table_schema', 'table_name', 'record', 'old_record'],
-  settings: ['key'],
+  settings: ['key', 'timeFormat'],
   inOrder: false,
-  reader: ({ source, assumedZone, key }) => {
+  reader: ({ source, assumedZone, timeFormat, key }) => {
+    const readTime = timeReader({ assumedZone, timeFormat });
     const keyOf = rowKeys(key);
     return (record) => {
       const serial = required(record, 'id');
       const id = importedId(source, serial);
-      const time = serialTime(timeOf(record.values['ts'], 'ts', assumedZone), serial);
+      const time = serialTime(readTime(record.values['ts'], 'ts'), serial);
       const action = meaningOf(record, 'op', OPERATIONS);
       const type = tableType(record, 'table_schema');
       const metadata = otherColumns(record, TOLD);

@@ -8,7 +8,8 @@ import { isInRange } from '../core/timestamp.js';
 import { EPOCH_UNITS, epochTime, knownZone, notInCalendar, otherEpoch, timeOf, timeText } from './times.js';
 import type { EpochUnit } from './times.js';
 
-type ReadTime = (value: SourceValue | undefined, name: string) => SourceTime;
+/** Reads a time; the name is for messages. */
+export type ReadTime = (value: SourceValue | undefined, name: string) => SourceTime;
 
 const NAMED = [...Object.keys(EPOCH_UNITS), 'excel', 'filetime', 'clf', 'rfc2822'];
 /** The common log format of web servers. */

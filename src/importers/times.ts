@@ -69,7 +69,7 @@ function likelyEpoch(text: string, name: string): SourceTime {
     could.length === 0 ? 'counted from 1970 it is not in the years 2000 to 2100' : `it could be ${could.join(' or ')}`;
   throw new DaybookError(
     'data',
-    `${name} ${shown(text)} is not sure to be a time: ${told}; for csv, ndjson and sqlite, --time-format says what it is`,
+    `${name} ${shown(text)} is not sure to be a time: ${told}; --time-format says what it is`,
     { hint: `… --time-format ${[...dates, ...others][0]?.format ?? 's'}` },
   );
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import { formatTimestamp } from '../../src/core/timestamp.js';
+import { IMPORT_FORMATS } from '../../src/importers/index.js';
 import { timeReader } from '../../src/importers/time-formats.js';
 
 function told(timeFormat: string, text: string, assumedZone?: string): string {
@@ -106,5 +107,150 @@ describe('--time-format', () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+/** What each format asks of a record beside its time. */
+const RECORDS: Readonly<Record<string, { readonly time: string; readonly values: Record<string, string> }>> = {
+  csv: { time: 'ts', values: { action: 'login' } },
+  ndjson: { time: 'ts', values: { action: 'login' } },
+  sqlite: { time: 'ts', values: { action: 'login' } },
+  ledgrab: {
+    time: 'ts',
+    values: { id: 'al_1a2b3c4d', category: 'auth', action: 'a', severity: 'info', actor: 'x', message: '' },
+  },
+  'settlement-audit': {
+    time: 'created_at',
+    values: { id: '1', settlement_id: '2', action_type: 'a', author_user_id: 'u', notes: '', payload_json: '{}' },
+  },
+  'audit-logs': { time: 'created_at', values: { id: '1', table_name: 't', record_id: '1', action: 'DELETE' } },
+  'supa-audit': {
+    time: 'ts',
+    values: { id: '1', op: 'DELETE', table_schema: 'public', table_name: 't', record: '', old_record: '{"id":1}' },
+  },
+  'postgresql-audit': {
+    time: 'issued_at',
+    values: { id: '1', table_name: 't', verb: 'delete', old_data: '{"id":1}', changed_data: '{}' },
+  },
+  'django-auditlog': {
+    time: 'timestamp',
+    values: { id: '1', object_pk: '1', action: '2', changes: '{}', content_type_id: '3' },
+  },
+  'logged-actions': {
+    time: 'action_tstamp_tx',
+    values: { event_id: '1', schema_name: 'public', table_name: 't', action: 'D', row_data: '"id"=>"1"' },
+  },
+  'lnbits-audit': { time: 'created_at', values: { path: '/', request_method: 'GET', response_code: '200' } },
+  'sqlite-history-json': {
+    time: 'timestamp',
+    values: { id: '1', operation: 'insert', updated_values: '{}', pk_id: '1' },
+  },
+  notes: { time: 'notes', values: { id: '1' } },
+};
+
+describe('--time-format of a format', () => {
+  test.each([...IMPORT_FORMATS.values()].map((format) => [format.name, format] as const))(
+    '%s takes it',
+    (name, format) => {
+      const scene = RECORDS[name];
+      if (scene === undefined) throw new Error(`${name} has no record here`);
+      expect(format.settings).toContain('timeFormat');
+      const isNotes = name === 'notes';
+      const told = (timeFormat: string | undefined, time: string): readonly (number | undefined)[] => {
+        const read = format.reader({
+          source: 's',
+          assumedZone: 'Europe/Berlin',
+          map: [],
+          timeFormat,
+          entityType: isNotes ? 'settlement' : undefined,
+          key: isNotes ? 'id' : undefined,
+          column: isNotes ? 'notes' : undefined,
+          order: isNotes ? 'oldest-first' : undefined,
+          pattern: isNotes ? String.raw`(?<ts>.+)\|(?<actor>\S+): (?<message>.*)` : undefined,
+          table: '_history_json_t',
+          lookup: () => () => null,
+        });
+        const values = { ...scene.values, [scene.time]: isNotes ? `${time}|x: y` : time };
+        return read({ position: 'row 1', values, key: ['1'] }).map((entry) => entry.time?.ms);
+      };
+      expect(told('dd.MM.yyyy HH:mm', '05.03.2026 14:07')).toEqual([Date.UTC(2026, 2, 5, 13, 7)]);
+      expect(told('excel', '46086.5')).toEqual([Date.UTC(2026, 2, 5, 11)]);
+      // A note whose time is none is kept as a text.
+      if (isNotes) expect(told(undefined, '20260305')).toEqual([undefined]);
+      else expect(() => told(undefined, '20260305')).toThrow(/it could be 2026-03-05.* as yyyyMMdd;? .*--time-format/);
+    },
+  );
+
+  test('is refused where all times have a fixed form', () => {
+    const notes = IMPORT_FORMATS.get('notes');
+    const settings = {
+      source: 's',
+      assumedZone: 'UTC',
+      map: [],
+      key: 'id',
+      column: 'n',
+      entityType: 'e',
+      order: undefined,
+    };
+    for (const pattern of ['memo', 'memo,stamped', 'moderation', 'journal']) {
+      expect(() => notes?.reader({ ...settings, pattern, timeFormat: 's' })).toThrow(
+        expect.objectContaining({ kind: 'usage', message: expect.stringContaining('have a fixed form') as string }),
+      );
+    }
+    // Beside an expression the presets keep theirs.
+    const read = notes?.reader({
+      ...settings,
+      order: 'oldest-first',
+      pattern: ['stamped', String.raw`(?<ts>\d+) (?<actor>\S+): (?<message>.*)`],
+      timeFormat: 'yyyyMMdd',
+    });
+    const values = { id: '1', n: '[2026-03-04 10:00 UTC] a: one\n20260305 b: two' };
+    expect(read?.({ position: 'row 1', values }).map(({ time }) => time?.ms)).toEqual([
+      Date.UTC(2026, 2, 4, 10),
+      Date.UTC(2026, 2, 5),
+    ]);
+  });
+
+  test('holds for the entries of a trail that another program has written anew', () => {
+    const entry = {
+      seq: '1',
+      id: 'a',
+      ts: '05.03.2026',
+      recorded_at: null,
+      category: 'auth',
+      action: 'login',
+      severity: 'info',
+      actor: 'x',
+      actor_type: 'user',
+      actor_name: null,
+      recorded_by: null,
+      scope: null,
+      entity_type: null,
+      entity_id: null,
+      entity_name: null,
+      message: '',
+      metadata: '{}',
+      old_values: null,
+      new_values: null,
+      changed_fields: null,
+      correlation_id: null,
+      reverts: null,
+      source: null,
+    };
+    const settings = {
+      source: 's',
+      assumedZone: 'UTC',
+      map: [],
+      key: undefined,
+      column: undefined,
+      entityType: undefined,
+    };
+    const read = IMPORT_FORMATS.get('csv')?.reader({
+      ...settings,
+      order: undefined,
+      pattern: undefined,
+      timeFormat: 'dd.MM.yyyy',
+    });
+    expect(read?.({ position: 'row 1', values: entry })[0]?.time?.ms).toBe(Date.UTC(2026, 2, 5));
   });
 });
