@@ -16,6 +16,11 @@ export function amountPaths(path: string): readonly string[] {
   return [path, ...names.filter((other) => other !== name).map((other) => path.slice(0, dot) + other)];
 }
 
+/** The other names of the amounts among these paths: in entries about settlements they count as well. */
+export function otherAmountPaths(paths: readonly string[]): readonly string[] {
+  return [...new Set(paths.flatMap(amountPaths))].filter((path) => !paths.includes(path));
+}
+
 /** Whether these names are meant: a fee is a commission where a settlement is spoken of, and nowhere else. */
 export function hasAmounts(entityType: string | null): boolean {
   return entityType !== null && /settlement/i.test(entityType);

@@ -29,7 +29,10 @@ export interface Conditions extends Partial<Readonly<Record<ListField, readonly 
   readonly entity?: readonly EntityPattern[];
   /** A literal part of the message, ASCII case ignored. */
   readonly search?: string;
-  /** Names in changed_fields: a name holds for itself and for every dotted path below it. */
+  /**
+   * Names in changed_fields: a name holds for itself and for every dotted path below it, and that of an amount for its
+   * other names in entries about settlements.
+   */
   readonly changed?: readonly string[];
   readonly meta?: readonly MetadataMatch[];
 }

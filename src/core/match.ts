@@ -1,4 +1,5 @@
 import { isLosslessNumber } from 'lossless-json';
+import { hasAmounts, otherAmountPaths } from './amount-names.js';
 import { namesOfChanged } from './diff.js';
 import type { JsonText, NewEntry } from './entry.js';
 import { eachGiven, forLists } from './filter.js';
@@ -30,7 +31,10 @@ const CONDITIONS: Table<Conditions, [entry: DatedEntry, ofMetadata: OfMetadata],
   }),
   entity: (patterns, entry) => patterns.some((pattern) => isEntity(pattern, entry)),
   search: (text, entry) => foldAscii(entry.message).includes(foldAscii(text)),
-  changed: (names, entry) => names.some((name) => hasChanged(name, entry.changed_fields)),
+  changed: (names, entry) => {
+    const all = hasAmounts(entry.entity_type) ? [...names, ...otherAmountPaths(names)] : names;
+    return all.some((name) => hasChanged(name, entry.changed_fields));
+  },
   meta: (pairs, entry, ofMetadata) => {
     const document = parseMade(entry.metadata);
     const found = pairs.map((pair) => holds(pair, document));

@@ -28,16 +28,14 @@ export async function* changesOf(
   filter: Filter,
 ): AsyncGenerator<readonly FieldChange[]> {
   const upTo = await store.mark();
-  const above = amountPaths(field).flatMap((path) => {
-    const segments = path.split('.');
-    return segments.map((_, index) => segments.slice(0, index + 1).join('.'));
-  });
+  const segments = field.split('.');
+  const above = segments.map((_, index) => segments.slice(0, index + 1).join('.'));
   const keyChanges = keyChangesOf(store, filter, upTo);
   let ofKey = await keyChanges.next();
   const found = function* (page: readonly HistoryEntry[]): Generator<FieldChange> {
     for (const entry of page) yield* changeOf(entry, field);
   };
-  for await (const page of pagesOf(store, { ...filter, changed: [...new Set(above)] }, upTo)) {
+  for await (const page of pagesOf(store, { ...filter, changed: above }, upTo)) {
     const last = page.at(-1);
     // The filter may ask for changed fields of its own.
     const asked = page.filter((entry) => matches(filter, entry, entry.reverted_by !== null));

@@ -156,7 +156,7 @@ describe('--time-format of a format', () => {
       if (scene === undefined) throw new Error(`${name} has no record here`);
       expect(format.settings).toContain('timeFormat');
       const isNotes = name === 'notes';
-      const told = (timeFormat: string | undefined, time: string): readonly (number | undefined)[] => {
+      const timesOf = (timeFormat: string | undefined, time: string): readonly (number | undefined)[] => {
         const read = format.reader({
           source: 's',
           assumedZone: 'Europe/Berlin',
@@ -173,11 +173,11 @@ describe('--time-format of a format', () => {
         const values = { ...scene.values, [scene.time]: isNotes ? `${time}|x: y` : time };
         return read({ position: 'row 1', values, key: ['1'] }).map((entry) => entry.time?.ms);
       };
-      expect(told('dd.MM.yyyy HH:mm', '05.03.2026 14:07')).toEqual([Date.UTC(2026, 2, 5, 13, 7)]);
-      expect(told('excel', '46086.5')).toEqual([Date.UTC(2026, 2, 5, 11)]);
+      expect(timesOf('dd.MM.yyyy HH:mm', '05.03.2026 14:07')).toEqual([Date.UTC(2026, 2, 5, 13, 7)]);
+      expect(timesOf('excel', '46086.5')).toEqual([Date.UTC(2026, 2, 5, 11)]);
       // A note whose time is none is kept as a text.
-      if (isNotes) expect(told(undefined, '20260305')).toEqual([undefined]);
-      else expect(() => told(undefined, '20260305')).toThrow(/it could be 2026-03-05.* as yyyyMMdd;? .*--time-format/);
+      if (isNotes) expect(timesOf(undefined, '20260305')).toEqual([undefined]);
+      else expect(() => timesOf(undefined, '20260305')).toThrow(/it could be 2026-03-05.* as yyyyMMdd;? .*--time-format/);
     },
   );
 

@@ -61,9 +61,9 @@ const fields = {
   source: ['ledgrab', 'other'],
 } as const;
 
-const TYPES = ['invoice', 'order'];
+const TYPES = ['invoice', 'order', 'dca_Settlements'];
 const IDS = ['1', '2', 'a:b'];
-const CHANGED = ['["a"]', '["a.b","c"]', '["ab"]', '["ä.x"]', '[]'];
+const CHANGED = ['["a"]', '["a.b","c"]', '["ab"]', '["ä.x"]', '[]', '["gross_sats"]', '["a.fee","wire.x"]'];
 const MESSAGES = ['Alpha', 'ALPHA beta', '50% done', 'fifty', 'under_score', 'underXscore', 'Ärger', 'ärger'];
 
 /** One of few values, so that filters meet entries; the text of strangers now and then. */
@@ -127,7 +127,7 @@ const conditionArbitraries = {
     { minLength: 1, maxLength: 3 },
   ),
   search: fc.constantFrom('alpha', 'A', '%', '_', 'ä', 'Ä', 'r_s'),
-  changed: some(['a', 'a.b', 'ä', 'c', 'b']),
+  changed: some(['a', 'a.b', 'ä', 'c', 'b', 'gross', 'wire_sats', 'a.commission']),
   meta: fc.array(fc.record({ path: fc.constantFrom(...PATHS), value: fc.constantFrom(...METADATA_VALUES) }), {
     minLength: 1,
     maxLength: 2,

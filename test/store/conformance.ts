@@ -716,7 +716,7 @@ export function describeStore(
             entity_id: '7',
             message: 'Paid 50% of A_1 by Ärger',
             metadata: '{"n":9007199254740993,"d":{"list":[{"k":"v"},2]},"t":true,"z":null}',
-            changed_fields: '["status","address.street"]',
+            changed_fields: '["status","address.street","gross_sats"]',
             correlation_id: 'req-1',
             source: 'ledgrab',
             ts: formatTimestamp(NOW),
@@ -728,11 +728,11 @@ export function describeStore(
             actor: 'bob',
             actor_type: 'system',
             scope: 'tenant:2',
-            entity_type: 'order',
+            entity_type: 'dca_Settlements',
             entity_id: '8',
             message: 'Paid 500 of AB1',
             metadata: '{"n":9007199254740992,"d":{"list":[2]},"t":"true"}',
-            changed_fields: '["address2","statuses"]',
+            changed_fields: '["address2","statuses","wire_sats"]',
             correlation_id: 'req-2',
             source: 'other',
             ts: formatTimestamp(NOW + 1000),
@@ -753,7 +753,7 @@ export function describeStore(
         [{ entity: [{ type: 'invoice' }] }, [1]],
         [{ entity: [{ id: '7' }] }, [1]],
         [{ entity: [{ type: 'invoice', id: '7' }] }, [1]],
-        [{ entity: [{ type: 'order', id: '7' }] }, []],
+        [{ entity: [{ type: 'dca_Settlements', id: '7' }] }, []],
         [{ search: 'paid 50%' }, [1]],
         [{ search: 'A_1' }, [1]],
         [{ search: 'a_1 BY' }, [1]],
@@ -762,6 +762,9 @@ export function describeStore(
         [{ changed: ['address'] }, [1]],
         [{ changed: ['address.street'] }, [1]],
         [{ changed: ['street'] }, []],
+        [{ changed: ['gross'] }, [2]],
+        [{ changed: ['wire_sats'] }, [2]],
+        [{ changed: ['net'] }, []],
         [{ meta: [{ path: 'n', value: '9007199254740993' }] }, [1]],
         [{ meta: [{ path: 'n', value: '9007199254740992' }] }, [2]],
         [{ meta: [{ path: 'd.list.0.k', value: 'v' }] }, [1]],
@@ -775,7 +778,7 @@ export function describeStore(
         [{ since: NOW + 2001 }, []],
         [{ since: NOW + 2000, until: NOW }, []],
         [{ category: ['auth', 'device'], actor: ['bob'] }, [2]],
-        [{ entity: [{ type: 'order' }, { id: '7' }] }, [2, 1]],
+        [{ entity: [{ type: 'dca_Settlements' }, { id: '7' }] }, [2, 1]],
         [{ changed: ['nothing', 'statuses'] }, [2]],
       ];
 
@@ -803,7 +806,7 @@ export function describeStore(
         expect(await seqsOf(store, { scope: ['tenant:2', 'tenant:1'] }, 'oldest')).toEqual([1, 2]);
         expect(await seqsOf(store, { not: { scope: ['tenant:2', 'tenant:1'] } })).toEqual([3]);
         expect(await seqsOf(store, { not: { actor: ['anna'], category: ['device'] } })).toEqual([3]);
-        expect(await seqsOf(store, { entity: [{ type: 'invoice' }, { type: 'order' }] })).toEqual([2, 1]);
+        expect(await seqsOf(store, { entity: [{ type: 'invoice' }, { type: 'dca_Settlements' }] })).toEqual([2, 1]);
         expect(await seqsOf(store, { entity: [{ type: 'invoice', id: '7' }, { id: '8' }, { id: '7' }] })).toEqual([
           2, 1,
         ]);

@@ -26,7 +26,9 @@ const CONDITIONS: Oracle<Conditions> = {
   search: (asked, entry) => [lowerAscii(entry.message).indexOf(lowerAscii(asked)) >= 0],
   changed: (asked, entry) => {
     const changed = JSON.parse(entry.changed_fields ?? '[]') as string[];
-    return [asked.some((name) => changed.some((one) => `${one}.`.startsWith(`${name}.`)))];
+    const isOfSettlement = (entry.entity_type ?? '').toLowerCase().includes('settlement');
+    const known = isOfSettlement ? asked.flatMap(amountNames) : asked;
+    return [known.some((name) => changed.some((one) => `${one}.`.startsWith(`${name}.`)))];
   },
   meta: (asked, entry) => asked.map(({ path, value }) => textAt(parse(entry.metadata), path.split('.')) === value),
 };
@@ -69,4 +71,12 @@ function textAt(value: unknown, path: readonly string[]): string | undefined {
   const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   if (!isPlain || !Object.hasOwn(value, segment)) return undefined;
   return textAt((value as Record<string, unknown>)[segment], rest);
+}
+
+/** A path with its last word as the amounts of settlements are called, of which all names of one amount count as one. */
+function amountNames(path: string): string[] {
+  const groups = ['gross wire', 'net principal', 'commission fee'].map((words) => words.split(' '));
+  const [, before = '', word = ''] = /^((?:.*\.)?)([^.]*?)(?:_sats)?$/s.exec(path) ?? [];
+  const group = groups.find((words) => words.includes(word));
+  return group === undefined ? [path] : group.flatMap((one) => [`${before}${one}`, `${before}${one}_sats`]);
 }

@@ -1,3 +1,4 @@
+import { otherAmountPaths } from '../../../core/amount-names.js';
 import { eachGiven, forLists } from '../../../core/filter.js';
 import type {
   Beside,
@@ -110,6 +111,15 @@ function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql
 }
 
 function changedCondition(names: readonly string[], alias: string): Sql {
+  const others = otherAmountPaths(names);
+  if (others.length === 0) return changedAny(names, alias);
+  return or([
+    changedAny(names, alias),
+    and([sql(`strpos(lower(${alias}.entity_type), 'settlement') > 0`), changedAny(others, alias)]),
+  ]);
+}
+
+function changedAny(names: readonly string[], alias: string): Sql {
   const below = names.map((name) => sql('f.value = ? OR starts_with(f.value, ?)', name, `${name}.`));
   return concat(
     `EXISTS (SELECT FROM json_array_elements_text(${alias}.changed_fields) AS f (value) WHERE `,

@@ -1,3 +1,4 @@
+import { otherAmountPaths } from '../../../core/amount-names.js';
 import { eachGiven, forLists } from '../../../core/filter.js';
 import type {
   Beside,
@@ -95,6 +96,15 @@ function entityCondition(patterns: readonly EntityPattern[], alias: string): Sql
 }
 
 function changedCondition(names: readonly string[], alias: string): Sql {
+  const others = otherAmountPaths(names);
+  if (others.length === 0) return changedAny(names, alias);
+  return or([
+    changedAny(names, alias),
+    and([sql(`instr(lower(${alias}.entity_type), 'settlement') > 0`), changedAny(others, alias)]),
+  ]);
+}
+
+function changedAny(names: readonly string[], alias: string): Sql {
   const below = names.map((name) =>
     sql('value = ? OR substr(value, 1, ?) = ?', name, [...name].length + 1, `${name}.`),
   );
