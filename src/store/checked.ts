@@ -43,6 +43,8 @@ const FILTERS: FiltersIn = {
   values: (_field, filter) => [filter],
   groups: ({ filter, seen }) => (seen === undefined ? [filter] : [filter, seen]),
   countBetween: (filter) => [filter],
+  courses: ({ filter }) => [filter],
+  hours: (filter) => [filter],
   bursts: ({ filter }) => [filter],
   changePolicy: (_name, policy) => (policy === null ? [] : [policy.filter]),
   undo: ({ entries }) => ('filter' in entries ? [entries.filter] : []),
@@ -160,6 +162,17 @@ const VALUES: { readonly [Member in keyof AuditStore]?: (...asked: Asked<AuditSt
   },
   countBetween: (_filter, edges) => {
     for (const edge of edges) expectWhole('edges', edge, -Number.MAX_SAFE_INTEGER);
+  },
+  courses: ({ by, edges, limit }) => {
+    expectOneOf('by', by, GROUP_FIELDS);
+    for (const edge of edges) expectWhole('edges', edge, -Number.MAX_SAFE_INTEGER);
+    expectWhole('limit', limit, 1);
+  },
+  hours: (_filter, clocks) => {
+    for (const { since, offset } of clocks) {
+      expectWhole('since', since, -Number.MAX_SAFE_INTEGER);
+      expectWhole('offset', offset, -Number.MAX_SAFE_INTEGER);
+    }
   },
   bursts: ({ window, moreThan, limit }) => {
     expectWhole('window', window, 1);

@@ -1,4 +1,5 @@
 import type { Filter } from '../core/filter.js';
+import type { ClockChange } from '../core/hours.js';
 import type { Mark } from '../core/mark.js';
 import type { GroupField } from '../core/report.js';
 
@@ -45,6 +46,28 @@ export interface Groups {
   readonly total: number;
 }
 
+/** How the entries of groups are spread over time. */
+export interface CourseQuery {
+  readonly filter: Filter;
+  readonly by: GroupField;
+  /** Only these groups; all where it is not given. */
+  readonly keys?: readonly string[];
+  /** Milliseconds since 1970, ascending. */
+  readonly edges: readonly number[];
+  readonly upTo: Mark;
+  /** At most so many points, of any. */
+  readonly limit: number;
+}
+
+/** How many entries of a group there are from one edge up to the next one, which does not count. */
+export interface CoursePoint {
+  /** The place of the edge. */
+  readonly place: number;
+  readonly key: string;
+  /** Never 0. */
+  readonly count: number;
+}
+
 export interface BurstQuery {
   readonly filter: Filter;
   /** How long the window is that slides over the entries of each actor, in milliseconds. */
@@ -81,5 +104,9 @@ export interface Reports {
   groups(query: GroupQuery): Promise<Groups>;
   /** How many match from each edge (milliseconds since 1970, ascending) up to the next one, which does not count. */
   countBetween(filter: Filter, edges: readonly number[], upTo: Mark): Promise<readonly number[]>;
+  /** In no order. */
+  courses(query: CourseQuery): Promise<readonly CoursePoint[]>;
+  /** How many match in each hour of the week, from Monday on: clocks are those of the changes, the first is before all. */
+  hours(filter: Filter, clocks: readonly ClockChange[], upTo: Mark): Promise<readonly number[]>;
   bursts(query: BurstQuery): Promise<Bursts>;
 }

@@ -167,6 +167,88 @@ export function describeReports(
     });
   });
 
+  describe('what is spread over time', () => {
+    const places = fc
+      .uniqueArray(fc.integer({ min: NOW - 8, max: NOW + 8 }), { minLength: 2, maxLength: 6 })
+      .map((drawn) => drawn.toSorted((a, b) => a - b));
+
+    test('holds what a plain count says, whatever the filter, the groups and the clocks', async () => {
+      const question = fc.record({
+        filter: fc.oneof(fc.constant({}), anyFilter),
+        by: fc.constantFrom(...GROUP_FIELDS),
+        edges: places,
+        upTo: fc.nat(40),
+        few: fc.boolean(),
+        clocks: fc.array(fc.integer({ min: -50_000_000, max: 50_000_000 }), { minLength: 2, maxLength: 6 }),
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          entries(30),
+          fc.array(question, { minLength: 8, maxLength: 8 }),
+          async (drawn, questions) => {
+            await onNewTrail(async (fresh) => {
+              const marks = await recordMarked(fresh, drawn);
+              const all = await readAll(fresh);
+              for (const { filter, by, edges, upTo, few, clocks } of questions) {
+                const mark = marks[Math.min(upTo, drawn.length)] as Mark;
+                const then = matching(
+                  all.filter((entry) => entry.seq <= upTo),
+                  filter,
+                );
+                const keys = few ? [...new Set(then.flatMap((entry) => valuesOf(entry, by)))].slice(0, 2) : undefined;
+                const expected = new Map<string, number>();
+                for (const entry of then) {
+                  const ms = parseTimestamp(entry.ts);
+                  const place = edges.findLastIndex((edge) => edge <= ms);
+                  if (place < 0 || place === edges.length - 1) continue;
+                  for (const key of valuesOf(entry, by)) {
+                    if (key === null || (keys !== undefined && !keys.includes(key))) continue;
+                    const point = JSON.stringify([place, key]);
+                    expected.set(point, (expected.get(point) ?? 0) + 1);
+                  }
+                }
+                const wanted = keys === undefined ? {} : { keys: keys.filter((key) => key !== null) };
+                const asked = { filter, by, edges, upTo: mark, ...wanted };
+                const found = await fresh.courses({ ...asked, limit: 1000 });
+                expect(new Map(found.map(({ place, key, count }) => [JSON.stringify([place, key]), count]))).toEqual(
+                  expected,
+                );
+                expect(await fresh.courses({ ...asked, limit: 1 })).toHaveLength(Math.min(1, expected.size));
+
+                const changes = clocks.map((offset, index) => ({ since: edges[index] ?? NOW + 20 + index, offset }));
+                const hours = Array.from({ length: 168 }, () => 0);
+                for (const entry of then) {
+                  const ms = parseTimestamp(entry.ts);
+                  const offset = changes.findLast(({ since }) => since <= ms)?.offset ?? clocks[0] ?? 0;
+                  const shown = new Date(ms + offset);
+                  const hour = ((shown.getUTCDay() + 6) % 7) * 24 + shown.getUTCHours();
+                  hours[hour] = (hours[hour] ?? 0) + 1;
+                }
+                expect(await fresh.hours(filter, changes, mark)).toEqual(hours);
+              }
+            });
+          },
+        ),
+        { numRuns: runs(40) },
+      );
+    }, 60_000);
+
+    test('knows the hours of any year', async () => {
+      await recordAll(
+        store(),
+        ['0001-01-01T00:30:00.000Z', '1969-12-31T23:59:59.999Z', '9999-12-31T23:00:00.000Z'].map((ts) => ({ ts })),
+      );
+      const hours = await store().hours({}, [{ since: 0, offset: 0 }], await store().mark());
+      const found = hours.flatMap((count, hour) => (count === 0 ? [] : [[hour, count]]));
+      // A Monday, a Wednesday and a Friday.
+      expect(found).toEqual([
+        [0, 1],
+        [2 * 24 + 23, 1],
+        [4 * 24 + 23, 1],
+      ]);
+    });
+  });
+
   describe('bursts', () => {
     test('are the fullest windows of each actor, the earliest of several', async () => {
       const question = fc.record({

@@ -86,6 +86,8 @@ const METHODS = {
   values: 'reads',
   groups: 'reads',
   countBetween: 'reads',
+  courses: 'reads',
+  hours: 'reads',
   bursts: 'reads',
   // What follows the trail asks for nothing else while nothing comes.
   mark: simply((store) => store.mark()),

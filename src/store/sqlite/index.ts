@@ -25,6 +25,8 @@ export function openSqlite(options: SqliteOptions): AuditStore {
     ...lazily(async () => (await import('./reports/index.js')).reportsOf(session), {
       groups: true,
       countBetween: true,
+      courses: true,
+      hours: true,
       bursts: true,
     }),
     ...lazily(async () => (await import('./prune/index.js')).retainsOf(session), {

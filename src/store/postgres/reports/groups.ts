@@ -11,7 +11,7 @@ import { namesOf, readNames } from '../names/index.js';
 import { filterCondition, revertedBy } from '../trail/index.js';
 
 /** A field to group by. */
-interface Dimension {
+export interface Dimension {
   readonly shown: string;
   readonly present: string;
 }
@@ -20,7 +20,7 @@ const plain = (field: string): Dimension => ({ shown: `e.${field}`, present: `e.
 const TABLE = `(e.metadata ->> 'table') COLLATE "C"`;
 const FIELD = `f.value COLLATE "C"`;
 
-const DIMENSIONS: Readonly<Record<GroupField, Dimension>> = {
+export const DIMENSIONS: Readonly<Record<GroupField, Dimension>> = {
   category: plain('category'),
   action: plain('action'),
   severity: plain('severity'),
@@ -98,7 +98,7 @@ function keysOf(row: readonly unknown[], by: readonly GroupField[]): (string | n
 }
 
 /** The table of changed fields, where these are asked for. */
-function expanded(by: readonly GroupField[]): string {
+export function expanded(by: readonly GroupField[]): string {
   return by.includes('field')
     ? ' LEFT JOIN LATERAL json_array_elements_text(e.changed_fields) AS f (value) ON TRUE'
     : '';

@@ -9,7 +9,7 @@ import { namesOf, readNames } from '../names/index.js';
 import { entriesToCount } from './key-changes.js';
 
 /** A field to group by. */
-interface Dimension {
+export interface Dimension {
   /** What a group says of it. */
   readonly shown: string;
   /** What makes a group: columns of an index in its order, so that nothing need be sorted. */
@@ -30,7 +30,7 @@ function indexed(field: string, name: string): Dimension {
   return { ...plain(field), index: `daybook_entries_by_${name}` };
 }
 
-const DIMENSIONS: Readonly<Record<GroupField, Dimension>> = {
+export const DIMENSIONS: Readonly<Record<GroupField, Dimension>> = {
   category: indexed('category', 'category'),
   action: indexed('action', 'action'),
   severity: indexed('severity', 'severity'),
@@ -156,7 +156,7 @@ function placeOf(keys: readonly (string | null)[]): string {
 }
 
 /** The table of changed fields, where these are asked for. */
-function expanded(by: readonly GroupField[]): string {
+export function expanded(by: readonly GroupField[]): string {
   return by.includes('field') ? ' LEFT JOIN json_each(e.changed_fields) AS f' : '';
 }
 
@@ -271,7 +271,7 @@ function countEach(connection: Connection, matching: Sql, edges: readonly number
 }
 
 /** The place of the last edge that is not behind a moment; -1 where all are. */
-function lastUpTo(edges: readonly number[], ms: number): number {
+export function lastUpTo(edges: readonly number[], ms: number): number {
   let [low, high] = [0, edges.length];
   while (low < high) {
     const middle = (low + high) >> 1;

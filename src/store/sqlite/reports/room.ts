@@ -2,12 +2,15 @@ import type { Reports } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { readBursts } from './bursts.js';
 import { countBetween, readGroups } from './groups.js';
+import { readCourses, readHours } from './spread.js';
 
 /** What counts entries by what they have in common. */
 export function reportsOf({ connection, read }: Session): Reports {
   return {
     groups: (query) => read(() => readGroups(connection, query)),
     countBetween: (filter, edges, upTo) => read(() => countBetween(connection, filter, edges, upTo)),
+    courses: (query) => read(() => readCourses(connection, query)),
+    hours: (filter, clocks, upTo) => read(() => readHours(connection, filter, clocks, upTo)),
     bursts: (query) => read(() => readBursts(connection, query)),
   };
 }
