@@ -26,6 +26,8 @@ export type {
   EntriesRequest,
   FollowRequest,
   GroupReportRequest,
+  Hours,
+  HoursRequest,
   MomentRequest,
   Page,
   PageRequest,
@@ -52,7 +54,15 @@ export type { Timeline } from './operations/timeline.js';
 export type { BurstReport } from './operations/bursts.js';
 export type { UnattributedReport } from './operations/unattributed.js';
 export type { Bucket } from './core/buckets.js';
-export type { BucketRow, BurstRow, GroupField, GroupRow, UnattributedRow } from './core/report.js';
+export type {
+  BucketRow,
+  BurstRow,
+  GroupField,
+  GroupRow,
+  HourRow,
+  TimelineField,
+  UnattributedRow,
+} from './core/report.js';
 export type { PruneRequest, PruneRule } from './library/prune.js';
 export type { PruneResult } from './operations/prune.js';
 export type { Archive } from './operations/archive.js';

@@ -153,6 +153,13 @@ describe('a trail', () => {
     const { rows, total } = await trail.report('actors', { filter: { action: ['a'] }, by: 'action', limit: 2 });
     expect([rows.length, rows[0]?.count, rows[0]?.by, total]).toEqual([2, 2, 'a', 6]);
     expect((await trail.report('timeline', { bucket: 'day', zone: 'Europe/Berlin' })).filled).toBe(true);
+    const stacked = await trail.report('timeline', { bucket: 'month', by: 'action' });
+    expect(stacked.rows.map(({ by, count }) => [by, count])).toEqual([
+      ['a', 6],
+      ['jam', 1],
+    ]);
+    const { rows: week } = await trail.report('hours', { zone: 'Europe/Berlin' });
+    expect([week.length, week.reduce((sum, { count }) => sum + count, 0)]).toEqual([168, 7]);
     expect((await trail.report('bursts', { window: '1h', moreThan: 1 })).rows).toHaveLength(3);
     expect((await trail.report('unattributed', {})).rows[0]?.action).toBe('jam');
   });
@@ -471,6 +478,8 @@ function places(trail: Trail, value: unknown): Record<string, () => Promise<unkn
     'report: by': () => trail.report('actions', { by: v }),
     'report: limit': () => trail.report('actions', { limit: v }),
     'report: bucket': () => trail.report('timeline', { bucket: v }),
+    'report timeline: by': () => trail.report('timeline', { bucket: 'day', by: v }),
+    'report hours: zone': () => trail.report('hours', { zone: v }),
     'report: window': () => trail.report('bursts', { window: v, moreThan: 1 }),
     'report: zone': () => trail.report('timeline', { bucket: 'day', zone: v }),
     'prune: zone': () => trail.prune({ ...by, rules: [{ olderThan: '1d' }], zone: v }),

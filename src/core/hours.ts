@@ -9,6 +9,11 @@ export interface ClockChange {
 /** A week has so many hours. */
 export const HOURS_OF_WEEK = 168;
 
+/** Counts by the hour of the week, in a list for each weekday. */
+export function byWeekday(counts: readonly number[]): readonly (readonly number[])[] {
+  return Array.from({ length: 7 }, (_, day) => counts.slice(day * 24, (day + 1) * 24));
+}
+
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** 1970 began on a Thursday. */
@@ -40,8 +45,9 @@ export function clockChanges(from: number, to: number, zone: string): readonly C
   return changes;
 }
 
-/** The first moment behind `low`, up to `high`, for which this holds: it holds at the end. */
-function firstWith(low: number, high: number, holds: (ms: number) => boolean): number {
+/** The first moment behind `from`, up to `to`, for which this holds: it holds at the end. */
+function firstWith(from: number, to: number, holds: (ms: number) => boolean): number {
+  let [low, high] = [from, to];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (holds(middle)) high = middle;

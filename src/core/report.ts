@@ -54,9 +54,25 @@ export interface GroupRow {
   readonly per_entity?: number | null;
 }
 
+/** What a timeline can be told apart by: fields that every entry has. */
+export const TIMELINE_FIELDS = ['actor', 'severity', 'action'] as const satisfies readonly GroupField[];
+
+export type TimelineField = (typeof TIMELINE_FIELDS)[number];
+
 export interface BucketRow {
   /** Of the bucket, UTC. */
   readonly start: string;
+  readonly count: number;
+  /** Of a timeline by a field, its value, and the name of an actor; null where the bucket has no entry. */
+  readonly by?: string | null;
+  readonly by_name?: string | null;
+}
+
+export interface HourRow {
+  /** 1 is Monday, 7 Sunday. */
+  readonly weekday: number;
+  /** 0 to 23. */
+  readonly hour: number;
   readonly count: number;
 }
 

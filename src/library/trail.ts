@@ -7,7 +7,7 @@ import { DaybookError } from '../core/errors.js';
 import type { FieldChange } from '../core/field-change.js';
 import { expectOneOf, expectWhole, wrongValue } from '../core/given.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { GroupField, GroupReportName } from '../core/report.js';
+import type { GroupField, GroupReportName, HourRow, TimelineField } from '../core/report.js';
 import type { EntityState } from '../core/state.js';
 import { burstReport } from '../operations/bursts.js';
 import type { BurstReport } from '../operations/bursts.js';
@@ -16,6 +16,7 @@ import { follow } from '../operations/follow.js';
 import { history } from '../operations/history.js';
 import type { HistoryRequest } from '../operations/history.js';
 import type { PruneResult } from '../operations/prune.js';
+import { hoursOfWeek } from '../operations/hours.js';
 import { groupReport } from '../operations/report.js';
 import type { GroupReport } from '../operations/report.js';
 import { revertOf } from '../operations/revert.js';
@@ -97,6 +98,7 @@ export interface Reports {
   readonly fields: { readonly asks: GroupReportRequest; readonly gives: GroupReport };
   readonly severities: { readonly asks: GroupReportRequest; readonly gives: GroupReport };
   readonly timeline: { readonly asks: TimelineRequest; readonly gives: Timeline };
+  readonly hours: { readonly asks: HoursRequest; readonly gives: Hours };
   readonly bursts: { readonly asks: BurstsRequest; readonly gives: BurstReport };
   readonly unattributed: { readonly asks: UnattributedRequest; readonly gives: UnattributedReport };
 }
@@ -112,8 +114,21 @@ export interface GroupReportRequest {
 export interface TimelineRequest {
   readonly filter?: EntryFilter;
   readonly bucket: Bucket;
+  /** Gives each bucket a row for each actor, severity or action. */
+  readonly by?: TimelineField;
   /** The IANA zone in which days, weeks and months begin; UTC where it is not given. */
   readonly zone?: string;
+}
+
+export interface HoursRequest {
+  readonly filter?: EntryFilter;
+  /** The IANA zone of the weekdays and hours; UTC where it is not given. */
+  readonly zone?: string;
+}
+
+export interface Hours {
+  /** One for each hour of the week, from Monday at midnight on; none where no entry matches. */
+  readonly rows: readonly HourRow[];
 }
 
 export interface BurstsRequest {
@@ -231,7 +246,7 @@ export interface Trail<Form extends DocumentForm = 'values'> {
    */
   values(field: EntryField, filter?: EntryFilter): Promise<readonly ValueCount[]>;
   /**
-   * A report: entries counted by actor, action, entity, scope, changed field or severity, by time, by bursts, or those that
+   * A report: entries counted by actor, action, entity, scope, changed field or severity, by time, by hour of the week, by bursts, or those that
    * nobody signed.
    *
    * @example const { rows } = await trail.report('actors', { filter: { category: ['auth'] }, limit: 10 });
@@ -551,9 +566,15 @@ const REPORTS: {
   fields: groups('fields'),
   severities: groups('severities'),
   timeline: {
-    keys: ['filter', 'bucket', 'zone'],
-    make: (store, { filter, bucket, zone = 'UTC' }) =>
-      timeline(store, { filter: filterOf(filter), bucket, zone: zoneOf(zone), now: Date.now() }),
+    keys: ['filter', 'bucket', 'by', 'zone'],
+    make: (store, { filter, bucket, by, zone = 'UTC' }) =>
+      timeline(store, { filter: filterOf(filter), bucket, by, zone: zoneOf(zone), now: Date.now() }),
+  },
+  hours: {
+    keys: ['filter', 'zone'],
+    make: async (store, { filter, zone = 'UTC' }) => ({
+      rows: await hoursOfWeek(store, { filter: filterOf(filter), zone: zoneOf(zone), now: Date.now() }),
+    }),
   },
   bursts: {
     keys: ['filter', 'window', 'moreThan', 'limit'],

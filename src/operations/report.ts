@@ -5,6 +5,7 @@ import { GROUP_REPORTS, isNamed } from '../core/report.js';
 import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore } from '../store/audit-store.js';
+import { partsOf } from './browsing.js';
 
 /** Of more types of entities than these, the less frequent ones are not looked for. */
 const MOST_TYPES = 100;
@@ -62,6 +63,27 @@ export async function groupReport(
     },
   );
   return { total, more, rows };
+}
+
+/** So many parts of the time, from the first entry that matches to the last, show how a group went. */
+const COURSE_PARTS = 24;
+
+/** How many entries each row of a report has in each part of the time, oldest first. */
+export async function coursesOf(
+  store: AuditStore,
+  {
+    report,
+    filter,
+    rows,
+  }: { readonly report: GroupReportName; readonly filter: Filter; readonly rows: readonly GroupRow[] },
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const upTo = await store.mark();
+  const edges = await partsOf(store, { filter, upTo }, COURSE_PARTS);
+  const courses = new Map(rows.map(({ key }) => [key, Array.from({ length: COURSE_PARTS }, () => 0)] as const));
+  const [by, limit] = [GROUP_REPORTS[report], Math.max(1, COURSE_PARTS * rows.length)];
+  const points = await store.courses({ filter, by, keys: [...courses.keys()], edges, upTo, limit });
+  for (const { place, key, count } of points) courses.get(key)?.splice(place, 1, count);
+  return courses;
 }
 
 function rounded(share: number): number {

@@ -3,10 +3,11 @@ import type { Bucket } from '../core/buckets.js';
 import { DaybookError } from '../core/errors.js';
 import type { Filter } from '../core/filter.js';
 import { expectOneOf } from '../core/given.js';
-import type { BucketRow } from '../core/report.js';
+import { TIMELINE_FIELDS } from '../core/report.js';
+import type { BucketRow, TimelineField } from '../core/report.js';
 import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { Mark } from '../core/mark.js';
-import type { AuditStore } from '../store/audit-store.js';
+import type { AuditStore, CoursePoint } from '../store/audit-store.js';
 
 /** Up to so many buckets, empty ones are rows too. */
 const MOST_FILLED = 10_000;
@@ -24,34 +25,47 @@ export interface Timeline {
 /**
  * Counts entries by hour, day, week or month of a zone, oldest first: from the start of the filter's window, else from
  * the first entry that matches, to the end of the window, else to the last entry, and to `now` where the window has only
- * a start. Throws kind `usage` where too many buckets hold entries.
+ * a start. With `by`, each actor, severity or action has a row in each bucket, the most frequent first. Throws kind `usage`
+ * where too many buckets hold entries.
  *
  * @example const { rows } = await timeline(store, { filter: {}, bucket: 'day', zone: 'UTC', now: Date.now() });
  */
 export async function timeline(
   store: AuditStore,
-  request: { readonly filter: Filter; readonly bucket: Bucket; readonly zone: string; readonly now: number },
+  request: {
+    readonly filter: Filter;
+    readonly bucket: Bucket;
+    readonly by?: TimelineField | undefined;
+    readonly zone: string;
+    readonly now: number;
+  },
 ): Promise<Timeline> {
-  const { filter, bucket, zone, now } = request;
+  const { filter, bucket, by, zone, now } = request;
   expectOneOf('bucket', bucket, BUCKETS);
+  if (by !== undefined) expectOneOf('by', by, TIMELINE_FIELDS);
   const upTo = await store.mark();
   const span = await spanOf(store, filter, now, upTo);
   if (span === undefined) return { rows: [], filled: true };
   const { first, from, to } = span;
   const filled = mostBuckets(from, to, bucket) <= MOST_FILLED;
 
+  const names = by === 'actor' ? await actorNamesOf(store, filter) : undefined;
   const rows: BucketRow[] = [];
   let end = -Infinity;
   for (let begin: number | undefined = filled ? from : first; begin !== undefined;) {
     const edges = edgesFrom({ begin, behind: end, to }, bucket, zone);
-    const counts = await store.countBetween(filter, edges, upTo);
-    for (const [index, count] of counts.entries()) {
-      if (filled || count > 0) rows.push({ start: formatTimestamp(edges[index] ?? 0), count });
+    if (by === undefined) {
+      const counts = await store.countBetween(filter, edges, upTo);
+      for (const [index, count] of counts.entries()) {
+        if (filled || count > 0) rows.push({ start: formatTimestamp(edges[index] ?? 0), count });
+      }
+    } else {
+      const points = await store.courses({ filter, by, edges, upTo, limit: MOST_ROWS + 1 });
+      rows.push(...rowsOfPoints(points, edges, { filled, names }));
     }
     if (rows.length > MOST_ROWS) {
-      throw new DaybookError('usage', `more than ${MOST_ROWS} buckets of one ${bucket} hold entries`, {
-        hint: '… --bucket month',
-      });
+      const what = by === undefined ? `buckets of one ${bucket}` : `pairs of ${bucket} and ${by}`;
+      throw new DaybookError('usage', `more than ${MOST_ROWS} ${what} hold entries`, { hint: '… --bucket month' });
     }
     end = edges.at(-1) ?? Infinity;
     begin = end > to ? undefined : filled ? end : await outermost(store, { ...filter, since: end }, 'oldest', upTo);
@@ -65,8 +79,41 @@ export async function bucketFor(store: AuditStore, filter: Filter, now: number):
   return span === undefined ? 'day' : fittingBucket(span.from, span.to);
 }
 
+/** The points of each bucket, the most frequent first; one of nothing for an empty bucket, where it is to be filled. */
+function* rowsOfPoints(
+  points: readonly CoursePoint[],
+  edges: readonly number[],
+  { filled, names }: { readonly filled: boolean; readonly names: ReadonlyMap<string, string> | undefined },
+): Generator<BucketRow> {
+  const named = (by: string | null): Pick<BucketRow, 'by' | 'by_name'> =>
+    names === undefined ? { by } : { by, by_name: names.get(by ?? '') ?? null };
+  const places = new Map<number, CoursePoint[]>();
+  for (const point of points) {
+    const those = places.get(point.place);
+    if (those === undefined) places.set(point.place, [point]);
+    else those.push(point);
+  }
+  for (const [place, edge] of edges.slice(0, -1).entries()) {
+    const start = formatTimestamp(edge);
+    const here = places.get(place) ?? [];
+    if (filled && here.length === 0) yield { start, count: 0, ...named(null) };
+    const sorted = here.toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
+    for (const { key, count } of sorted) yield { start, count, ...named(key) };
+  }
+}
+
+/** What actors were called by the end of the window. */
+async function actorNamesOf(store: AuditStore, filter: Filter): Promise<ReadonlyMap<string, string>> {
+  const { groups } = await store.groups({ filter, by: ['actor'], limit: MOST_ROWS });
+  return new Map(
+    groups.flatMap(({ keys: [key], names: [name] }) =>
+      typeof key === 'string' && typeof name === 'string' ? [[key, name] as const] : [],
+    ),
+  );
+}
+
 /** The time that a timeline is about, and its first entry; undefined where there is neither. */
-async function spanOf(
+export async function spanOf(
   store: AuditStore,
   filter: Filter,
   now: number,

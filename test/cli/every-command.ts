@@ -94,6 +94,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'report fields': line('report fields'),
   'report severities': line('report severities'),
   'report timeline': line('report timeline --bucket month'),
+  'report hours': line('report hours'),
   'report bursts': line('report bursts --window 1h'),
   'report unattributed': line('report unattributed'),
   'report case': line('report case settlement:1'),

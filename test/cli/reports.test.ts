@@ -58,6 +58,7 @@ const REPORTS = [
   'fields',
   'severities',
   'timeline',
+  'hours',
   'bursts',
   'unattributed',
 ];
@@ -223,6 +224,61 @@ describe('reports in JSON', () => {
     ]);
   });
 
+  test('of a timeline by a field hold each value of a bucket, and a bucket of nothing', async () => {
+    await shop();
+    const report = await json<Report>(['report', 'timeline', '--by', 'actor', '--format', 'json', '--in', '2026-03']);
+    expect(Object.keys(report)).toEqual(['report', 'filter', 'bucket', 'zone', 'filled', 'by', 'rows']);
+    expect(report.rows.slice(0, 4)).toEqual([
+      { start: '2026-03-01T00:00:00.000Z', count: 2, by: 'u-1', by_name: 'Ana' },
+      { start: '2026-03-02T00:00:00.000Z', count: 0, by: null, by_name: null },
+      { start: '2026-03-03T00:00:00.000Z', count: 1, by: 'u-2', by_name: null },
+      { start: '2026-03-04T00:00:00.000Z', count: 2, by: 'u-2', by_name: null },
+    ]);
+    const { rows } = await json<Report>([
+      'report',
+      'timeline',
+      '--by',
+      'action',
+      '--bucket',
+      'month',
+      '--format',
+      'json',
+    ]);
+    expect(rows).toEqual([
+      { start: '2026-03-01T00:00:00.000Z', count: 2, by: 'partial_dispense' },
+      { start: '2026-03-01T00:00:00.000Z', count: 2, by: 'update' },
+      { start: '2026-03-01T00:00:00.000Z', count: 1, by: 'revert' },
+    ]);
+  });
+
+  test('of hours go by the clocks of the zone, over a change of them', async () => {
+    // In Berlin clocks went on from 02:00 to 03:00 at 2026-03-29T01:00Z, a Sunday.
+    await given(
+      ...['2026-03-29T00:59:59Z', '2026-03-29T01:00:00Z', '2026-03-22T23:30:00Z', '2025-07-06T22:00:00Z'].map((ts) => ({
+        action: 'x',
+        ts,
+      })),
+    );
+    const hours = async (...words: string[]): Promise<unknown> => {
+      const report = await json<Report>(['report', 'hours', '--format', 'json', ...words]);
+      expect(Object.keys(report)).toEqual(['report', 'filter', 'zone', 'rows']);
+      expect(report.rows).toHaveLength(168);
+      expect(report.rows[0]).toMatchObject({ weekday: 1, hour: 0 });
+      return report.rows.filter(({ count }) => count !== 0);
+    };
+    expect(await hours('--tz', 'Europe/Berlin')).toEqual([
+      { weekday: 1, hour: 0, count: 2 },
+      { weekday: 7, hour: 1, count: 1 },
+      { weekday: 7, hour: 3, count: 1 },
+    ]);
+    expect(await hours()).toEqual([
+      { weekday: 7, hour: 0, count: 1 },
+      { weekday: 7, hour: 1, count: 1 },
+      { weekday: 7, hour: 22, count: 1 },
+      { weekday: 7, hour: 23, count: 1 },
+    ]);
+  });
+
   test('of bursts hold a command that shows just those entries', async () => {
     await given(
       ...Array.from({ length: 20 }, (_, n) => ({
@@ -270,6 +326,9 @@ describe('reports in CSV', () => {
     ['actors', 'key,name,count,first,last,reverted,share'],
     ['actors --by action', 'key,name,count,first,last,reverted,share,by'],
     ['timeline', 'start,count'],
+    ['timeline --by actor', 'start,count,by,by_name'],
+    ['timeline --by severity', 'start,count,by'],
+    ['hours', 'weekday,hour,count'],
     ['bursts --more-than 1', 'actor,count,first,last,window,name,first_seq,last_seq,command'],
     ['unattributed', 'table,entity_type,source,action,count,first,last,seq'],
   ])('%s has the columns of the contract', async (words, header) => {
@@ -337,6 +396,8 @@ describe('a report', () => {
       [['report', 'actors', '--by', 'actor'], "'actor' is invalid"],
       [['report', 'actors', '-n', '0'], '1 or more'],
       [['report', 'timeline', '--bucket', 'minute'], "'minute' is invalid"],
+      [['report', 'timeline', '--by', 'scope'], "'scope' is invalid"],
+      [['report', 'hours', '--by', 'actor'], "unknown option '--by'"],
       [['report', 'bursts', '--window', '90'], '--window: duration "90" has no unit'],
       [['report', 'bursts', '--window', '1mo'], '--window: duration "1mo" has no fixed length'],
       [['report', 'bursts', '--window', '0s'], 'holds nothing'],

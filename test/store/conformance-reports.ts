@@ -182,53 +182,49 @@ export function describeReports(
         clocks: fc.array(fc.integer({ min: -50_000_000, max: 50_000_000 }), { minLength: 2, maxLength: 6 }),
       });
       await fc.assert(
-        fc.asyncProperty(
-          entries(30),
-          fc.array(question, { minLength: 8, maxLength: 8 }),
-          async (drawn, questions) => {
-            await onNewTrail(async (fresh) => {
-              const marks = await recordMarked(fresh, drawn);
-              const all = await readAll(fresh);
-              for (const { filter, by, edges, upTo, few, clocks } of questions) {
-                const mark = marks[Math.min(upTo, drawn.length)] as Mark;
-                const then = matching(
-                  all.filter((entry) => entry.seq <= upTo),
-                  filter,
-                );
-                const keys = few ? [...new Set(then.flatMap((entry) => valuesOf(entry, by)))].slice(0, 2) : undefined;
-                const expected = new Map<string, number>();
-                for (const entry of then) {
-                  const ms = parseTimestamp(entry.ts);
-                  const place = edges.findLastIndex((edge) => edge <= ms);
-                  if (place < 0 || place === edges.length - 1) continue;
-                  for (const key of valuesOf(entry, by)) {
-                    if (key === null || (keys !== undefined && !keys.includes(key))) continue;
-                    const point = JSON.stringify([place, key]);
-                    expected.set(point, (expected.get(point) ?? 0) + 1);
-                  }
+        fc.asyncProperty(entries(30), fc.array(question, { minLength: 8, maxLength: 8 }), async (drawn, questions) => {
+          await onNewTrail(async (fresh) => {
+            const marks = await recordMarked(fresh, drawn);
+            const all = await readAll(fresh);
+            for (const { filter, by, edges, upTo, few, clocks } of questions) {
+              const mark = marks[Math.min(upTo, drawn.length)] as Mark;
+              const then = matching(
+                all.filter((entry) => entry.seq <= upTo),
+                filter,
+              );
+              const keys = few ? [...new Set(then.flatMap((entry) => valuesOf(entry, by)))].slice(0, 2) : undefined;
+              const expected = new Map<string, number>();
+              for (const entry of then) {
+                const ms = parseTimestamp(entry.ts);
+                const place = edges.findLastIndex((edge) => edge <= ms);
+                if (place < 0 || place === edges.length - 1) continue;
+                for (const key of valuesOf(entry, by)) {
+                  if (key === null || (keys !== undefined && !keys.includes(key))) continue;
+                  const point = JSON.stringify([place, key]);
+                  expected.set(point, (expected.get(point) ?? 0) + 1);
                 }
-                const wanted = keys === undefined ? {} : { keys: keys.filter((key) => key !== null) };
-                const asked = { filter, by, edges, upTo: mark, ...wanted };
-                const found = await fresh.courses({ ...asked, limit: 1000 });
-                expect(new Map(found.map(({ place, key, count }) => [JSON.stringify([place, key]), count]))).toEqual(
-                  expected,
-                );
-                expect(await fresh.courses({ ...asked, limit: 1 })).toHaveLength(Math.min(1, expected.size));
-
-                const changes = clocks.map((offset, index) => ({ since: edges[index] ?? NOW + 20 + index, offset }));
-                const hours = Array.from({ length: 168 }, () => 0);
-                for (const entry of then) {
-                  const ms = parseTimestamp(entry.ts);
-                  const offset = changes.findLast(({ since }) => since <= ms)?.offset ?? clocks[0] ?? 0;
-                  const shown = new Date(ms + offset);
-                  const hour = ((shown.getUTCDay() + 6) % 7) * 24 + shown.getUTCHours();
-                  hours[hour] = (hours[hour] ?? 0) + 1;
-                }
-                expect(await fresh.hours(filter, changes, mark)).toEqual(hours);
               }
-            });
-          },
-        ),
+              const wanted = keys === undefined ? {} : { keys: keys.filter((key) => key !== null) };
+              const asked = { filter, by, edges, upTo: mark, ...wanted };
+              const found = await fresh.courses({ ...asked, limit: 1000 });
+              expect(new Map(found.map(({ place, key, count }) => [JSON.stringify([place, key]), count]))).toEqual(
+                expected,
+              );
+              expect(await fresh.courses({ ...asked, limit: 1 })).toHaveLength(Math.min(1, expected.size));
+
+              const changes = clocks.map((offset, index) => ({ since: edges[index] ?? NOW + 20 + index, offset }));
+              const hours = Array.from({ length: 168 }, () => 0);
+              for (const entry of then) {
+                const ms = parseTimestamp(entry.ts);
+                const offset = changes.findLast(({ since }) => since <= ms)?.offset ?? clocks[0] ?? 0;
+                const shown = new Date(ms + offset);
+                const hour = ((shown.getUTCDay() + 6) % 7) * 24 + shown.getUTCHours();
+                hours[hour] = (hours[hour] ?? 0) + 1;
+              }
+              expect(await fresh.hours(filter, changes, mark)).toEqual(hours);
+            }
+          });
+        }),
         { numRuns: runs(40) },
       );
     }, 60_000);

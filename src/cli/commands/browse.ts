@@ -6,7 +6,6 @@ import { DaybookError } from '../../core/errors.js';
 import { shellWord } from '../../core/shell.js';
 import type { Stretch } from '../../core/stretch.js';
 import { formatTimestamp } from '../../core/timestamp.js';
-import { WEEKDAYS } from '../../core/weekday.js';
 import { splitWords } from '../../core/words.js';
 import type { Browsed } from '../../operations/browsing.js';
 import type { AuditStore } from '../../store/audit-store.js';
@@ -101,7 +100,7 @@ async function deskFor(store: AuditStore, world: World): Promise<Desk> {
   const colours = await palette(globals.colour('stdout'));
   const time = (ms: number): string => timeOf(clock, ms);
   return {
-    ask: (words) => ask(store, words, world, clock),
+    ask: (words) => ask(store, words, world),
     rows: (width) => browseRows(width, { clock, ruler, palette: colours }),
     async detail(entry, width) {
       const whole = (await store.find({ seq: entry.seq })) ?? entry;
@@ -147,7 +146,7 @@ function narrowTo(entry: HistoryEntry, by: 'actor' | 'entity' | 'correlation' | 
 /** So many parts of the timeline are counted before keys may come in between. */
 const PARTS_AT_ONCE = 20;
 
-async function ask(store: AuditStore, words: readonly string[], world: World, clock: Clock): Promise<Question> {
+async function ask(store: AuditStore, words: readonly string[], world: World): Promise<Question> {
   const { globals, context } = world;
   const reader = readerOf(words);
   const { filter } = await readFilter(reader.opts<FilterOptions>(), globals, context, reader.args[0]);
@@ -194,16 +193,12 @@ async function ask(store: AuditStore, words: readonly string[], world: World, cl
       return counted;
     },
     async hours() {
-      const { timeline } = await import('../../operations/timeline.js');
-      const { rows } = await timeline(store, { filter, bucket: 'hour', zone: globals.zone, now: context.now() });
-      const hours = WEEKDAYS.map(() => Array.from({ length: 24 }, () => 0));
-      for (const { start, count } of rows) {
-        const { weekday, time } = clock.text(start);
-        const day = hours[WEEKDAYS.indexOf(weekday)];
-        const hour = Number(time.slice(0, 2));
-        if (day !== undefined) day[hour] = (day[hour] ?? 0) + count;
-      }
-      return hours;
+      const [{ hoursOfWeek }, { byWeekday }] = await Promise.all([
+        import('../../operations/hours.js'),
+        import('../../core/hours.js'),
+      ]);
+      const rows = await hoursOfWeek(store, { filter, zone: globals.zone, now: context.now() });
+      return byWeekday(rows.map(({ count }) => count));
     },
     hasNews: async () => (await store.mark()) !== browsed.upTo,
   };

@@ -3,8 +3,17 @@ import type { Command } from 'commander';
 import type { Bucket } from '../../core/buckets.js';
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
-import { GROUP_FIELDS, GROUP_REPORTS, isNamed } from '../../core/report.js';
-import type { BucketRow, BurstRow, GroupField, GroupReportName, GroupRow, UnattributedRow } from '../../core/report.js';
+import { GROUP_FIELDS, GROUP_REPORTS, isNamed, TIMELINE_FIELDS } from '../../core/report.js';
+import type {
+  BucketRow,
+  BurstRow,
+  GroupField,
+  GroupReportName,
+  GroupRow,
+  HourRow,
+  TimelineField,
+  UnattributedRow,
+} from '../../core/report.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { declare, declareGroup, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -22,6 +31,7 @@ export function addReport(program: Command, context: Context): void {
   });
   for (const name of Object.keys(GROUP_REPORTS) as GroupReportName[]) addGroupReport(group, name, context);
   addTimeline(group, context);
+  addHours(group, context);
   addBursts(group, context);
   addUnattributed(group, context);
   addCase(group, context);
@@ -123,8 +133,16 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
       const found = await groupReport(store, { report: name, filter: asked.filter, by, limit, perEntity });
       const { rows, total, more } = found;
       return {
-        view: async () =>
-          (await import('../../format/report/views.js')).groupView(name, field, by, found, await askedWords(asked)),
+        view: async () => {
+          const [{ groupView }, { coursesOf }] = await Promise.all([
+            import('../../format/report/views.js'),
+            import('../../operations/report.js'),
+          ]);
+          // A pair of two fields has no course, and where nothing is drawn there is nobody to see one.
+          const drawn = by === undefined && rows.length > 0 && isDrawn(options, context);
+          const courses = drawn ? await coursesOf(store, { report: name, filter: asked.filter, rows }) : undefined;
+          return groupView(name, field, by, found, await askedWords(asked), courses);
+        },
         json: async () => {
           const { reportJson } = await import('../../format/report/data.js');
           const head = { ...(await headOf(name, asked.filter)), ...(by === undefined ? {} : { by }), total, more };
@@ -144,7 +162,13 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
   );
 }
 
+/** Whether the report comes out as a drawing: on a terminal, as a table, or as a page. */
+function isDrawn({ html, format }: ReportOptions, { streams }: Context): boolean {
+  return html !== undefined || format === 'table' || (format === undefined && streams.stdout.isTerminal);
+}
+
 interface TimelineOptions extends ReportOptions {
+  readonly by?: TimelineField;
   readonly bucket?: Bucket;
 }
 
@@ -152,15 +176,23 @@ function addTimeline(parent: Command, context: Context): void {
   const command = declare(parent, 'timeline', {
     does: 'reads',
     description: 'how many entries there were in each hour, day, week or month',
-    examples: ['report timeline --in 2026-Q1', 'report timeline --bucket hour --in yesterday --tz Europe/Berlin'],
+    examples: [
+      'report timeline --in 2026-Q1',
+      'report timeline --bucket hour --in yesterday --tz Europe/Berlin',
+      'report timeline --by severity --since 30d',
+    ],
     notes:
       'Days, weeks (from Monday) and months are those of --tz. Buckets without an entry are shown too, from --since (else the first entry) to --until (else the last entry, or now with --since), if there are at most 10000; otherwise they are left out.',
-  }).addOption(
-    new Option(
-      '--bucket <bucket>',
-      'how long each is (default: what fits the time on a terminal and a page, else day)',
-    ).choices(['hour', 'day', 'week', 'month']),
-  );
+  })
+    .addOption(
+      new Option(
+        '--bucket <bucket>',
+        'how long each is (default: what fits the time on a terminal and a page, else day)',
+      ).choices(['hour', 'day', 'week', 'month']),
+    )
+    .addOption(
+      new Option('--by <field>', 'tell each bucket apart by a field, most frequent first').choices(TIMELINE_FIELDS),
+    );
   addReportOptions(command, false).action((options: TimelineOptions, self: Command) =>
     report(options, self, context, async (store, asked) => {
       const { bucketFor, timeline } = await import('../../operations/timeline.js');
@@ -169,20 +201,54 @@ function addTimeline(parent: Command, context: Context): void {
       const short =
         options.html !== undefined || ((options.format ?? 'table') === 'table' && context.streams.stdout.isTerminal);
       const bucket = options.bucket ?? (short ? await bucketFor(store, asked.filter, context.now()) : 'day');
-      const { rows, filled } = await timeline(store, { filter: asked.filter, bucket, zone, now: context.now() });
+      const { by } = options;
+      const { rows, filled } = await timeline(store, { filter: asked.filter, bucket, by, zone, now: context.now() });
       return {
         view: async () =>
           (await import('../../format/report/views.js')).timelineView(
             bucket,
             rows,
-            { filled, short },
+            { filled, short, by },
             await askedWords(asked),
           ),
         json: async () => {
           const { reportJson } = await import('../../format/report/data.js');
-          return reportJson({ ...(await headOf('timeline', asked.filter)), bucket, zone, filled }, rows);
+          const head = { ...(await headOf('timeline', asked.filter)), bucket, zone, filled };
+          return reportJson(by === undefined ? head : { ...head, by }, rows);
         },
-        csv: async () => (await import('../../format/report/data.js')).reportCsv<BucketRow>(['start', 'count'], rows),
+        csv: async () =>
+          (await import('../../format/report/data.js')).reportCsv<BucketRow>(
+            [
+              ...(['start', 'count'] as const),
+              ...(by === undefined ? [] : ['by' as const, ...(isNamed(by) ? ['by_name' as const] : [])]),
+            ],
+            rows,
+          ),
+      };
+    }),
+  );
+}
+
+function addHours(parent: Command, context: Context): void {
+  const command = declare(parent, 'hours', {
+    does: 'reads',
+    description: 'how many entries there were on each weekday at each hour',
+    examples: ['report hours --since 90d --tz Europe/Berlin', 'report hours --actor u-9 --format csv'],
+    notes: 'Weekdays and hours are those of --tz. A terminal and a page show them as a heat map.',
+  });
+  addReportOptions(command, false).action((options: ReportOptions, self: Command) =>
+    report(options, self, context, async (store, asked) => {
+      const { hoursOfWeek } = await import('../../operations/hours.js');
+      const { zone } = asked.globals;
+      const rows = await hoursOfWeek(store, { filter: asked.filter, zone, now: context.now() });
+      return {
+        view: async () => (await import('../../format/report/views.js')).hoursView(rows, await askedWords(asked)),
+        json: async () => {
+          const { reportJson } = await import('../../format/report/data.js');
+          return reportJson({ ...(await headOf('hours', asked.filter)), zone }, rows);
+        },
+        csv: async () =>
+          (await import('../../format/report/data.js')).reportCsv<HourRow>(['weekday', 'hour', 'count'], rows),
       };
     }),
   );

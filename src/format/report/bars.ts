@@ -9,6 +9,18 @@ export function bar(count: number, most: number, columns: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + (BAR_PARTS[eighths % 8] ?? '');
 }
 
+/** How the parts of a bar look, one for each tone. */
+export const PART_LOOKS = ['█', '▓', '▒', '░', '=', '-'] as const;
+
+/**
+ * How many columns each part of a bar takes, of at most so many; what is there at all can be seen. `most` is the whole
+ * of the longest bar.
+ */
+export function partWidths(parts: readonly number[], most: number, columns: number): number[] {
+  const room = Math.max(0, columns - parts.filter((count) => count > 0).length);
+  return parts.map((count) => (count <= 0 || most <= 0 ? 0 : Math.max(1, Math.round((count / most) * room))));
+}
+
 /** The course of counts in one line of at most so many columns: neighbours are added up where there are more. */
 export function sparkline(counts: readonly number[], columns: number): string {
   const sums = squeezed(counts, columns);

@@ -88,6 +88,18 @@ tr.with td { border-bottom: 0; }
 svg { display: block; width: 100%; fill: var(--accent); }
 svg.bar { height: .8rem; }
 svg.course { height: 9rem; border-bottom: 1px solid var(--line); }
+.tone0 { fill: var(--accent); }
+.tone1 { fill: var(--warning); }
+.tone2 { fill: var(--removed); }
+.tone3 { fill: var(--added); }
+.tone4 { fill: var(--text); }
+.tone5 { fill: var(--line); }
+ul.legend { list-style: none; padding: 0; margin: .75rem 0; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }
+svg.key { display: inline-block; width: .8em; height: .8em; margin-right: .4em; }
+table.week { table-layout: fixed; }
+table.week th, table.week td { padding: 1px; border: 0; text-align: center; }
+table.week th[scope="row"] { text-align: left; }
+svg.hour { height: 1.4rem; }
 figure { margin: 1rem 0; }
 figcaption { display: flex; justify-content: space-between; gap: 1rem; font-size: .85rem; }
 code, pre { font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; }
@@ -112,6 +124,12 @@ td.new { color: var(--added); }
     --accent: #444; --added: #000; --removed: #000; --warning: #000;
   }
   body { max-width: none; padding: 0; font-size: 10pt; }
+  .tone0 { fill: #333; }
+  .tone1 { fill: #888; }
+  .tone2 { fill: #000; }
+  .tone3 { fill: #bbb; }
+  .tone4 { fill: #666; }
+  .tone5 { fill: #ddd; }
   thead { display: table-header-group; }
   tr, article, figure { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -1,8 +1,11 @@
 import type { Bucket } from '../../core/buckets.js';
-import type { BucketRow, BurstRow, GroupRow, UnattributedRow } from '../../core/report.js';
+import type { BucketRow, BurstRow, GroupRow, HourRow, TimelineField, UnattributedRow } from '../../core/report.js';
+import { byWeekday } from '../../core/hours.js';
+import { WEEKDAYS } from '../../core/weekday.js';
 import { clockFor } from '../../terminal/time.js';
 import type { Clock } from '../../terminal/time.js';
-import type { Point, ReportView, ViewColumn } from './view.js';
+import { TONES } from './view.js';
+import type { Point, ReportView, ViewColumn, ViewPart } from './view.js';
 
 interface Asked {
   /** The filter in words. */
@@ -20,6 +23,7 @@ export async function groupView(
   by: string | undefined,
   { rows, total, more }: { readonly rows: readonly GroupRow[]; readonly total: number; readonly more: boolean },
   asked: Asked,
+  courses?: ReadonlyMap<string, readonly number[]>,
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
   const named = rows.some(({ name }) => name !== null);
@@ -47,6 +51,7 @@ export async function groupView(
     ],
     rows: rows.map((row) => ({
       count: row.count,
+      ...courseOf(courses?.get(row.key)),
       cells: [
         row.key,
         ...(named ? [row.name ?? '-'] : []),
@@ -64,6 +69,10 @@ export async function groupView(
   };
 }
 
+function courseOf(course: readonly number[] | undefined): { readonly course?: readonly number[] } {
+  return course === undefined ? {} : { course };
+}
+
 /** So many buckets of nothing, one after the other, are one row. */
 const SHORT_RUN = 3;
 
@@ -71,24 +80,108 @@ const SHORT_RUN = 3;
 export async function timelineView(
   bucket: Bucket,
   rows: readonly BucketRow[],
-  { filled, short }: { readonly filled: boolean; readonly short: boolean },
+  { filled, short, by }: { readonly filled: boolean; readonly short: boolean; readonly by?: TimelineField | undefined },
   asked: Asked,
 ): Promise<ReportView> {
   const clock = await clockFor(asked.zone);
-  const course = points(clock, bucket, rows);
+  const parts = by === undefined ? undefined : partsOf(by, rows);
+  const course = parts === undefined ? points(clock, bucket, rows) : stackedPoints(clock, bucket, rows, parts);
   return {
-    title: `timeline by ${bucket}`,
+    title: by === undefined ? `timeline by ${bucket}` : `timeline by ${bucket} and ${by}`,
+    ...(parts && { parts: parts.legend }),
     asked: `${askedText(asked, clock)}, ${entries(rows.reduce((sum, { count }) => sum + count, 0))}`,
     columns: [
       { heading: bucket, weight: 0 },
       { heading: 'count', ...NUMBER },
+      ...(by === undefined ? [] : [{ heading: `by ${by}`, weight: 4, from: 100 }]),
     ],
-    rows: (short ? withoutRuns(course, bucket) : course).map(({ label, count }) => ({
+    rows: (short ? withoutRuns(course, bucket) : course).map(({ label, count, parts: counts }) => ({
       count,
-      cells: [label, count === 0 && short ? '' : String(count)],
+      parts: counts,
+      cells: [
+        label,
+        count === 0 && short ? '' : String(count),
+        ...(parts === undefined ? [] : [partsText(parts.legend, counts ?? [])]),
+      ],
     })),
     course,
     ...(filled ? {} : { note: `so long a time has too many of one ${bucket} to show those without an entry` }),
+  };
+}
+
+/** What a timeline is told apart by, and where each value of it is among these parts. */
+interface Parts {
+  readonly legend: readonly ViewPart[];
+  readonly placeOf: (by: string) => number;
+}
+
+/** The tones that severities always have. */
+const SEVERITY_TONES: Readonly<Record<string, number>> = { info: 0, warning: 1, error: 2 };
+
+/** The most frequent values, and the others together. */
+function partsOf(by: TimelineField, rows: readonly BucketRow[]): Parts {
+  const found = new Map<string, { count: number; readonly name: string }>();
+  for (const { by: key, by_name: name, count } of rows) {
+    if (typeof key !== 'string') continue;
+    const known = found.get(key);
+    if (known === undefined) found.set(key, { count, name: typeof name !== 'string' ? key : `${name} (${key})` });
+    else known.count += count;
+  }
+  const sorted = [...found].toSorted(([a, one], [b, other]) => other.count - one.count || (a < b ? -1 : 1));
+  const own = sorted.slice(0, sorted.length > TONES ? TONES - 1 : TONES);
+  const rest = sorted.slice(own.length);
+  const legend = own.map(([key, { name, count }], index) => ({
+    name,
+    count,
+    tone: by === 'severity' ? (SEVERITY_TONES[key] ?? index) : index,
+  }));
+  if (rest.length > 0) {
+    const count = rest.reduce((sum, [, one]) => sum + one.count, 0);
+    legend.push({ name: `${rest.length} others`, count, tone: TONES - 1 });
+  }
+  const places = new Map(own.map(([key], index) => [key, index]));
+  return { legend, placeOf: (key) => places.get(key) ?? own.length };
+}
+
+function stackedPoints(clock: Clock, bucket: Bucket, rows: readonly BucketRow[], { legend, placeOf }: Parts): Point[] {
+  const buckets = new Map<string, { count: number; readonly parts: number[] }>();
+  for (const { start, by, count } of rows) {
+    const here = buckets.get(start) ?? { count: 0, parts: legend.map(() => 0) };
+    buckets.set(start, here);
+    if (typeof by !== 'string') continue;
+    const place = placeOf(by);
+    here.count += count;
+    here.parts[place] = (here.parts[place] ?? 0) + count;
+  }
+  const starts = Array.from(buckets, ([start, { count }]) => ({ start, count }));
+  return points(clock, bucket, starts).map((point, index) => ({
+    label: point.label,
+    count: point.count,
+    parts: buckets.get(starts[index]?.start ?? '')?.parts ?? [],
+  }));
+}
+
+function partsText(legend: readonly ViewPart[], counts: readonly number[]): string {
+  return legend.flatMap(({ name }, index) => (counts[index] ? [`${name} ${counts[index]}`] : [])).join(', ');
+}
+
+/** The view of the hours of the week. */
+export async function hoursView(rows: readonly HourRow[], asked: Asked): Promise<ReportView> {
+  const clock = await clockFor(asked.zone);
+  const counts = rows.map(({ count }) => count);
+  return {
+    title: 'entries by weekday and hour',
+    asked: `${askedText(asked, clock)}, ${entries(counts.reduce((sum, count) => sum + count, 0))}`,
+    week: byWeekday(counts),
+    columns: [
+      { heading: 'weekday', weight: 0 },
+      { heading: 'hour', ...NUMBER },
+      { heading: 'count', ...NUMBER },
+    ],
+    rows: rows.map(({ weekday, hour, count }) => ({
+      count,
+      cells: [WEEKDAYS[weekday - 1] ?? '', String(hour), String(count)],
+    })),
   };
 }
 

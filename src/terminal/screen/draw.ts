@@ -1,5 +1,5 @@
-import { WEEKDAYS } from '../../core/weekday.js';
 import type { Palette } from '../colour.js';
+import { heatLines } from '../heat.js';
 import { visible } from '../sanitize.js';
 import type { Ruler } from '../width.js';
 import { KEY_WORDS, listHeight, partAt } from './browser.js';
@@ -77,22 +77,11 @@ function timelineLines(scene: Scene, { columns }: Size, { ruler, palette, time }
   return [bars.join(''), palette.dim(ruler.truncate(`${from}${' '.repeat(between)}${to}`, columns))];
 }
 
-const SHADES = ['·', '░', '▒', '▓', '█'];
-
 function hourLines(hours: readonly (readonly number[])[], { columns }: Size, { palette, ruler }: Pens): string[] {
-  const most = Math.max(1, ...hours.flat());
-  const cell = columns >= 4 + 24 * 3 ? 3 : 2;
-  const head = `    ${Array.from({ length: 24 }, (_, hour) => String(hour).padStart(2, '0').padEnd(cell)).join('')}`;
+  const most = Math.max(0, ...hours.flat());
   return [
     palette.heading(' entries by weekday and hour'),
-    palette.dim(ruler.truncate(head, columns)),
-    ...hours.map((day, index) => {
-      const cells = day.map((count) => {
-        const shade = count === 0 ? 0 : Math.max(1, Math.ceil((count / most) * (SHADES.length - 1)));
-        return palette.accent((SHADES[shade] ?? '').repeat(cell - 1)) + ' ';
-      });
-      return `${WEEKDAYS[index] ?? ''} ${cells.join('')}`;
-    }),
+    ...heatLines(hours, columns, palette),
     '',
     palette.dim(ruler.truncate(` █ is ${most} entries in an hour of the week; any key goes back`, columns)),
   ];

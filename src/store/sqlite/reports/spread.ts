@@ -25,7 +25,14 @@ export function readCourses(
   return reading(connection, () => {
     const places = edges.slice(1).map(() => new Map<string, number>());
     let points = 0;
-    const asked = { filter, upTo, withFields: by === 'field', columns: `e.ts_ms, ${shown}`, joined: expanded([by]), wanted };
+    const asked = {
+      filter,
+      upTo,
+      withFields: by === 'field',
+      columns: `e.ts_ms, ${shown}`,
+      joined: expanded([by]),
+      wanted,
+    };
     for (const [ms, value] of walk<[number, unknown]>(connection, asked)) {
       // A program may have put numbers among the names of changed fields.
       const key = String(value);
