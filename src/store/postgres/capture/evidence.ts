@@ -1,14 +1,13 @@
 import { mayHaveTaken } from '../../../core/prune-reach.js';
-import { looksSecret } from '../../../core/capture.js';
 import type { CaptureSpan } from '../../../core/capture.js';
 import { readRuleCounts } from '../../../core/prune-account.js';
-import { REDACTED } from '../../../core/redact.js';
 import type { CapturedChange, CapturedMoment, PruneReach, RowEvidence } from '../../audit-store.js';
 import { and, concat, sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
-import { answer, identifier, literal, momentText, WRITTEN } from '../engine/index.js';
+import { answer, identifier, momentText } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { readInstalled } from './installed.js';
+import { rowText } from './row-text.js';
 import { describe } from './tables.js';
 import type { TableDescription } from './tables.js';
 
@@ -52,46 +51,15 @@ export async function rowEvidence(
   return { id, last, first, live: live ? await liveRow(connection, entityType, id) : null };
 }
 
-/** What a session may set and what would change how values are written. */
-const AS_CAPTURED = `SELECT set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO, YMD', true),
-  set_config('intervalstyle', 'postgres', true), set_config('bytea_output', 'hex', true),
-  set_config('extra_float_digits', '1', true), set_config('lc_monetary', 'C', true)`;
-
 /** The row of an entity as it is in its table now, in the form that entries have. */
 async function liveRow(connection: Connection, entityType: string, id: string): Promise<string | null> {
   const capture = await readInstalled(connection, entityType);
   const table = capture && (await describe(connection, capture.relation));
   if (capture === undefined || table === undefined) return null;
-  const { redact, ignore } = capture.settings;
-  await connection.rows(sql(AS_CAPTURED));
-  const written = await connection.rows<[name: string, json: string]>(
-    sql(
-      `SELECT c.name, replace(${WRITTEN}, '@', format('t.%I', c.name)) FROM (
-         SELECT a.attname::text AS name, a.attnum AS place, coalesce(nullif(t.typbasetype, 0), t.oid) AS type
-         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
-         WHERE a.attrelid = ? AND a.attnum > 0 AND NOT a.attisdropped) AS c ORDER BY c.place`,
-      table.oid,
-    ),
-  );
-  const json = new Map(written);
-  const members = written
-    .filter(([name]) => !(ignore.includes(name) && looksSecret(name)))
-    .map(([name, value]) => {
-      const shown = redact.includes(name) ? `CASE WHEN (${value}) IS NOT NULL THEN '"${REDACTED}"' END` : value;
-      return `to_json(${literal(name)}::text)::text || ':' || coalesce(${shown}, 'null')`;
-    });
-  const keys = table.primaryKey.map((name) => json.get(name) ?? 'NULL');
-  const text = `((${keys[0] ?? 'NULL'})::json #>> '{}')`;
-  const identity =
-    keys.length > 1
-      ? `'[' || concat_ws(',', ${keys.join(', ')}) || ']'`
-      : `CASE WHEN ${text} ~ '^["{[]' OR ${text} = 'null' THEN ${keys[0] ?? 'NULL'} ELSE ${text} END`;
+  const { identity, json, from } = await rowText(connection, table, capture.settings);
   const found = await answer<string>(
     connection,
-    sql(
-      `SELECT '{' || ${members.join(` || ',' || `)} || '}' FROM ${table.quoted} AS t WHERE ${narrowed(table, id)}(${identity}) = ?`,
-      id,
-    ),
+    sql(`SELECT ${json} FROM ${from} WHERE ${narrowed(table, id)}(${identity}) = ?`, id),
   );
   return found ?? null;
 }

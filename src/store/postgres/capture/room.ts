@@ -1,7 +1,7 @@
-import { DaybookError } from '../../../core/errors.js';
 import type { CaptureChange } from '../../../core/capture.js';
 import type { Captures, Evidence } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
+import { checkCaptures } from './check.js';
 import { pruneReach, rowEvidence } from './evidence.js';
 import {
   addCaptures,
@@ -13,7 +13,14 @@ import {
 } from './installed.js';
 
 /** What records the changes of an application's rows. */
-export function capturesOf({ connection, clock, read, write, options: { schema } }: Session): Captures {
+export function capturesOf(session: Session): Captures {
+  const {
+    connection,
+    clock,
+    read,
+    write,
+    options: { schema },
+  } = session;
   return {
     captures: () => read(() => readCaptures(connection)),
     addCaptures: (tables, request, actor) =>
@@ -31,11 +38,7 @@ export function capturesOf({ connection, clock, read, write, options: { schema }
         for (const table of tables) changes.push(await removeCapture(connection, table, { actor, clock, schema }));
         return changes;
       }),
-    checkCaptures: async () => {
-      throw new DaybookError('usage', 'this daybook does not try captures in PostgreSQL', {
-        hint: 'daybook capture list',
-      });
-    },
+    checkCaptures: (tables) => checkCaptures(session, tables),
     // A context ends with its transaction there.
     leakedContext: async () => null,
   };

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Capture, CheckedCase } from '../../../core/capture.js';
 import { looksSecret } from '../../../core/capture.js';
 import Database from 'better-sqlite3';
+import { CHECK_CORRELATION, saidEntries, wrongInEntries } from '../../capture-judge.js';
+import type { JudgedEntry } from '../../capture-judge.js';
 import { captureOf, liftCapture, namedOrAll, unreadableCapture, unreadableCaptures } from './installed.js';
 import { holdContext, setContext } from '../context/index.js';
 import type { Connection } from '../engine/index.js';
@@ -12,15 +14,6 @@ import { lastSeq } from '../trail/index.js';
 import type { TableColumn, TableDescription } from '../tables/index.js';
 
 type Value = string | number | bigint | Buffer | null;
-
-interface Recorded {
-  action: string;
-  entity_id: string;
-  old_values: string | null;
-  new_values: string | null;
-  changed_fields: string | null;
-  context: string;
-}
 
 /** What a case finds wrong, or null; throws what the database throws. */
 type Case = (bench: Bench) => string | null;
@@ -130,7 +123,7 @@ function rehearsed(connection: Connection, capture: Capture, work: Case): string
     setContext(connection, {
       actor: 'daybook',
       actorType: 'system',
-      correlationId: 'daybook check',
+      correlationId: CHECK_CORRELATION,
       reason: null,
     });
     // A row may be so big that a case takes longer than a context lives.
@@ -226,7 +219,7 @@ const CASES: Readonly<Record<string, Case>> = {
       entry.entity_id === there.id &&
       (entry.new_values === there.json || changesMore(bench))
       ? null
-      : `expected a create of ${there.id}, found ${said(entries)}`;
+      : `expected a create of ${there.id}, found ${saidEntries(entries)}`;
   },
   'an update of the key': (bench) => {
     const key = newKey(bench);
@@ -240,7 +233,7 @@ const CASES: Readonly<Record<string, Case>> = {
       entries[0].old_values === before.json &&
       entries[1]?.action === 'create'
       ? null
-      : `expected a delete and a create, found ${said(entries)}`;
+      : `expected a delete and a create, found ${saidEntries(entries)}`;
   },
   'a delete': (bench) => {
     const before = stored(bench);
@@ -251,7 +244,7 @@ const CASES: Readonly<Record<string, Case>> = {
       entries[0].old_values === before.json &&
       entries[0].new_values === null
       ? null
-      : `expected one delete with the row, found ${said(entries)}`;
+      : `expected one delete with the row, found ${saidEntries(entries)}`;
   },
   'an insert': (bench) => {
     const row = { ...bench.row, ...newKey(bench), ...newUniques(bench) };
@@ -263,7 +256,7 @@ const CASES: Readonly<Record<string, Case>> = {
       entry.new_values !== null &&
       others.every((other) => changesMore(bench) && (other.action === 'update' || !ofType(other, entry.entity_id)))
       ? null
-      : `expected one create, found ${said(entries)}`;
+      : `expected one create, found ${saidEntries(entries)}`;
   },
   'INSERT OR REPLACE of a row that is there': (bench) => {
     const { free, value } = another(bench);
@@ -297,7 +290,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'no entry, no change': (bench) => {
     const { free, value } = another(bench);
     bench.connection.exec(
-      `CREATE TEMP TRIGGER daybook_check_refuses BEFORE INSERT ON main.daybook_entries WHEN NEW.correlation_id = 'daybook check' BEGIN SELECT RAISE(IGNORE); END`,
+      `CREATE TEMP TRIGGER daybook_check_refuses BEFORE INSERT ON main.daybook_entries WHEN NEW.correlation_id = '${CHECK_CORRELATION}' BEGIN SELECT RAISE(IGNORE); END`,
     );
     const before = stored(bench);
     try {
@@ -426,18 +419,18 @@ function insert(
 }
 
 /** The entries of capture that the work makes; what an application records of such rows itself is none of them. */
-function recordedBy({ connection, capture }: Bench, work: () => void): Recorded[] {
+function recordedBy({ connection, capture }: Bench, work: () => void): JudgedEntry[] {
   const last = lastSeq(connection);
   work();
   return connection
-    .prepare<[number, string, string], Recorded>(
+    .prepare<[number, string, string], JudgedEntry>(
       `SELECT action, entity_id, old_values, new_values, changed_fields, actor || coalesce(correlation_id, '') AS context
        FROM daybook_entries WHERE seq > ? AND entity_type = ? AND metadata ->> '$.table' = ? ORDER BY seq`,
     )
     .all(last, capture.settings.entityType, capture.table);
 }
 
-function ofType(entry: Recorded, id: string): boolean {
+function ofType(entry: JudgedEntry, id: string): boolean {
   return entry.entity_id === id;
 }
 
@@ -477,53 +470,28 @@ function expectTold(bench: Bench, work: () => void): string | null {
 }
 
 /** A trigger may keep a row that was to go, or mark it as deleted: the entries must tell of that. */
-function wrongWithKept(bench: Bench, before: string | null, entries: readonly Recorded[]): string {
+function wrongWithKept(bench: Bench, before: string | null, entries: readonly JudgedEntry[]): string {
   const wrong = wrongIn(bench, before, entries);
   if (wrong === null) throw new NotTried('the row is still there');
   return wrong;
 }
 
-function wrongIn(bench: Bench, before: string | null, entries: readonly Recorded[]): string | null {
-  const after = stored(bench).json;
-  let row = before;
-  for (const entry of entries) {
-    const { action, changed_fields } = entry;
-    if (action !== 'update' || changed_fields === null || changed_fields === '[]')
-      return unexpected(before, after, entries);
-    if (differing(bench, entry.old_values, row).length > 0)
-      return `the old values are ${entry.old_values}, and the row was ${row}`;
-    const named = comparable(bench, JSON.parse(changed_fields) as string[]);
-    const changed = comparable(bench, differing(bench, entry.old_values, entry.new_values));
-    if (JSON.stringify(named) !== JSON.stringify(changed))
-      return `the changed fields are ${JSON.stringify(named)}, and should be ${JSON.stringify(changed)}`;
-    if (entry.context !== 'daybookdaybook check') return 'the entry does not say who made the change';
-    row = entry.new_values;
-  }
-  if (differing(bench, row, after).length === 0) return null;
-  return entries.length === 0
-    ? unexpected(before, after, entries)
-    : `the new values are ${row}, and the row is ${after}`;
+function wrongIn(bench: Bench, before: string | null, entries: readonly JudgedEntry[]): string | null {
+  const { table, capture } = bench;
+  return wrongInEntries({
+    before,
+    after: stored(bench).json,
+    entries,
+    columns: table.columns.map((column) => column.name),
+    settings: capture.settings,
+    documents: capture.settings.json,
+    differ,
+  });
 }
 
-function unexpected(before: string | null, after: string | null, entries: readonly Recorded[]): string {
-  return `expected ${before === after ? 'no entry' : 'one update'}, found ${said(entries)}`;
-}
-
-/** The columns that are not ignored and differ between two rows as entries have them, in the order of the table. */
-function differing({ table, capture }: Bench, one: string | null, other: string | null): string[] {
+function differ(columns: readonly string[], one: string | null, other: string | null): string[] {
   const [before, after] = [one, other].map((row) => (row === null ? undefined : readRecorded(row)));
-  return table.columns
-    .map((column) => column.name)
-    .filter((name) => !capture.settings.ignore.includes(name))
-    .filter((name) => !sameSqlValue(before?.get(name) ?? null, after?.get(name) ?? null));
-}
-
-/** Without the columns of which the values do not show what an entry names as changed: secrets and documents. */
-function comparable({ table, capture }: Bench, fields: readonly string[]): string[] {
-  const { redact, json } = capture.settings;
-  return fields.filter(
-    (name) => table.columns.some((column) => column.name === name) && !redact.includes(name) && !json.includes(name),
-  );
+  return columns.filter((name) => !sameSqlValue(before?.get(name) ?? null, after?.get(name) ?? null));
 }
 
 /** Whether statements may change more than they name: by foreign keys of the table to itself, or by its triggers. */
@@ -537,8 +505,4 @@ function changesMore({ connection, table }: Bench): boolean {
       )
       .get(table.name, table.name, table.name) !== undefined
   );
-}
-
-function said(entries: readonly Recorded[]): string {
-  return entries.length === 0 ? 'none' : entries.map((entry) => `${entry.action} of ${entry.entity_id}`).join(', ');
 }
