@@ -1,5 +1,5 @@
 /**
- * daybook for applications: `openTrail` for a trail, `attach` for the connection that you have open. What is exported here is
+ * daybook for applications: `openTrail` for a trail, `attach` and `attachPostgres` for the connection that you have open. What is exported here is
  * what semantic versioning promises.
  *
  * @example
@@ -10,6 +10,7 @@
  */
 export { initializeTrail, openTrail } from './library.js';
 export { attach } from './library/attach.js';
+export { attachPostgres } from './library/attach-postgres.js';
 export { contextSql } from './library/context-sql.js';
 export { isDaybookError } from './core/errors.js';
 
@@ -17,9 +18,11 @@ export type { DaybookError, ErrorDetails, ErrorKind } from './core/errors.js';
 export type { DatabaseSize, Initialized } from './store/upkeep.js';
 export type { InitializeOptions, TrailOptions } from './library.js';
 export type { Attached, AttachOptions, Recorded, RevertRequest } from './library/attach.js';
+export type { AttachedPostgres, AttachPostgresOptions } from './library/attach-postgres.js';
+export type { PostgresClient, PostgresClientOf } from './store/postgres-client.js';
 export type { OpenConnection, OpenStatement } from './store/open-connection.js';
 export type { Context, Who } from './library/context.js';
-export type { ContextSql, SqlText } from './library/context-sql.js';
+export type { ContextSql, ContextSqlOptions, SqlText } from './library/context-sql.js';
 export type {
   BurstsRequest,
   Change,

@@ -28,6 +28,8 @@ export interface TrailOptions<Form extends DocumentForm = 'values'> {
   readonly documents?: Form;
   /** Dotted paths into documents of entries: `[redacted]` is recorded in the place of the values there. */
   readonly redact?: readonly string[];
+  /** In PostgreSQL, the schema of the trail; `daybook` where it is not given. */
+  readonly schema?: string;
 }
 
 /** Who makes the trail, and how. */
@@ -36,13 +38,15 @@ export interface InitializeOptions extends Who {
   readonly alongside?: boolean;
   /** Milliseconds to wait for a lock; 5000 where it is not given. */
   readonly busyTimeout?: number;
+  /** In PostgreSQL, the schema that the trail is made in; `daybook` where it is not given. */
+  readonly schema?: string;
 }
 
 const BUSY_TIMEOUT = 5000;
 
 /**
  * Opens the trail in a database: at an address, the path of a SQLite file, or on a connection that your application has
- * open, also of a database in memory. A connection of your own is not closed with the trail, and gets its settings back
+ * open, also of a database in memory; or a URL of PostgreSQL. A connection of your own is not closed with the trail, and gets its settings back
  * after each operation; what is to be recorded in a transaction of yours goes through `attach`.
  *
  * Throws kind `missing` where there is no trail, or one of another schema, and kind `busy`.
@@ -57,12 +61,18 @@ export async function openTrail<Form extends DocumentForm = 'values'>(
   options: TrailOptions<Form> = {},
 ): Promise<Trail<Form>> {
   return toldLater(async () => {
-    expectKeys('openTrail', options, ['readonly', 'busyTimeout', 'documents', 'redact']);
+    expectKeys('openTrail', options, ['readonly', 'busyTimeout', 'documents', 'redact', 'schema']);
     const { readonly = false, busyTimeout = BUSY_TIMEOUT, documents: form = 'values' as Form, redact = [] } = options;
     expectWhole('busyTimeout', busyTimeout, 0);
     expectOneOf('documents', form, DOCUMENT_FORMS);
     const where = placeOf(place);
-    const store = await openPatiently(where, { readonly, busyTimeout, clock: Date.now, presence: thisProcess() });
+    const store = await openPatiently(where, {
+      readonly,
+      busyTimeout,
+      clock: Date.now,
+      presence: thisProcess(),
+      ...schemaAt(where, options.schema),
+    });
     const shown = 'engine' in where ? where.shown : (store.origin.file ?? 'the database in memory');
     return trailOf({ store, shown, busyTimeout, closed: false }, form, { context: {}, redact });
   });
@@ -82,12 +92,26 @@ export async function initializeTrail(
   options: InitializeOptions,
 ): Promise<Initialized> {
   return toldLater(async () => {
-    expectKeys('initializeTrail', options, ['actor', 'actorType', 'recordedBy', 'alongside', 'busyTimeout']);
-    const { alongside = false, busyTimeout = BUSY_TIMEOUT, ...who } = options;
+    expectKeys('initializeTrail', options, ['actor', 'actorType', 'recordedBy', 'alongside', 'busyTimeout', 'schema']);
+    const { alongside = false, busyTimeout = BUSY_TIMEOUT, schema, ...who } = options;
     expectWhole('busyTimeout', busyTimeout, 0);
     const actor = actorOf(readContext(who));
-    return initializePatiently(placeOf(place), { alongside, busyTimeout, clock: Date.now, actor });
+    const where = placeOf(place);
+    return initializePatiently(where, {
+      alongside,
+      busyTimeout,
+      clock: Date.now,
+      actor,
+      ...schemaAt(where, schema),
+    });
   });
+}
+
+/** Only PostgreSQL keeps several trails apart: elsewhere a schema would go unseen. */
+function schemaAt(place: Place, schema: string | undefined): { readonly schema?: string } {
+  if (schema === undefined) return {};
+  if ('engine' in place && place.engine === 'postgres') return { schema };
+  throw wrongValue('schema', schema, 'left out: a trail in SQLite has none');
 }
 
 function placeOf(place: unknown): Place {

@@ -15,7 +15,7 @@ import type { Connection } from '../store/attached.js';
 import type { RecordOutcome, RecordRequest } from '../store/audit-store.js';
 import type { OpenConnection } from '../store/open-connection.js';
 import { expectWho, readContext, within } from './context.js';
-import type { Context } from './context.js';
+import type { Context, Who } from './context.js';
 import { requestOf, requestsOf } from './entry-fields.js';
 import type { Bound, EntryFields } from './entry-fields.js';
 import { told } from './errors.js';
@@ -151,24 +151,20 @@ function attached<Application extends OpenConnection>(
         return recorded as Recorded;
       }),
     transaction: (context, work) => {
-      const changing = told(() => {
-        const {
-          actor,
-          actorType = 'user',
-          recordedBy = null,
-          correlationId = null,
-          reason = null,
-        } = whole(bindTo(context));
-        return { actor, actorType, recordedBy, correlationId, reason };
-      });
+      const changing = told(() => changeContextOf(bindTo(context)));
       return told(() => withContext(connection, changing, Date.now, work, application));
     },
     with: (context) => told(() => attached(opened, { ...bound, context: bindTo(context) })),
   };
 }
 
-function whole(context: Context): Context & { readonly actor: string } {
-  return { ...context, ...expectWho(context) };
+/** A context that must say who acts, as a transaction is told of it. Throws kind `usage` where it does not. */
+export function changeContextOf(
+  context: Context,
+): Who & { readonly [Name in Exclude<keyof Context, 'actor'>]-?: Exclude<Context[Name], undefined> } {
+  const { correlationId = null, reason = null } = context;
+  const { actor, actorType = 'user', recordedBy = null } = expectWho(context);
+  return { actor, actorType, recordedBy, correlationId, reason };
 }
 
 /** Why and by whom; its reason is the message, and stands nowhere else. */

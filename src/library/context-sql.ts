@@ -1,9 +1,12 @@
-import { setContextSql } from '../store/attached.js';
-import { expectWho, readContext } from './context.js';
+import { expectOneOf } from '../core/given.js';
+import { setContextSql, setPostgresContextSql } from '../store/attached.js';
+import { changeContextOf } from './attach.js';
+import { readContext } from './context.js';
 import type { Context, Who } from './context.js';
 import { told } from './errors.js';
+import { expectKeys } from './question.js';
 
-/** A statement, and the values for its `?`. */
+/** A statement, and the values for its `?`; in PostgreSQL, for its `$1`, `$2` and so on. */
 export interface SqlText {
   readonly sql: string;
   readonly parameters: readonly (string | null)[];
@@ -15,11 +18,17 @@ export interface ContextSql {
   readonly clear: SqlText;
 }
 
+export interface ContextSqlOptions {
+  /** Whose SQL it is; `sqlite` where it is not given. */
+  readonly engine?: 'sqlite' | 'postgres' | undefined;
+}
+
 /**
  * The statements that say in a transaction who changes rows, and why: for libraries whose transactions are asynchronous,
  * such as Kysely, Knex, Prisma and Drizzle. Run `set` first in the transaction, and `clear` last. A transaction that is
  * rolled back needs no `clear`. Where foreign keys are on, one that commits without it fails; where they are off, a context
- * holds for five seconds after its last use.
+ * holds for five seconds after its last use. In PostgreSQL it ends with the transaction by itself: `clear` is for what
+ * follows in the same one.
  *
  * Throws kind `usage` for a context without an actor.
  *
@@ -31,11 +40,12 @@ export interface ContextSql {
  *   await transaction.raw(clear.sql);
  * });
  */
-export function contextSql(context: Context & Who): ContextSql {
+export function contextSql(context: Context & Who, options: ContextSqlOptions = {}): ContextSql {
   return told(() => {
-    const read = readContext(context);
-    const { actor, actorType = 'user', recordedBy = null } = expectWho(read);
-    const { correlationId = null, reason = null } = read;
-    return setContextSql({ actor, actorType, recordedBy, correlationId, reason });
+    expectKeys('contextSql', options, ['engine']);
+    const { engine = 'sqlite' } = options;
+    expectOneOf('engine', engine, ['sqlite', 'postgres']);
+    const changing = changeContextOf(readContext(context));
+    return engine === 'postgres' ? setPostgresContextSql(changing) : setContextSql(changing);
   });
 }

@@ -114,6 +114,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   manifest: NAME,
   checkpoint: NAME,
   archive: NAME,
+  schema: NAME,
   signal: { takes: 'an AbortSignal', isIt: isSignal },
   onProgress: { takes: 'a function', isIt: (value) => typeof value === 'function' },
   redact: NAMES,

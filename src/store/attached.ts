@@ -4,6 +4,7 @@ import type { OpenConnection } from './open-connection.js';
 import { initializeStore, openStore } from './open.js';
 import type { OpenOptions } from './open.js';
 import { HASTE_MS, patiently, withPatience } from './patience.js';
+import type * as Postgres from './postgres/index.js';
 import { connectionOf, nameOf } from './sqlite/engine/index.js';
 
 // What an application needs of a store: it may have a connection open itself, on which much works at once and within its
@@ -12,7 +13,14 @@ import { connectionOf, nameOf } from './sqlite/engine/index.js';
 export { recordOfApplication, setContextSql, withContext } from './sqlite/context/index.js';
 export { attempt, connectionOf, expectTrail, isConnection, nameOf } from './sqlite/engine/index.js';
 export type { Connection } from './sqlite/engine/index.js';
+export { setContextSql as setPostgresContextSql } from './postgres/context/index.js';
+export type { PostgresClient, PostgresClientOf } from './postgres-client.js';
 export { findEntry } from './sqlite/trail/index.js';
+
+/** What works on an application's client of PostgreSQL. It is loaded where it is used, and the driver with it. */
+export async function ofPostgresClients(): Promise<typeof Postgres> {
+  return import('./postgres/index.js');
+}
 
 /** Where a trail is: at an address, or on a connection that an application has open. */
 export type Place = Address | OpenConnection;

@@ -1,5 +1,7 @@
+import type { NewEntry } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import { shown } from '../core/json.js';
+import { withReason } from '../core/metadata.js';
 import { shellWord } from '../core/shell.js';
 import type { RecordOutcome, RecordRequest } from './recording.js';
 
@@ -28,4 +30,24 @@ export function expectNoConflict(outcomes: RecordOutcome[]): RecordOutcome[] {
     field: 'id',
     value: id,
   });
+}
+
+/** What the transaction of an application says of who and why. */
+export interface HeldContext {
+  readonly actor: string;
+  readonly actor_type: string;
+  readonly recorded_by: string | null;
+  readonly correlation_id: string | null;
+  readonly reason: string | null;
+}
+
+/** An entry with what the context says and it does not. Who is said as one: who names an actor does not get the kind of another. */
+export function withContextOf({ entry, given }: RecordRequest, context: HeldContext): RecordRequest {
+  const { actor, actor_type, recorded_by, correlation_id, reason } = context;
+  const who = given.includes('actor') ? {} : { actor, actor_type, recorded_by };
+  const why: Partial<NewEntry> = {
+    ...(given.includes('correlation_id') ? {} : { correlation_id }),
+    ...(reason === null ? {} : { metadata: withReason(entry.metadata, reason) }),
+  };
+  return { entry: { ...entry, ...who, ...why }, given };
 }

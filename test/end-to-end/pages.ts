@@ -32,6 +32,9 @@ export function codeBlocks(page: string, language: string): string[] {
     .map(({ text }) => text);
 }
 
+/** What the examples load as an application does. */
+const DRIVERS = ['better-sqlite3', 'pg'];
+
 /** A directory in which the examples of a page run as somebody would type them, on `app.db`. */
 export interface Desk {
   readonly directory: string;
@@ -42,11 +45,13 @@ export interface Desk {
   readonly follow: (block: Block) => Promise<string>;
 }
 
-export async function newDesk(): Promise<Desk> {
+export async function newDesk(settings: Readonly<Record<string, string>> = {}): Promise<Desk> {
   const directory = temporaryDirectory();
   const inDirectory = (name: string): string => path.join(directory, name);
   await mkdir(inDirectory('node_modules'));
-  await symlink(path.join(ROOT, 'node_modules/better-sqlite3'), inDirectory('node_modules/better-sqlite3'));
+  for (const driver of DRIVERS) {
+    await symlink(path.join(ROOT, 'node_modules', driver), inDirectory(`node_modules/${driver}`));
+  }
   const program = `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(PROGRAM)} "$@"\n`;
   await writeFile(inDirectory('daybook'), program, { mode: 0o755 });
   const env = {
@@ -55,6 +60,7 @@ export async function newDesk(): Promise<Desk> {
     TZ: 'UTC',
     DAYBOOK_DB: 'app.db',
     DAYBOOK_ACTOR: 'deploy',
+    ...settings,
   };
   const execute = async (command: string, args: readonly string[], input = ''): Promise<string> => {
     const { code, stdout, stderr } = await runOther(command, args, input, { cwd: directory, env });
@@ -88,7 +94,7 @@ async function withLibrary(contents: string): Promise<string> {
     stdin: { contents, resolveDir: ROOT, loader: 'ts' },
     bundle: true,
     alias: { daybook: path.join(ROOT, 'src/index.ts') },
-    external: ['better-sqlite3'],
+    external: [...DRIVERS],
     platform: 'node',
     format: 'esm',
     write: false,

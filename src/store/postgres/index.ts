@@ -11,6 +11,7 @@ import { reportsOf } from './reports/index.js';
 import { checkpointsOf, readsOf, recordsOf } from './trail/index.js';
 import { upkeepOf } from './upkeep/index.js';
 
+export { applicationTrail, isPool, withClient } from './application.js';
 export { openSourceTable } from './sources/index.js';
 export { initialize } from './upkeep/index.js';
 

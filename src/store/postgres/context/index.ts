@@ -1,3 +1,4 @@
+import type { HeldContext } from '../../signed.js';
 import type { Connection } from '../engine/index.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
@@ -25,4 +26,45 @@ export async function setContext(connection: Connection, context: ChangeContext)
       (value) => value ?? '',
     ),
   });
+}
+
+/** The statements that set and clear a context, for whoever runs them himself. */
+export function setContextSql({ actor, actorType, correlationId, reason, recordedBy }: ChangeContext): {
+  readonly set: { readonly sql: string; readonly parameters: readonly string[] };
+  readonly clear: { readonly sql: string; readonly parameters: readonly string[] };
+} {
+  const names = ['actor', 'actor_type', 'correlation_id', 'reason', 'recorded_by'];
+  const setting = (value: (at: number) => string): string =>
+    `SELECT ${names.map((name, at) => `set_config('daybook.${name}', ${value(at)}, true)`).join(', ')}`;
+  return {
+    set: {
+      // Drivers that write values into the text ask for what type they are.
+      sql: setting((at) => `$${at + 1}::text`),
+      parameters: [actor, actorType, correlationId, reason, recordedBy].map((value) => value ?? ''),
+    },
+    clear: { sql: setting(() => `''`), parameters: [] },
+  };
+}
+
+/** The context that holds in the open transaction, as entries name it; undefined where nobody says who acts. */
+export async function heldContext(connection: Connection): Promise<HeldContext | undefined> {
+  const told = (name: string): string => `nullif(current_setting('daybook.${name}', true), '')`;
+  const [held] = await connection.all<HeldContext>({
+    sql: `SELECT ${told('actor')} AS actor, coalesce(${told('actor_type')}, 'user') AS actor_type, ${told('recorded_by')} AS recorded_by,
+      ${told('correlation_id')} AS correlation_id, ${told('reason')} AS reason WHERE ${told('actor')} IS NOT NULL`,
+    parameters: [],
+  });
+  return held;
+}
+
+/** The context as it is set, so that it can be set again. */
+export async function contextAround(connection: Connection): Promise<ChangeContext> {
+  const told = (name: string, as: string): string =>
+    `coalesce(current_setting('daybook.${name}', true), '') AS "${as}"`;
+  const [around] = await connection.all<ChangeContext>({
+    sql: `SELECT ${told('actor', 'actor')}, ${told('actor_type', 'actorType')}, ${told('correlation_id', 'correlationId')}, ${told('reason', 'reason')},
+      ${told('recorded_by', 'recordedBy')}, ${told('reverts', 'reverts')}, ${told('reverts_created', 'revertsCreated')}`,
+    parameters: [],
+  });
+  return around as ChangeContext;
 }

@@ -35,12 +35,12 @@ const TYPES = {
 
 /**
  * Statements go unnamed, so that a pooler may hand each transaction to another session: text from outside is only ever
- * a parameter.
+ * a parameter. With a schema, tables of ours are named with it: an application's client looks for names in its own way.
  */
-export function connectionOf(client: Client): Connection {
+export function connectionOf(client: Pick<Client, 'query'>, schema?: string): Connection {
   const query = (statement: Statement, rowMode?: 'array') =>
     client.query({
-      text: numbered(statement.sql),
+      text: numbered(statement.sql, schema),
       values: [...statement.parameters],
       types: TYPES as never,
       ...(rowMode && { rowMode }),
@@ -59,9 +59,12 @@ export function connectionOf(client: Client): Connection {
 }
 
 /** PostgreSQL's own signs for parameters. A question mark within quotes belongs to a name or a text. */
-function numbered(text: string): string {
+function numbered(text: string, schema?: string): string {
   let number = 0;
-  return text.replaceAll(/"[^"]*"|'[^']*'|\?/g, (piece) => (piece === '?' ? `$${++number}` : piece));
+  return text.replaceAll(/"[^"]*"|'[^']*'|\?|(?<![.\w])daybook_\w+/g, (piece) => {
+    if (piece === '?') return `$${++number}`;
+    return schema === undefined || !piece.startsWith('daybook_') ? piece : `${identifier(schema)}.${piece}`;
+  });
 }
 
 /** What a question with one answer says. */

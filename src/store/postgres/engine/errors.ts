@@ -161,7 +161,7 @@ export function explained(error: unknown, asked: Asked): unknown {
 
 /** Whether the connection is gone, so that nobody knows any more what became of what was asked. */
 export function isLost(error: unknown): boolean {
-  const { code = '', message = '' } = error as { code?: string; message?: string };
+  const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string };
   return (
     ['57P01', '57P02', '57P05', 'ECONNRESET', 'EPIPE'].includes(code) || message.startsWith('Connection terminated')
   );

@@ -1,6 +1,8 @@
 export { WRITTEN } from './capture-schema.js';
-export { answer, counted, identifier, literal } from './connection.js';
+export { answer, connectionOf, counted, identifier, literal } from './connection.js';
 export type { Connection, Statement } from './connection.js';
+export { explained, isLost, isPassing } from './errors.js';
+export type { Asked } from './errors.js';
 export { BEGINNING, firstBeyond, inTrail, markOf } from './marks.js';
 export type { Generation } from './marks.js';
 export { momentText, timeText } from './moments.js';
@@ -15,5 +17,5 @@ export {
   TABLES,
 } from './schema.js';
 export type { SchemaObject } from './schema.js';
-export { connect, currentSnapshot, newerSchema, openSession } from './session.js';
+export { connect, currentSnapshot, expectTrail, newerSchema, openSession } from './session.js';
 export type { PostgresOptions, Server, Session } from './session.js';

@@ -186,14 +186,16 @@ interface Opened {
   readonly version: number | null;
   readonly generations: string;
   readonly current: boolean;
-  readonly owns: boolean;
 }
 
 /** Opens the trail. Throws kind `missing` where there is none, or one that this program does not know, and kind `busy`. */
 export async function openSession(options: PostgresOptions): Promise<Session> {
   const server = await connect(options);
   try {
-    const { generations, owns } = await expectTrail(server);
+    const { generations, owns } = await server.read(async () => ({
+      generations: await expectTrail(server),
+      owns: (await answer<boolean>(server.connection, OWNS)) === true,
+    }));
     return { ...server, options, clock: options.clock, generations, owns };
   } catch (error) {
     await server.close();
@@ -201,12 +203,11 @@ export async function openSession(options: PostgresOptions): Promise<Session> {
   }
 }
 
-async function expectTrail(server: Server): Promise<{ generations: readonly Generation[]; owns: boolean }> {
-  const { asked } = server;
-  const [found] = await server.read(async () => {
-    await expectUse(server);
-    return server.connection.all<Opened>(OPENED);
-  });
+/** The generations of the trail that is there. Runs in the open transaction. */
+export async function expectTrail(on: Pick<Server, 'asked' | 'connection'>): Promise<readonly Generation[]> {
+  const { asked, connection } = on;
+  await expectUse(on);
+  const [found] = await connection.all<Opened>(OPENED);
   const hint = initHint(asked.shown, asked.schema);
   const version = found?.version ?? null;
   if (found === undefined || version === null) {
@@ -222,11 +223,11 @@ async function expectTrail(server: Server): Promise<{ generations: readonly Gene
     });
   }
   const generations = JSON.parse(found.generations) as [generation: number, afterSeq: number][];
-  return { generations: generations.map(([generation, afterSeq]) => ({ generation, afterSeq })), owns: found.owns };
+  return generations.map(([generation, afterSeq]) => ({ generation, afterSeq }));
 }
 
 /** A schema that one may not use is passed over as if it were not there. */
-async function expectUse({ asked, connection }: Server): Promise<void> {
+async function expectUse({ asked, connection }: Pick<Server, 'asked' | 'connection'>): Promise<void> {
   const used = sql(
     'SELECT has_schema_privilege(oid, ?) AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid AND relname = ? AND NOT has_table_privilege(oid, ?)) FROM pg_namespace AS n WHERE nspname = ?',
     'USAGE',
@@ -240,8 +241,9 @@ async function expectUse({ asked, connection }: Server): Promise<void> {
 const OPENED = sql(`
   SELECT (SELECT max(version) FROM daybook_migrations) AS version,
     (SELECT json_agg(json_build_array(generation, after_seq) ORDER BY generation) FROM daybook_generations) AS generations,
-    (SELECT system_identifier FROM daybook_generations ORDER BY generation DESC LIMIT 1) = (SELECT system_identifier FROM pg_control_system()) AS current,
-    has_table_privilege('daybook_prunes', 'UPDATE') AS owns`);
+    (SELECT system_identifier FROM daybook_generations ORDER BY generation DESC LIMIT 1) = (SELECT system_identifier FROM pg_control_system()) AS current`);
+
+const OWNS = sql(`SELECT has_table_privilege('daybook_prunes', 'UPDATE')`);
 
 export function newerSchema(shown: string, version: number): DaybookError {
   return new DaybookError(

@@ -11,8 +11,9 @@ export {
 export { checkpointReaches } from './checkpoints.js';
 export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
 export { currentMark } from './extent.js';
-export { findRecorded } from './find-entries.js';
+export { findEntry, findRecorded } from './find-entries.js';
 export { keyAt } from './pages.js';
 export { pageStatement } from './page-statement.js';
 export { insertOne } from './recording.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';
+export { recordSigned, takesBack } from './signed-entries.js';

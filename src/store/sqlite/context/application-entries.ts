@@ -1,6 +1,6 @@
-import type { NewEntry } from '../../../core/entry.js';
-import { withReason } from '../../../core/metadata.js';
 import type { RecordOutcome, RecordRequest } from '../../audit-store.js';
+import { withContextOf } from '../../signed.js';
+import type { HeldContext } from '../../signed.js';
 import { contextHolds, kept, writing } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { furtherTriggers, recordSigned } from '../trail/index.js';
@@ -33,28 +33,9 @@ export function recordOfApplication(
   return isOneStatement ? record() : writing(connection, record);
 }
 
-interface Context {
-  readonly actor: string;
-  readonly actor_type: string;
-  readonly recorded_by: string | null;
-  readonly correlation_id: string | null;
-  readonly reason: string | null;
-}
-
 const CONTEXT_NOW = `SELECT actor, actor_type, recorded_by, correlation_id, reason FROM daybook_context
   WHERE ${contextHolds('used')}`;
 
-function contextNow(connection: Connection): Context | undefined {
-  return kept<[], Context>(connection, CONTEXT_NOW).get();
-}
-
-/** Who is said as one: who names an actor does not get the kind of another. */
-function withContextOf({ entry, given }: RecordRequest, context: Context): RecordRequest {
-  const { actor, actor_type, recorded_by, correlation_id, reason } = context;
-  const who = given.includes('actor') ? {} : { actor, actor_type, recorded_by };
-  const why: Partial<NewEntry> = {
-    ...(given.includes('correlation_id') ? {} : { correlation_id }),
-    ...(reason === null ? {} : { metadata: withReason(entry.metadata, reason) }),
-  };
-  return { entry: { ...entry, ...who, ...why }, given };
+function contextNow(connection: Connection): HeldContext | undefined {
+  return kept<[], HeldContext>(connection, CONTEXT_NOW).get();
 }
