@@ -177,7 +177,8 @@ describe('--time-format of a format', () => {
       expect(timesOf('excel', '46086.5')).toEqual([Date.UTC(2026, 2, 5, 11)]);
       // A note whose time is none is kept as a text.
       if (isNotes) expect(timesOf(undefined, '20260305')).toEqual([undefined]);
-      else expect(() => timesOf(undefined, '20260305')).toThrow(/it could be 2026-03-05.* as yyyyMMdd;? .*--time-format/);
+      else
+        expect(() => timesOf(undefined, '20260305')).toThrow(/it could be 2026-03-05.* as yyyyMMdd;? .*--time-format/);
     },
   );
 
