@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { cli, ok } from '../support/cli.js';
+import { cli, json, ok } from '../support/cli.js';
 import { factsOf, fixture } from '../support/sources.js';
 import { imported, importedText, importOf, imports, movesIn } from './imported.js';
 import type { ImportedFields } from './imported.js';
@@ -315,4 +315,40 @@ test('a time without an offset asks for its zone', async () => {
 test('a torn CSV keeps what stood before, and says where it is torn', async () => {
   const { code, stderr } = await cli(['import', 'audit-logs', fixture('broken/torn.csv')]);
   expect([code, stderr]).toEqual([6, expect.stringContaining('line 4: a quote is opened and never closed')]);
+});
+
+describe('the table as it is later', () => {
+  const LATER = fixture('proconnect/audit_logs_later.csv');
+
+  test('adds what came, keeps what a deleted account emptied, and knows an actor by his id alone', async () => {
+    const before = await imports('audit-logs', CSV);
+    const known = await imported('audit-logs');
+    const of = (number: number): ImportedFields | undefined => known.find(({ id }) => id === `audit-logs:${number}`);
+    expect(of(2)?.metadata).toMatchObject({ user_id: '1' });
+    expect(await imports('audit-logs', LATER)).toMatchObject({
+      recorded: 4,
+      skipped: before.recorded,
+      rejected: 0,
+      forgotten: 8,
+    });
+    const now = await imported('audit-logs');
+    expect(now.filter(({ id }) => known.some((entry) => entry.id === id))).toEqual(known);
+    expect(now.filter(({ id }) => !known.some((entry) => entry.id === id))).toMatchObject([
+      { actor: '2', actor_type: 'user', metadata: { ts_exact: '2026-12-01T09:00:00.123456Z' } },
+      { actor: 'sarah@beta.example', metadata: { user_id: '2', ts_exact: '2026-12-01T09:00:00.123512Z' } },
+      { action: 'delete', entity_type: 'users', entity_id: '1' },
+      { action: 'delete', entity_type: 'users_organizations' },
+    ]);
+    expect(await json(['import', 'audit-logs', LATER, '--verify', '--format', 'json'])).toMatchObject({ different: 0 });
+    expect(await imports('audit-logs', LATER)).toMatchObject({ recorded: 0, forgotten: 8 });
+  });
+
+  test('has no secret in the trail, by the documented options', async () => {
+    const told = readFileSync('docs/row-changes.md', 'utf8').match(/--redact\s+\w+/g) ?? [];
+    const options = told.flatMap((one) => one.split(/\s+/));
+    expect(options).toContain('encrypted_totp_key');
+    await imports('audit-logs', LATER, ...options);
+    const text = JSON.stringify(await imported('audit-logs'));
+    for (const secret of ['link_77', 'totp_88', '$2a$10$', 'tok_']) expect(text).not.toContain(secret);
+  });
 });
