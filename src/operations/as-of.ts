@@ -8,19 +8,22 @@ import { resolveAt } from '../core/period.js';
 import type { Clock } from '../core/period.js';
 import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { HistoryEntry } from '../core/entry.js';
-import type { Filter } from '../core/filter.js';
+import type { EntityPattern, Filter } from '../core/filter.js';
 import type { AuditStore } from '../store/audit-store.js';
+import { exactMoment } from './exact-bounds.js';
 import { historyOf, normalId, stateOf } from './state.js';
 import type { Moment } from './state.js';
 
 /**
- * The moment at which a record of a captured or an imported table was made: behind its create entry, else the time in a column of it. Throws kind
- * `missing` where neither tells, and kind `data` for a column that holds no time.
+ * The moment at which a record of a captured or an imported table was made, for what the trail tells `about` others:
+ * behind its create entry, else the time in a column of it, which may be finer than a millisecond. Throws kind `missing`
+ * where neither tells, and kind `data` for a column that holds no time.
  */
 export async function momentOf(
   store: AuditStore,
   entity: Entity,
   column: string | undefined,
+  about: EntityPattern,
   clock: Clock,
 ): Promise<Moment> {
   const name = entityText(entity.type, entity.id);
@@ -42,7 +45,7 @@ export async function momentOf(
   if (ms === undefined) {
     throw new DaybookError('data', `column ${column} of ${name} holds no time: ${shown(document[column])}`);
   }
-  return { kind: 'time', at: formatTimestamp(ms) };
+  return exactMoment(store, { entity: [about] }, { kind: 'time', at: formatTimestamp(ms) }, String(document[column]));
 }
 
 /** The last captured change of this kind, else the last that was imported. */

@@ -54,19 +54,28 @@ async function beyondBound(
 
 /**
  * The moment of a time that may be finer than a millisecond, for what the entries of a filter tell.
- * Throws kind `usage` where one of them lies in that millisecond and does not keep its full time.
+ * Throws kind `usage` where one of them lies in that millisecond and does not keep its full time, and where those of
+ * that millisecond were not recorded in the order of their full times.
  */
 export async function exactMoment(store: AuditStore, filter: Filter, moment: Moment, text: string): Promise<Moment> {
   const finer = finerDigits(text);
   if (moment.kind !== 'time' || finer === '') return moment;
   const ms = Date.parse(moment.at);
   const instant = exactTime({ ms, finer }) ?? '';
-  let [before, isBeyond] = [undefined as HistoryEntry | undefined, false];
+  let [before, beyond] = [undefined as HistoryEntry | undefined, undefined as HistoryEntry | undefined];
   for await (const { entry, exact } of exactEntries(store, filter, instant, `time ${shown(text)}`)) {
-    if (isLater(exact, instant)) isBeyond = true;
-    else if (before === undefined || entry.seq > before.seq) before = entry;
+    if (!isLater(exact, instant)) before = entry;
+    else beyond ??= entry;
   }
-  if (!isBeyond) return moment;
+  if (beyond === undefined) return moment;
+  // What a later import brings stands behind what is there: then no place in the history is that moment.
+  if (before !== undefined && before.seq > beyond.seq) {
+    throw new DaybookError(
+      'usage',
+      `time ${shown(text)} is finer than a millisecond, and entry ${before.seq} of that millisecond, which came before it, was recorded behind entry ${beyond.seq}, which came after it`,
+      { hint: `daybook show ${before.seq} --around 5` },
+    );
+  }
   // Behind the last entry that came before it; else what was before that millisecond.
   return before === undefined
     ? { kind: 'time', at: new Date(ms - 1).toISOString() }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { imported, linesFile } from '../importers/imported.js';
-import { cli, ndjson, ok } from '../support/cli.js';
+import { cli, json, ndjson, ok } from '../support/cli.js';
 
 const MS = '2026-03-05T14:07:09.256';
 
@@ -76,5 +76,94 @@ describe('what a source says finer than a millisecond', () => {
       }),
       { numRuns: 8 },
     );
+  });
+});
+
+/** Rows of ProConnect's audit table, by their place: the digits behind the second, and what the row of user 7 was then. */
+async function changes(...rows: readonly (readonly [finer: string, name: string])[]): Promise<void> {
+  const lines = rows.map(([finer, name], place) => ({
+    id: place + 1,
+    table_name: 'users',
+    record_id: 7,
+    action: place === 0 ? 'INSERT' : 'UPDATE',
+    old_values: place === 0 ? null : { id: 7, name: rows[place - 1]?.[1] },
+    new_values: { id: 7, name },
+    changed_fields: place === 0 ? null : ['name'],
+    created_at: `2026-03-05T14:07:09.${finer}+00:00`,
+  }));
+  await ok(['import', 'audit-logs', linesFile('logs.ndjson', ...lines), '--quiet']);
+}
+
+describe('state at a moment finer than a millisecond', () => {
+  const nameAt = async (...moment: readonly string[]): Promise<unknown> => {
+    const { values } = await json<{ values: { name: string } | null }>([
+      'state',
+      'users:7',
+      ...moment,
+      '--format',
+      'json',
+    ]);
+    return values?.name;
+  };
+
+  test('is what the changes before it made, and not those behind it', async () => {
+    await changes(['255', 'a'], ['256429', 'b'], ['256512', 'c'], ['257', 'd']);
+    const told = async (digits: string): Promise<unknown> => nameAt('--at', `2026-03-05T14:07:09.${digits}Z`);
+    expect(await told('2564289')).toBe('a');
+    expect(await told('256429')).toBe('b');
+    expect(await told('256511999')).toBe('b');
+    expect(await told('256512')).toBe('c');
+    expect(await told('256999')).toBe('c');
+    expect(await told('256')).toBe('c');
+    const all = await ok(['state', 'users', '--at', '2026-03-05T14:07:09.256450+00:00', '--format', 'ndjson']);
+    expect(all).toContain('"name":"b"');
+  });
+
+  test('is refused only where an entry without its full time lies in that millisecond', async () => {
+    await changes(['255', 'a'], ['256429', 'b'], ['257', 'c']);
+    const at = (digits: string): string[] => ['state', 'users:7', '--at', `2026-03-05T14:07:09.${digits}Z`];
+    expect(await cli(at('257001'))).toMatchObject({ code: 2, stderr: expect.stringContaining('entry 3') as string });
+    expect((await cli(at('256001'))).code).toBe(0);
+    expect((await cli(at('258001'))).code).toBe(0);
+    // Of another record, it says nothing about this one.
+    await ok(['record', '--action', 'update', '--entity', 'users:8', '--ts', '2026-03-05T14:07:09.256Z']);
+    expect(await nameAt('--at', '2026-03-05T14:07:09.256430Z')).toBe('b');
+    expect((await cli(['state', 'users', '--at', '2026-03-05T14:07:09.256430Z'])).code).toBe(2);
+  });
+
+  test('is refused where a later import has brought what came before', async () => {
+    await changes(['256100', 'a'], ['256512', 'b']);
+    const late = {
+      id: 9,
+      table_name: 'users',
+      record_id: 7,
+      action: 'UPDATE',
+      old_values: { id: 7, name: 'a' },
+      new_values: { id: 7, name: 'z' },
+      changed_fields: ['name'],
+      created_at: '2026-03-05T14:07:09.256429+00:00',
+    };
+    await ok(['import', 'audit-logs', linesFile('late.ndjson', late), '--quiet']);
+    expect(await cli(['state', 'users:7', '--at', '2026-03-05T14:07:09.256450Z'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/entry 4 of that millisecond, .* recorded behind entry 2/) as string,
+    });
+    expect((await cli(['state', 'users:7', '--at', '2026-03-05T14:07:09.256200Z'])).code).toBe(0);
+  });
+
+  test('is as fine as the column of another record', async () => {
+    await changes(['255', 'a'], ['256429', 'b'], ['256512', 'c']);
+    const moderation = {
+      id: 20,
+      table_name: 'moderations',
+      record_id: 1,
+      action: 'DELETE',
+      old_values: { id: 1, created_at: '2026-03-05T14:07:09.256450+00:00' },
+      new_values: null,
+      changed_fields: null,
+      created_at: '2026-03-06T00:00:00+00:00',
+    };
+    await ok(['import', 'audit-logs', linesFile('moderations.ndjson', moderation), '--quiet']);
+    expect(await nameAt('--as-of', 'moderations:1', '--as-of-column', 'created_at')).toBe('b');
   });
 });

@@ -253,11 +253,12 @@ describe('the state of a table', () => {
 
 describe('as of another record', () => {
   const COLUMN = `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, made)`;
+  const ANY = { type: 'users' };
 
   test('is behind its create entry', async () => {
     const trail = await life();
-    expect(await momentOf(trail.store, { type: 'users', id: '3' }, undefined, CLOCK)).toEqual(behind(5));
-    await expect(momentOf(trail.store, { type: 'users', id: '2' }, undefined, CLOCK)).rejects.toMatchObject({
+    expect(await momentOf(trail.store, { type: 'users', id: '3' }, undefined, ANY, CLOCK)).toEqual(behind(5));
+    await expect(momentOf(trail.store, { type: 'users', id: '2' }, undefined, ANY, CLOCK)).rejects.toMatchObject({
       kind: 'missing',
     });
   });
@@ -273,12 +274,12 @@ describe('as of another record', () => {
     const trail = await capturedTrail(COLUMN);
     trail.app.prepare('INSERT INTO users VALUES (1, ?, ?)').run('a', made);
     await trail.capture('users');
-    expect(await momentOf(trail.store, { type: 'users', id: '1' }, 'made', CLOCK)).toEqual({
+    expect(await momentOf(trail.store, { type: 'users', id: '1' }, 'made', ANY, CLOCK)).toEqual({
       kind: 'time',
       at: expected,
     });
     trail.app.exec('DELETE FROM users');
-    expect(await momentOf(trail.store, { type: 'users', id: '1' }, 'made', CLOCK)).toEqual({
+    expect(await momentOf(trail.store, { type: 'users', id: '1' }, 'made', ANY, CLOCK)).toEqual({
       kind: 'time',
       at: expected,
     });
@@ -287,7 +288,8 @@ describe('as of another record', () => {
   test('refuses a column that is not there, or holds no time', async () => {
     const trail = await capturedTrail(`${COLUMN}; INSERT INTO users VALUES (1, 'soon', NULL)`);
     await trail.capture('users');
-    const asked = (column: string): Promise<Moment> => momentOf(trail.store, { type: 'users', id: '1' }, column, CLOCK);
+    const asked = (column: string): Promise<Moment> =>
+      momentOf(trail.store, { type: 'users', id: '1' }, column, ANY, CLOCK);
     await expect(asked('name')).rejects.toMatchObject({ kind: 'data' });
     await expect(asked('made')).rejects.toMatchObject({ kind: 'data' });
     await expect(asked('other')).rejects.toMatchObject({ kind: 'usage' });

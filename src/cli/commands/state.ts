@@ -124,7 +124,7 @@ async function readMoment(
     const record = readEntity(asOf);
     if (record === undefined) throw new DaybookError('usage', `--as-of ${JSON.stringify(asOf)} is not type:id`);
     const { momentOf } = await import('../../operations/as-of.js');
-    return momentOf(store, record, options.asOfColumn, clock);
+    return momentOf(store, record, options.asOfColumn, entity, clock);
   }
   return { kind: 'now', at: formatTimestamp(clock.now) };
 }
