@@ -21,8 +21,8 @@ const HOURS_SINCE_MONDAY = 3 * 24;
 
 /** The hour of the week, from 0 (Monday, midnight) on, that clocks with this offset show at a moment. */
 export function hourOfWeek(ms: number, offset: number): number {
-  const hour = (Math.floor((ms + offset) / HOUR) + HOURS_SINCE_MONDAY) % HOURS_OF_WEEK;
-  return hour < 0 ? hour + HOURS_OF_WEEK : hour;
+  const hours = Math.floor((ms + offset) / HOUR) + HOURS_SINCE_MONDAY;
+  return ((hours % HOURS_OF_WEEK) + HOURS_OF_WEEK) % HOURS_OF_WEEK;
 }
 
 /** No zone changed its clocks before that: each place had the time of its own sun. */
