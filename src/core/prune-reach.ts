@@ -1,6 +1,6 @@
 import type { JsonText } from './entry.js';
 import { eachGiven, forLists, type Conditions, type EntityPattern, type Filter, type Table } from './filter.js';
-import { readCriteria } from './prune-account.js';
+import { readCriteria, readRuleCounts } from './prune-account.js';
 import type { RuleCount } from './prune-account.js';
 
 /** What every entry of a row change has in common. */
@@ -40,6 +40,24 @@ export function mayHaveTakenType(criteria: JsonText, rules: readonly RuleCount[]
 export function tookOldestFirst(criteria: JsonText): boolean {
   const asked = filtersOf(criteria);
   return asked !== undefined && asked.every((filter) => eachGiven(OLDEST_FIRST, filter).every(Boolean));
+}
+
+/**
+ * Up to which time prunes may have taken row changes of a type, or of one entity, that were imported from these sources;
+ * `between` counts only those that may have left older ones of the same row. Null where none did.
+ */
+export function importedReach(
+  accounts: readonly { readonly criteria: JsonText; readonly rules: JsonText; readonly ts: string }[],
+  entityType: string,
+  id: string | null,
+  sources: readonly string[],
+): { readonly any: string | null; readonly between: string | null } {
+  const took = accounts.filter(({ criteria, rules }) =>
+    mayHaveTaken(criteria, readRuleCounts(rules) ?? [], entityType, id, sources),
+  );
+  const latest = (some: readonly { readonly ts: string }[]): string | null =>
+    some.reduce<string | null>((reach, { ts }) => (reach === null || ts > reach ? ts : reach), null);
+  return { any: latest(took), between: latest(took.filter(({ criteria }) => !tookOldestFirst(criteria))) };
 }
 
 /** The filters of the rules, or undefined where they are not understood. */

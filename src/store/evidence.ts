@@ -1,5 +1,6 @@
 import type { CaptureHistory, CaptureSpan } from '../core/capture.js';
 import type { JsonText } from '../core/entry.js';
+import type { Mark } from '../core/mark.js';
 import type { RowTelling } from '../core/row-changes.js';
 import type { Key } from './reading.js';
 
@@ -32,12 +33,21 @@ export interface RowEvidence {
   readonly live: JsonText | null;
 }
 
-/** Where a walk through the rows of a moment stands: `state` of the store alone makes sense of it. */
-export type TablePlace =
-  | { readonly phase: 'changed'; readonly after: Key | null; readonly upTo: number; readonly from: number }
-  | { readonly phase: 'unchanged'; readonly key: readonly KeyValue[] | null; readonly upTo: number };
+/**
+ * Where a walk through the rows of a moment stands: the engine that gave it alone makes sense of it. `UpTo` is how it says
+ * which part of the trail the walk has seen.
+ */
+export type TablePlace<UpTo = number | Mark, Value = KeyValue> =
+  | { readonly phase: 'changed'; readonly after: Key | null; readonly upTo: UpTo; readonly from: number }
+  | {
+      readonly phase: 'unchanged';
+      readonly key: readonly Value[] | null;
+      readonly upTo: UpTo;
+      /** What came since is told page by page too: up to where, and behind which seq it goes on. */
+      readonly meanwhile?: { readonly upTo: UpTo; readonly after: number };
+    };
 
-/** A value of a primary key, as SQLite has it. */
+/** A value of a primary key, as the engine has it. */
 export type KeyValue = string | number | bigint | Uint8Array | null;
 
 export interface EvidencePage {

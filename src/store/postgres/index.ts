@@ -44,16 +44,12 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
   });
 }
 
-const states = 'tell the states of rows';
 const mirror = 'mirror entries';
 const seal = 'seal entries';
 const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
-  tableEvidence: states,
-  importedHistory: states,
-  importedChanges: states,
   undo: 'undo row changes',
   resolveMirror: mirror,
   compareMirror: mirror,

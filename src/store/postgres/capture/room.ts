@@ -2,7 +2,9 @@ import type { CaptureChange } from '../../../core/capture.js';
 import type { Captures, Evidence } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { checkCaptures } from './check.js';
-import { pruneReach, rowEvidence } from './evidence.js';
+import { pruneReach, rowEvidence, tableEvidence } from './evidence.js';
+import type { Place } from './evidence.js';
+import { importedChanges, importedHistory } from './imported-evidence.js';
 import {
   addCaptures,
   namedOrAll,
@@ -44,14 +46,17 @@ export function capturesOf(session: Session): Captures {
   };
 }
 
-/** What captured entries say of one row at a moment. */
-export function evidenceOf({
-  connection,
-  read,
-}: Session): Pick<Evidence, 'captureHistory' | 'rowEvidence' | 'pruneReach'> {
+/** What captured and imported entries say of rows at a moment. */
+export function evidenceOf({ connection, generations, read }: Session): Evidence {
+  const seen = { connection, generations };
   return {
     captureHistory: (type) => read(() => readCaptureHistory(connection, type)),
-    rowEvidence: (moment, id, live) => read(() => rowEvidence(connection, moment, id, live)),
+    rowEvidence: (moment, id, live) => read(() => rowEvidence(seen, moment, id, live)),
+    tableEvidence: (moment, live, place, size) =>
+      read(() => tableEvidence(seen, moment, { live, place: place as Place | null, size })),
     pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
+    importedHistory: (type, id) => read(() => importedHistory(connection, type, id)),
+    importedChanges: (type, id, sources, after, size) =>
+      read(() => importedChanges(connection, { type, id, sources, after, size })),
   };
 }

@@ -149,7 +149,7 @@ function keyValue(value: JsonDocument): KeyValue {
 
 export interface TableWalk {
   readonly live: boolean;
-  readonly place: TablePlace | null;
+  readonly place: TablePlace<number> | null;
   readonly size: number;
 }
 
@@ -201,7 +201,7 @@ function changedPage(
   connection: Connection,
   moment: CapturedMoment,
   { live, size }: TableWalk,
-  place: TablePlace & { phase: 'changed' },
+  place: TablePlace<number> & { phase: 'changed' },
 ): EvidencePage {
   const bounds = boundsOf(moment);
   const { from, after } = place;
@@ -253,7 +253,7 @@ function unchangedPage(
   connection: Connection,
   moment: CapturedMoment,
   size: number,
-  place: TablePlace & { phase: 'unchanged' },
+  place: TablePlace<number> & { phase: 'unchanged' },
 ): EvidencePage {
   const capture = readInstalled(connection, moment.entityType);
   if (capture === undefined) return { rows: [], next: null };
@@ -313,7 +313,7 @@ function changedMeanwhile(
     readonly table: TableDescription;
     readonly changesOf: (id: string) => Pick<RowEvidence, 'last' | 'first'>;
     readonly size: number;
-    readonly place: TablePlace & { phase: 'unchanged' };
+    readonly place: TablePlace<number> & { phase: 'unchanged' };
   },
 ): { readonly rows: RowEvidence[]; readonly upTo: number; readonly complete: boolean } {
   const { type, since, until } = boundsOf(moment);

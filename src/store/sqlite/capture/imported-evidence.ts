@@ -1,32 +1,22 @@
-import { ROW_CHANGE_FORMATS } from '../../../core/row-changes.js';
-import type { RowTelling } from '../../../core/row-changes.js';
 import type { ImportedChange, ImportedHistory, ImportedPlace, ImportedSource } from '../../audit-store.js';
+import { reliedOn, ROW_CHANGES, withFormats } from '../../imported-sources.js';
+import type { NamedSource } from '../../imported-sources.js';
 import type { Connection } from '../engine/index.js';
 import { columnOf, importedReach } from '../trail/index.js';
-
-interface NamedSource {
-  readonly source: string;
-  readonly format: string;
-  readonly incomplete: number;
-}
 
 /** The sources of row changes: those that imports name, the last import of each first, and those that bear a format's name. */
 function namedSources(connection: Connection): NamedSource[] {
   const told = connection
-    .prepare<[string], NamedSource>(
+    .prepare<[string], Omit<NamedSource, 'incomplete'> & { incomplete: number }>(
       `SELECT metadata ->> '$.source' AS source, metadata ->> '$.format' AS format,
          coalesce(metadata ->> '$.rejected', 0) > 0 OR metadata ->> '$.stopped' IS NOT NULL AS incomplete
        FROM daybook_entries WHERE category = 'system' AND action = 'import'
          AND metadata ->> '$.format' IN (SELECT value FROM json_each(?)) AND typeof(metadata ->> '$.source') = 'text'
        ORDER BY ts_ms DESC, seq DESC`,
     )
-    .all(JSON.stringify(Object.keys(ROW_CHANGE_FORMATS)));
-  const named = Object.keys(ROW_CHANGE_FORMATS).map((format) => ({ source: format, format, incomplete: 0 }));
-  return [...told, ...named];
+    .all(JSON.stringify(ROW_CHANGES));
+  return withFormats(told.map(({ source, format, incomplete }) => ({ source, format, incomplete: incomplete === 1 })));
 }
-
-/** Of a source with several formats, the one that tells least is what can be relied on. */
-const LEAST_FIRST: readonly RowTelling[] = ['new values', 'fields', 'rows'];
 
 /** What was imported of a type, or of one entity of it. */
 export function importedHistory(connection: Connection, type: string, id: string | null): ImportedHistory {
@@ -43,10 +33,7 @@ export function importedHistory(connection: Connection, type: string, id: string
     .pluck();
   const sources = [...new Set(named.map(({ source }) => source))].flatMap((source): ImportedSource[] => {
     if (holds.get(source, type) === undefined) return [];
-    const own = named.filter((one) => one.source === source);
-    const tellings = new Set(own.map(({ format }) => ROW_CHANGE_FORMATS[format]));
-    const telling = LEAST_FIRST.find((one) => tellings.has(one)) ?? 'rows';
-    return [{ source, telling, lastTs: lastTs.get(source) ?? '', incomplete: own[0]?.incomplete === 1 }];
+    return [{ source, ...reliedOn(named, source), lastTs: lastTs.get(source) ?? '' }];
   });
   const names = sources.map(({ source }) => source);
   const truncations = connection

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CaptureChange } from '../../../core/capture.js';
-import type { Captures, Evidence } from '../../audit-store.js';
+import type { Captures, Evidence, TablePlace } from '../../audit-store.js';
 import { leakedContext } from '../context/index.js';
 import type { Session } from '../engine/index.js';
 import { overtakingTriggers } from '../tables/index.js';
@@ -51,7 +51,7 @@ export function evidenceOf({ connection, read, readAtOnce }: Session): Evidence 
     captureHistory: (type) => readAtOnce(() => readCaptureHistory(connection, type)),
     rowEvidence: (moment, id, live) => readAtOnce(() => rowEvidence(connection, moment, id, live)),
     tableEvidence: (moment, live, place, size) =>
-      readAtOnce(() => tableEvidence(connection, moment, { live, place, size })),
+      readAtOnce(() => tableEvidence(connection, moment, { live, place: place as TablePlace<number> | null, size })),
     pruneReach: (type, id, span) => read(() => pruneReach(connection, type, id, span)),
     importedHistory: (type, id) => readAtOnce(() => importedHistory(connection, type, id)),
     importedChanges: (type, id, sources, after, size) =>

@@ -5,7 +5,7 @@ import type { Presence } from '../../../core/presence.js';
 import { pruneEntry, readCriteria, readRuleCounts } from '../../../core/prune-account.js';
 import type { PruneAccount, PruneIntent, Tally } from '../../../core/prune-account.js';
 import { formatTimestamp, isStoredTimestamp, parseTimestamp } from '../../../core/timestamp.js';
-import { mayHaveTaken, tookOldestFirst } from '../../../core/prune-reach.js';
+import { importedReach as importedReachOf, mayHaveTaken } from '../../../core/prune-reach.js';
 import type { PruneReach } from '../../audit-store.js';
 import { counted, writing, markOf, seqOf, sql } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
@@ -304,23 +304,17 @@ export function pruneReach(
   );
 }
 
-/**
- * Up to which time prunes may have taken row changes of a type, or of one entity, that were imported from these sources;
- * `between` counts only those that may have left older ones of the same row. Null where none did.
- */
+/** Up to which time prunes may have taken imported row changes: see `importedReach` of the core. */
 export function importedReach(
   connection: Connection,
   entityType: string,
   id: string | null,
   sources: readonly string[],
-): { readonly any: string | null; readonly between: string | null } {
+): ReturnType<typeof importedReachOf> {
   const accounts = connection
     .prepare<[], { criteria: string; rules: string; ts: string }>(
       'SELECT criteria, rules, last_ts AS ts FROM daybook_prunes WHERE deleted > 0',
     )
-    .all()
-    .filter(({ criteria, rules }) => mayHaveTaken(criteria, readRuleCounts(rules) ?? [], entityType, id, sources));
-  const latest = (some: readonly { readonly ts: string }[]): string | null =>
-    some.reduce<string | null>((reach, { ts }) => (reach === null || ts > reach ? ts : reach), null);
-  return { any: latest(accounts), between: latest(accounts.filter(({ criteria }) => !tookOldestFirst(criteria))) };
+    .all();
+  return importedReachOf(accounts, entityType, id, sources);
 }
