@@ -34,7 +34,7 @@ export async function importedHistory(
       ORDER BY n.place`,
     parameters: [names, type],
   });
-  const sources = held.map(({ source, lastTs }): ImportedSource => ({ source, ...reliedOn(named, source), lastTs }));
+  const sources: ImportedSource[] = held.map((one) => Object.assign(one, reliedOn(named, one.source)));
   const own = sources.map(({ source }) => source);
   const truncations = await connection.all<{ ts: string; seq: number }>({
     sql: `SELECT ${timeText('e.ts')} AS ts, e.seq FROM daybook_entries AS e
