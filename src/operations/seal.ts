@@ -5,7 +5,8 @@ import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { TILE } from '../core/evidence/leaves.js';
 import { keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
-import { runsOf } from '../core/evidence/seqs.js';
+import { firstOf, runsBehind, runsLength, runsOf } from '../core/evidence/seqs.js';
+import type { Run } from '../core/evidence/seqs.js';
 import { termsOf } from '../core/evidence/terms.js';
 import { addLeaf, eachLeaf, growingTile, openingOf } from '../core/evidence/tiles.js';
 import type { GrowingTile } from '../core/evidence/tiles.js';
@@ -14,6 +15,8 @@ import type { Frontier } from '../core/evidence/tree.js';
 import type { Mark } from '../core/mark.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, SealState, SealTile } from '../store/audit-store.js';
+import { acceptInserted } from './accept-inserted.js';
+import type { Acceptance } from './accept-inserted.js';
 import { heard } from './heard.js';
 import { changeSealKey, readSealKey } from './seal-key.js';
 import type { SealKey, Signed } from './seal-key.js';
@@ -29,10 +32,14 @@ export interface SealResult {
   /** The checkpoint. */
   readonly note: string | null;
   readonly unsealed: number;
+  /** How many of those that were added had been inserted before an earlier seal. */
+  readonly accepted: number;
 }
 
 export interface SealRun {
   readonly now: number;
+  /** Seals what was inserted before the last seal as well, and records who lets that be. */
+  readonly accept?: Acceptance;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -53,7 +60,7 @@ export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promi
   if (key.handover !== null) return seal(store, await finishHandover(store, key), run);
   const state = await store.sealState();
   expectKey(state, key);
-  if (key.pending === null && state.last?.note === key.signed?.note) {
+  if (run.accept === undefined && key.pending === null && state.last?.note === key.signed?.note) {
     const nothingNew = await resultOf(store, key.key, key.signed, 0);
     if (nothingNew.unsealed === 0) return nothingNew;
   }
@@ -69,7 +76,8 @@ export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promi
       leased = true;
     }
     expectSame(await store.sealState(), before.signed);
-    const tree = await growTree(store, before.signed, run);
+    const late = run.accept === undefined ? [] : await acceptInserted(store, run.accept);
+    const tree = await growTree(store, before.signed, late, run);
     if (tree === undefined) return await resultOf(store, key.key, before.signed, 0);
     const { frontier } = tree;
     const checkpoint = { origin: key.key.name, size: frontier.size, root: rootOf(frontier) };
@@ -79,7 +87,8 @@ export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promi
     await store.putSeal({ size: frontier.size, note });
     leased = false;
     await changeSealKey(store.origin, pending, { ...pending, signed: pending.pending, pending: null });
-    return await resultOf(store, key.key, pending.pending, frontier.size - (before.signed?.frontier.size ?? 0));
+    const added = frontier.size - (before.signed?.frontier.size ?? 0);
+    return { ...(await resultOf(store, key.key, pending.pending, added)), accepted: runsLength(late) };
   } finally {
     // What failed is what is told: a lease that stays ends by itself.
     if (leased) await store.releaseSeals().catch(() => undefined);
@@ -192,10 +201,11 @@ async function grownFrom(store: AuditStore, from: Frontier, size: number): Promi
   return frontier;
 }
 
-/** Adds what is new to the tree, tile by tile; undefined where nothing is. */
+/** Adds what comes late and what is new to the tree, tile by tile; undefined where nothing is new. */
 async function growTree(
   store: AuditStore,
   signed: Signed | null,
+  late: readonly Run[],
   { signal, onProgress }: SealRun,
 ): Promise<{ readonly frontier: Frontier; readonly mark: Mark } | undefined> {
   const beyond = signed?.mark ?? null;
@@ -206,7 +216,7 @@ async function growTree(
   const first = growingTile(number, count === 0 ? undefined : await store.tile(number), count);
   let limit = 64;
   // The frontier holds the whole tiles, and what was signed of the one that grows: the rest of that is added at the end.
-  let grownTo = { frontier: begun, held: count, growing: first, after: 0 };
+  let grownTo = { frontier: begun, held: count, growing: first, after: 0, late };
   // Where an entry falls between its being read and its tile being kept, all that was read since is read again.
   let kept = { ...grownTo, growing: copyOf(first) };
   let full: SealTile[] = [];
@@ -227,34 +237,37 @@ async function growTree(
     const { growing, frontier, held } = grownTo;
     addLeaf(growing, seq, headAndLine);
     fresh.push(seq);
-    grownTo.after = seq;
+    if (grownTo.late.length > 0) grownTo.late = runsBehind(grownTo.late, seq);
+    else grownTo.after = seq;
     if (growing.count < TILE) return;
     const root = rootOf(grownBy(EMPTY, growing.hashes, 0, TILE));
     full.push(tileOf(growing, root));
     grownTo = {
+      ...grownTo,
       // What was signed of a tile is never made anew from what the database says of it.
       frontier: held === 0 ? grown(frontier, root, TILE) : grownBy(frontier, growing.hashes, held, TILE),
       held: 0,
       growing: growingTile(growing.tile + 1, undefined, 0),
-      after: seq,
     };
   };
 
   for (;;) {
     await heard();
     if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was signed');
-    const page = await store.leavesToSeal(beyond, upTo, grownTo.after, limit);
-    if (page.count === 0) {
+    const asked = firstOf(grownTo.late, limit);
+    const page =
+      asked.length > 0 ? await store.leavesIn(asked) : await store.leavesToSeal(beyond, upTo, grownTo.after, limit);
+    if (page.count === 0 && asked.length === 0) {
       if (grownTo.after === 0) return undefined;
       if (!(await keep(true))) continue;
       const { frontier, held, growing } = grownTo;
       return { frontier: grownBy(frontier, growing.hashes, held, growing.count), mark: upTo };
     }
     eachLeaf(page.lines, add);
-    limit = Math.max(
-      1,
-      Math.min(LARGEST_PAGE, 2 ** Math.floor(Math.log2((PAGE_BYTES * page.count) / page.lines.length))),
-    );
+    // Also where the last of them are there no more.
+    grownTo.late = runsBehind(grownTo.late, asked.at(-1)?.[1] ?? 0);
+    const fitting = 2 ** Math.floor(Math.log2((PAGE_BYTES * page.count) / page.lines.length));
+    limit = Math.max(1, Math.min(LARGEST_PAGE, fitting || LARGEST_PAGE));
     onProgress?.(grownTo.frontier.size - grownTo.held + grownTo.growing.count - begun.size, total);
     if (full.length >= TILES_A_BATCH) await keep(false);
   }
@@ -286,6 +299,7 @@ async function resultOf(store: AuditStore, key: PublicKey, signed: Signed | null
     at: signed === null ? null : sealedAt(key, signed.note),
     note: signed?.note ?? null,
     unsealed: count,
+    accepted: 0,
   };
 }
 

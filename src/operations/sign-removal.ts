@@ -35,7 +35,8 @@ async function proveArchive(store: AuditStore, runs: readonly Run[], archive: st
   } finally {
     await file.abandon();
   }
-  const { verdict, findings } = await verifyExport({ path: archive, proofs: readFileSync(path, 'utf8'), pinned: key });
+  const proofs = readFileSync(path, 'utf8');
+  const { verdict, findings } = await verifyExport({ path: archive, proofs, pinned: key });
   if (verdict === 'intact') return;
   const found = findings.map(({ code }) => code).join(', ');
   throw new DaybookError('failed', `the archive ${archive} is not what was sealed (${found}): nothing was deleted`);

@@ -8,16 +8,17 @@ import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { leafHash, TILE } from '../core/evidence/leaves.js';
 import { ED25519, keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
-import { lookup, readRuns, runsLength, seqsOf } from '../core/evidence/seqs.js';
+import { lookup, readRuns, runsLength, runsOf, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
+import type { Findings } from '../core/evidence/verdicts.js';
 import { isObject, keptJson } from '../core/kept-json.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import { NO_ENTRIES } from './verify-trail.js';
-import type { Verification } from './verify-trail.js';
+import type { CheckedArchive, Verification } from './verify-trail.js';
 import { PROOFS_FORM } from './write-proofs.js';
 
 export interface ExportRequest {
@@ -26,6 +27,8 @@ export interface ExportRequest {
   /** What was written beside it. */
   readonly proofs: string;
   readonly pinned: PublicKey | null;
+  /** Whether what is only suspicious is a fault. */
+  readonly strict?: boolean;
 }
 
 /** A tile that the file has entries of. */
@@ -37,6 +40,8 @@ interface OpenTile {
   /** Null for the last one, which is not full: only the root of all says what it must be. */
   readonly root: Buffer | null;
   readonly seen: Set<number>;
+  /** Lines with text that is no UTF-8, as they were sealed. */
+  readonly raw: ReadonlyMap<number, Buffer>;
 }
 
 interface Proofs {
@@ -75,7 +80,13 @@ function readProofs(text: string, named: string): Proofs {
     others.forEach((position, index) =>
       given.copy(hashes, position * HASH_BYTES, index * HASH_BYTES, (index + 1) * HASH_BYTES),
     );
-    return { tile, seqs, hashes, saltOf, root, seen: new Set(others) };
+    const raw = new Map(
+      Object.entries(isObject(line['raw']) ? line['raw'] : {}).map(([seq, sealed]) => [
+        Number(seq),
+        Buffer.from(String(sealed), 'base64'),
+      ]),
+    );
+    return { tile, seqs, hashes, saltOf, root, seen: new Set(others), raw };
   });
   if (tiles.length !== Math.ceil(checkpoint.size / TILE)) throw bad();
   return { key: readKeyLine(String(head['key'])), checkpoint, entries, tiles };
@@ -85,13 +96,45 @@ function readProofs(text: string, named: string): Proofs {
  * Checks an export or an archive with what was written beside it: that each line is what was sealed, and that all are
  * there. Throws kind `data` for what is none.
  */
-export async function verifyExport({ path, proofs: text, pinned }: ExportRequest): Promise<Verification> {
+export async function verifyExport({ path, proofs, pinned, strict = false }: ExportRequest): Promise<Verification> {
+  const { findings, key, checkpoint, checked, unsealed } = await checkLines(path, proofs);
+  if (pinned !== null && keyLine(pinned) !== keyLine(key)) findings.add('bad-signature', keyLine(key));
+  if (pinned === null) findings.add('key-not-pinned', keyId(key, ED25519).toString('hex'));
+  return verification({ path, pinned, strict, key, checkpoint }, findings.list(), { checked, unsealed });
+}
+
+/** Checks an archive, for what the trail has forgotten of it. Throws kind `data` for what is none. */
+export async function checkArchive(path: string, proofs: string): Promise<CheckedArchive> {
+  const { findings, key, entries, tiles, open } = await checkLines(path, proofs);
+  const isListed = lookup(entries);
+  const found = findings.list();
+  return {
+    path,
+    key,
+    findings: found,
+    // One that is not what was sealed answers for nothing.
+    proved: found.some(({ severity }) => severity === 'fault')
+      ? []
+      : runsOf(open.flatMap(({ seqs }) => seqs.filter((seq) => isListed(seq)))),
+    tiles: tiles.map((tile) => {
+      if (Buffer.isBuffer(tile)) return { root: tile, hashes: null };
+      return { root: tile.root, hashes: tile.root === null ? tile.hashes : null };
+    }),
+  };
+}
+
+interface CheckedLines extends Proofs {
+  readonly findings: Findings;
+  readonly open: readonly OpenTile[];
+  readonly checked: number;
+  readonly unsealed: number;
+}
+
+async function checkLines(path: string, text: string): Promise<CheckedLines> {
   const findings = collectFindings();
   const { key, checkpoint, entries, tiles } = readProofs(text, `the file of proofs of ${path}`);
-  if (pinned !== null && keyLine(pinned) !== keyLine(key)) findings.add('bad-signature', keyLine(key));
   if (checkpoint.origin !== key.name || !isCheckpointBy(key, checkpoint))
     findings.add('bad-signature', 'the checkpoint');
-  if (pinned === null) findings.add('key-not-pinned', keyId(key, ED25519).toString('hex'));
   const open = tiles.filter((tile): tile is OpenTile => !Buffer.isBuffer(tile));
   const placeOf = placesOf(open);
   const isListed = lookup(entries);
@@ -109,7 +152,11 @@ export async function verifyExport({ path, proofs: text, pinned }: ExportRequest
     }
     checked += 1;
     place.tile.seen.add(place.position);
-    leafHash(salt, line).copy(place.tile.hashes, place.position * HASH_BYTES);
+    const raw = place.tile.raw.get(seq);
+    // It says what the file shows with signs in the place of what is none.
+    const isShown = raw !== undefined && Buffer.from(raw.toString()).equals(line);
+    if (isShown) findings.add('not-utf8', seq);
+    leafHash(salt, isShown ? raw : line).copy(place.tile.hashes, place.position * HASH_BYTES);
   });
   let frontier: Frontier = EMPTY;
   let gone = 0;
@@ -133,7 +180,7 @@ export async function verifyExport({ path, proofs: text, pinned }: ExportRequest
     const last = open.at(-1);
     findings.between('altered-between', ...boundsOf(last?.seqs ?? []));
   }
-  return verification({ path, pinned, key, checkpoint }, findings.list(), { checked, unsealed });
+  return { key, checkpoint, entries, tiles, findings, open, checked, unsealed };
 }
 
 function boundsOf(seqs: readonly number[]): [number, number] {
@@ -144,13 +191,14 @@ function verification(
   {
     path,
     pinned,
+    strict,
     key,
     checkpoint,
-  }: { path: string; pinned: PublicKey | null; key: PublicKey; checkpoint: ReadCheckpoint },
+  }: { path: string; pinned: PublicKey | null; strict: boolean; key: PublicKey; checkpoint: ReadCheckpoint },
   findings: Verification['findings'],
   counts: Pick<Verification['entries'], 'checked' | 'unsealed'>,
 ): Verification {
-  const faults = findings.filter(({ severity }) => severity === 'fault');
+  const faults = findings.filter(({ severity }) => severity === 'fault' || strict);
   const seconds = cosignedAt(key, checkpoint);
   return {
     verdict: faults.length > 0 ? 'found' : pinned === null ? 'self-consistent' : 'intact',

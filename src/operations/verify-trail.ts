@@ -16,6 +16,7 @@ import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Key, Seal, SealState, SealTile } from '../store/audit-store.js';
+import { acceptedEntries } from './accept-inserted.js';
 import { heard } from './heard.js';
 import type { Signed } from './seal-key.js';
 import { waitingSince } from './seal-status.js';
@@ -42,6 +43,8 @@ export interface EntryCounts {
   readonly unsealed: number;
   /** Of those that were checked, how many came from another system. */
   readonly imported: number;
+  /** And how many were inserted before an earlier seal, and accepted. */
+  readonly accepted: number;
 }
 
 export interface VerifyRequest {
@@ -56,8 +59,21 @@ export interface VerifyRequest {
   readonly checkpoints: readonly { readonly name: string; readonly text: string }[];
   /** What the key file says was signed last. */
   readonly signed: Signed | null;
+  /** What answers for entries that were pruned. */
+  readonly archives?: readonly CheckedArchive[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** An archive that was checked with what was written beside it. */
+export interface CheckedArchive {
+  readonly path: string;
+  readonly key: PublicKey;
+  readonly findings: readonly Finding[];
+  /** The seqs of the entries that it proves. */
+  readonly proved: readonly Run[];
+  /** The tiles of the tree by which it proves them: their roots, and the hashes of the last one where that is not full. */
+  readonly tiles: readonly { readonly root: Buffer | null; readonly hashes: Buffer | null }[];
 }
 
 /** A root that the tree must have at a size. */
@@ -104,7 +120,15 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
 }
 
 /** Nothing was counted yet. */
-export const NO_ENTRIES: EntryCounts = { checked: 0, pruned: 0, archived: 0, erased: 0, unsealed: 0, imported: 0 };
+export const NO_ENTRIES: EntryCounts = {
+  checked: 0,
+  pruned: 0,
+  archived: 0,
+  erased: 0,
+  unsealed: 0,
+  imported: 0,
+  accepted: 0,
+};
 
 /** The key that signs now, and whether the pinned one leads to it. */
 function keyOf({ trails, handovers }: SealState, pinned: PublicKey | null): { id: string; pinned: boolean } {
@@ -158,6 +182,8 @@ interface CheckedSeals {
   readonly keys: readonly PublicKey[];
   /** In the order of their sizes. */
   readonly targets: readonly Target[];
+  /** When each seal was signed, in milliseconds since 1970, in the order of their sizes. */
+  readonly times: readonly { readonly size: number; readonly at: number }[];
   /** The size of the last seal that can be believed. */
   readonly size: number;
   /** When it was signed, in milliseconds since 1970. */
@@ -176,6 +202,7 @@ async function checkSeals(
   const terms = checkTerms(trails, handovers, request, findings);
   if (terms === undefined) return undefined;
   const targets: Target[] = [];
+  const times: { size: number; at: number }[] = [];
   let size = 0;
   let at: number | null = null;
   let after = 0;
@@ -190,6 +217,7 @@ async function checkSeals(
       size = read.size;
       if (at !== null && read.at < at) findings.add('clock-back', read.size);
       at = read.at;
+      times.push({ size, at });
     }
     after = page.at(-1)?.seal ?? end;
   }
@@ -210,7 +238,7 @@ async function checkSeals(
     if (handed > size) findings.add('truncated', 'a handover');
     else targets.push({ size: handed, root, outside: 'a handover' });
   }
-  return { keys: terms.map(({ key }) => key), targets: targets.toSorted((a, b) => a.size - b.size), size, at };
+  return { keys: terms.map(({ key }) => key), targets: targets.toSorted((a, b) => a.size - b.size), times, size, at };
 }
 
 /** The terms of the keys, each of which must be handed over or go on by a signed statement, and the pinned one among them. */
@@ -284,11 +312,15 @@ interface Walked {
 /** Goes through all tiles with their entries, and grows the tree from them. */
 async function walkTree(
   store: AuditStore,
-  { keys, targets, size }: CheckedSeals,
+  { keys, targets, times, size }: CheckedSeals,
   request: VerifyRequest,
   findings: Findings,
 ): Promise<Walked> {
-  const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0 };
+  const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0, accepted: 0 };
+  const archives = expectArchives(request.archives ?? [], keys, findings);
+  const isArchived = lookup(archives.flatMap(({ proved }) => proved));
+  const isAccepted = lookup(await acceptedEntries(store));
+  const sealedBefore = timesBefore(times);
   const strays = new Set<number>();
   const roots = rootChecks(targets, findings);
   const removals = readRemovals(store, keys, findings);
@@ -323,7 +355,11 @@ async function walkTree(
         continue;
       }
       roots.grow(tile, leaves);
-      checkLeaves(tile, leaves, lines, { counts, findings, isRemoved: removals.has });
+      for (const archive of archives) {
+        if (!isInTree(archive, tile)) findings.add('split-view', archive.path);
+      }
+      const { has: isRemoved } = removals;
+      checkLeaves(tile, leaves, lines, { counts, findings, isRemoved, isArchived, isAccepted, sealedBefore });
     }
     from += count;
     request.onProgress?.(Math.min(from * TILE, size), size);
@@ -334,6 +370,35 @@ async function walkTree(
   await removals.refresh();
   for (const seq of [...strays].toSorted((a, b) => a - b)) findings.add('inserted', seq);
   return { entries: counts, ...roots.done() };
+}
+
+/** The archives that are what was sealed, by a key of the trail; what is wrong with the others is found. */
+function expectArchives(
+  archives: readonly CheckedArchive[],
+  keys: readonly PublicKey[],
+  findings: Findings,
+): CheckedArchive[] {
+  const lines = keys.map(keyLine);
+  return archives.filter(({ path, key, findings: found }) => {
+    for (const { code } of found) findings.add(code, path);
+    const isOurs = lines.includes(keyLine(key));
+    if (!isOurs) findings.add('bad-signature', path);
+    return isOurs;
+  });
+}
+
+/** Whether the tree of an archive has the same tile, by all that is kept of both. */
+function isInTree({ tiles }: CheckedArchive, { tile, root, hashes, edges }: SealTile): boolean {
+  const theirs = tiles[tile];
+  if (theirs === undefined) return true;
+  if (theirs.root !== null) return root?.equals(theirs.root) === true;
+  const known = theirs.hashes ?? Buffer.of();
+  if (hashes.length > 0) return hashes.subarray(0, known.length).equals(known);
+  const end = known.length / HASH_BYTES;
+  const edge = root === null ? null : edgeAt(edges, root, end);
+  if (!edge) return true;
+  const made = rootOf(edge.reduce((tree, node) => grown(tree, node.root, node.width), EMPTY));
+  return made.equals(rootOf(grownBy(EMPTY, known, 0, end)));
 }
 
 /** Whether a tile with so many leaves is as daybook writes it. */
@@ -462,6 +527,38 @@ function readRemovals(
 /** How a line ends that came from no other system. */
 const OWN = Buffer.from('"source":null}');
 
+/** What stands before the time of an entry in its line, and what stands behind it where it is when that was recorded. */
+const TIME = Buffer.from('","ts":"');
+const UNTOLD = Buffer.from('","recorded_at":null,');
+const TIME_BYTES = '2026-03-05T12:00:00.000Z'.length;
+
+/** A transaction may be open for so long: its entries may be a little older than a seal that they came after. */
+const OPEN_MS = 60_000;
+
+/**
+ * The least time that an entry at a place of the tree may bear, as it stands in a line, by the seal that was made before it
+ * came; undefined before the second seal. Places are asked for in their order.
+ */
+function timesBefore(times: CheckedSeals['times']): (leaf: number) => Buffer | undefined {
+  let next = 0;
+  let least: Buffer | undefined;
+  return (leaf) => {
+    for (let time = times[next]; time !== undefined && time.size <= leaf; time = times[next]) {
+      least = Buffer.from(formatTimestamp(time.at - OPEN_MS));
+      next += 1;
+    }
+    return least;
+  };
+}
+
+/** Whether an entry bears an older time than that, and does not say when it was recorded. */
+function isBackdated(headAndLine: Buffer, least: Buffer | undefined): boolean {
+  if (least === undefined) return false;
+  const at = headAndLine.indexOf(TIME) + TIME.length;
+  const end = at + TIME_BYTES;
+  return headAndLine.compare(least, 0, TIME_BYTES, at, end) < 0 && headAndLine.indexOf(UNTOLD, end) === end;
+}
+
 /** Compares the entries of a tile with their leaves. */
 function checkLeaves(
   tile: SealTile,
@@ -471,10 +568,16 @@ function checkLeaves(
     counts,
     findings,
     isRemoved,
+    isArchived,
+    isAccepted,
+    sealedBefore,
   }: {
-    counts: Record<'checked' | 'pruned' | 'imported', number>;
+    counts: Record<'checked' | 'pruned' | 'archived' | 'imported' | 'accepted', number>;
     findings: Findings;
     isRemoved: (seq: number) => boolean;
+    isArchived: (seq: number) => boolean;
+    isAccepted: (seq: number) => boolean;
+    sealedBefore: (leaf: number) => Buffer | undefined;
   },
 ): void {
   const saltOf = saltsIn(tile);
@@ -486,7 +589,7 @@ function checkLeaves(
     if (headAndLine === undefined) {
       // A prune destroys the salt with the entry.
       if (salt !== undefined) findings.add('missing', seq);
-      else if (isRemoved(seq)) counts.pruned += 1;
+      else if (isRemoved(seq)) counts[isArchived(seq) ? 'archived' : 'pruned'] += 1;
       else findings.add('pruned-unattested', seq);
     } else if (salt === undefined) {
       findings.add(isRemoved(seq) ? 'reappeared' : 'unopenable', seq);
@@ -494,6 +597,8 @@ function checkLeaves(
       leafHashInto(hash, 0, salt, headAndLine);
       counts.checked += 1;
       if (!headAndLine.subarray(-OWN.length).equals(OWN)) counts.imported += 1;
+      if (isAccepted(seq)) counts.accepted += 1;
+      else if (isBackdated(headAndLine, sealedBefore(tile.tile * TILE + position))) findings.add('backdated', seq);
       if (hash.compare(tile.hashes, position * HASH_BYTES, (position + 1) * HASH_BYTES) !== 0) {
         findings.add('altered', seq);
       }

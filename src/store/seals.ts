@@ -6,7 +6,7 @@ import type { Mark } from '../core/mark.js';
 // sealing and for ever; a tile holds 256 of them, and its runs say which seq stands at which. A run is a piece of that
 // list, and not a piece of the trail: in PostgreSQL, where entries become visible in another order than that of their seqs,
 // and where an entry was sealed late, runs go back. What is to be sealed next is told by marks alone: what was not in the
-// trail at the mark of the last seal, and is now. Within one seal, positions go by seq.
+// trail at the mark of the last seal, and is now. Within one seal, positions go by seq; what was accepted late comes first.
 
 /** From where on seals bear an origin, and the key that they begin with. */
 export interface SealTrail {
@@ -80,6 +80,16 @@ export interface SealedRemoval {
   readonly note: string;
 }
 
+/** What somebody else said of a seal, as it came. */
+export interface Anchor {
+  /** In the order in which they were kept. */
+  readonly anchor: number;
+  /** Of which seal it is. */
+  readonly size: number;
+  readonly kind: string;
+  readonly content: Buffer;
+}
+
 export interface Seals {
   sealState(): Promise<SealState>;
   /** Begins to seal, and records that. Throws kind `refused` where something is sealed already. */
@@ -90,6 +100,8 @@ export interface Seals {
   releaseSeals(): Promise<void>;
   /** Entries that are to be sealed: not in the trail at `beyond` yet, in it at `upTo`, by seq and behind `after`. */
   leavesToSeal(beyond: Mark | null, upTo: Mark, after: number, limit: number): Promise<LeafLines>;
+  /** The entries of runs that are there, by seq. */
+  leavesIn(runs: readonly Run[]): Promise<LeafLines>;
   /**
    * Puts tiles in their places under the lease, and says how long the write lock was held; undefined, with nothing
    * written, where one of the entries in `fresh` is there no more. Only what is `durable` outlives a power cut.
@@ -101,6 +113,10 @@ export interface Seals {
   putHandover(handover: SealHandover, key: string, actor: Actor): Promise<void>;
   /** Begins another name for the same tree, and records that. */
   resumeSeals(trail: SealTrail, reason: string, actor: Actor): Promise<void>;
+  /** Keeps an anchor, and records that; gives the seq of the entry. */
+  putAnchor(anchor: Omit<Anchor, 'anchor'>, actor: Actor): Promise<number>;
+  /** In the order in which they were kept. */
+  anchors(): Promise<readonly Anchor[]>;
   /** Keeps a signed removal; nothing of it may go before. */
   putRemoval(removal: Omit<SealedRemoval, 'removal'>): Promise<void>;
   /** Removals behind one of them, in the order in which they were kept. */

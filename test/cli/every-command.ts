@@ -112,6 +112,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   status: line('status'),
   'status --check': line('status --check', { code: 3 }),
   seal: line('seal --seal-key @scene.seal'),
+  'seal --accept-inserted': line('seal --accept-inserted --reason LONG --seal-key @scene.seal'),
   'seal init': line('seal init --origin LONG --force --seal-key @new.seal', { code: 7 }),
   'seal rotate': line('seal rotate --seal-key @scene.seal'),
   'seal resume': line('seal resume --after-restore --reason LONG --seal-key @scene.seal', { code: 7 }),

@@ -8,7 +8,8 @@ import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
 import { exportInto } from '../../src/operations/export-into.js';
 import type { ExportTarget } from '../../src/operations/export-into.js';
 import { executePrune, preparePrune } from '../../src/operations/prune.js';
-import { verifyExport } from '../../src/operations/verify-export.js';
+import { checkArchive, verifyExport } from '../../src/operations/verify-export.js';
+import type { CheckedArchive } from '../../src/operations/verify-trail.js';
 import { ACTOR, NOW, rule } from '../store/trail.js';
 import { ORIGIN, sealedTrail } from './sealed.js';
 import type { SealedTrail } from './sealed.js';
@@ -127,6 +128,31 @@ describe('an export with its proofs', () => {
   });
 });
 
+test('text that is no UTF-8 is proved as it was sealed, and shown as such', async () => {
+  const sealed = await sealedTrail(3);
+  sealed.trail
+    .plain()
+    .exec(`INSERT INTO daybook_entries (action, message) VALUES ('a', CAST(x'61ff62' AS TEXT)), ('b', 'plain')`);
+  await sealed.seal();
+  const { file, proofs, lines } = await exported(sealed);
+  expect(lines[3]).toContain('a\ufffdb');
+  const { findings, verdict } = await verifyExport({ path: file, proofs, pinned: sealed.pinned });
+  expect({ findings, verdict }).toMatchObject({ findings: [{ code: 'not-utf8', first: [4] }], verdict: 'intact' });
+  // What the file shows is no more than what was sealed says.
+  writeFileSync(file, `${lines.with(3, lines[3]?.replace('a\ufffdb', 'a\ufffdc') ?? '').join('\n')}\n`);
+  expect(await found(sealed, file, proofs)).toEqual(['found', 'altered-between']);
+  // And who edits both has no leaf for it.
+  const edited = proofs.replace(/"raw":\{"4":"([^"]+)"/, (_, raw: string) => {
+    const bytes = Buffer.from(raw, 'base64');
+    const at = bytes.indexOf(0xff);
+    bytes.writeUInt8(0xfe, at);
+    return `"raw":{"4":"${bytes.toString('base64')}"`;
+  });
+  expect(edited).not.toBe(proofs);
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  expect(await found(sealed, file, edited)).toEqual(['found', 'altered-between', 'not-utf8']);
+});
+
 test('an archive of a sealed trail has its proofs beside it, checked before anything goes', async () => {
   const sealed = await twoSeals();
   const archive = path.join(sealed.trail.directory, 'archive.ndjson.gz');
@@ -152,4 +178,81 @@ test('an archive that is not what was sealed is not pruned by', async () => {
   ).rejects.toThrow(/is not what was sealed \(altered-between\): nothing was deleted/);
   expect(existsSync(archive)).toBe(true);
   expect((await sealed.store.extent({})).count).toBe(700);
+});
+
+/** Prunes all but the newest into an archive; gives it with what was written beside it. */
+async function archived(
+  sealed: SealedTrail,
+  keep: number,
+  name: string,
+): Promise<{ path: string; proofs: string; lines: string[] }> {
+  const archive = path.join(sealed.trail.directory, name);
+  const request = { command: 'prune' as const, rules: [rule({ keep })], actor: ACTOR, reason: null };
+  const prepared = await preparePrune(sealed.store, request, NOW);
+  await executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW });
+  const proofs = readFileSync(`${archive}.proof`, 'utf8');
+  return { path: archive, proofs, lines: readFileSync(archive, 'utf8').trimEnd().split('\n') };
+}
+
+describe('an archive answers for what was pruned into it', () => {
+  const answered = (...archives: readonly { path: string; proofs: string }[]): Promise<CheckedArchive[]> =>
+    Promise.all(archives.map(({ path: file, proofs }) => checkArchive(file, proofs)));
+
+  test('each for its own, and all together for all', async () => {
+    const sealed = await twoSeals();
+    const first = await archived(sealed, 500, 'first.ndjson');
+    const second = await archived(sealed, 100, 'second.ndjson');
+    const counts = async (...archives: CheckedArchive[]): Promise<number[]> => {
+      const { verdict, entries } = await sealed.verify({ archives });
+      expect(verdict).toBe('intact');
+      return [entries.pruned, entries.archived];
+    };
+    const [one, two] = (await answered(first, second)) as [CheckedArchive, CheckedArchive];
+    expect(await counts()).toEqual([602, 0]);
+    expect(await counts(one)).toEqual([401, 201]);
+    expect(await counts(two)).toEqual([201, 401]);
+    expect(await counts(one, two)).toEqual([0, 602]);
+  });
+
+  test('only as it was sealed', async () => {
+    const sealed = await twoSeals();
+    const archive = await archived(sealed, 100, 'first.ndjson');
+    writeFileSync(
+      archive.path,
+      `${archive.lines.with(5, (archive.lines[5] ?? '').replace('number', 'nombre')).join('\n')}\n`,
+    );
+    const { verdict, findings, entries } = await sealed.verify({ archives: await answered(archive) });
+    expect([verdict, entries.archived, entries.pruned]).toEqual(['found', 0, 601]);
+    expect(findings).toMatchObject([{ code: 'altered-between', first: [archive.path] }]);
+  });
+
+  test('and only by a key of the trail, and for the same trail', async () => {
+    const [sealed, other] = [await twoSeals(), await twoSeals()];
+    const stranger = await archived(other, 100, 'first.ndjson');
+    expect(await sealed.found({ archives: await answered(stranger) })).toEqual(['found', 'bad-signature']);
+    // The key of the trail, and another tree.
+    const [theirs] = (await answered(await archived(sealed, 100, 'first.ndjson'))) as [CheckedArchive];
+    const full = { root: Buffer.alloc(32, 1), hashes: null };
+    const last = { root: null, hashes: Buffer.alloc(64, 1) };
+    for (const tiles of [theirs.tiles.with(0, full), theirs.tiles.with(-1, last)]) {
+      expect(await sealed.found({ archives: [{ ...theirs, tiles }] })).toEqual(['found', 'split-view']);
+    }
+  });
+
+  test('also where the tile that it ended in is pruned since', async () => {
+    const sealed = await twoSeals();
+    const first = await archived(sealed, 500, 'first.ndjson');
+    await sealed.record(600);
+    await sealed.seal(NOW + 86_400_000 * 2);
+    await archived(sealed, 10, 'second.ndjson');
+    const archives = await answered(first);
+    const request = { archives, now: NOW + 86_400_000 * 2 };
+    expect(await sealed.verify(request)).toMatchObject({ verdict: 'intact', entries: { archived: 201 } });
+    // What is kept for the last seal of that day still tells another one.
+    const hashes = Buffer.from(archives[0]?.tiles.at(-1)?.hashes ?? '');
+    hashes.writeUInt8(hashes.readUInt8(3) ^ 1, 3);
+    const [one] = archives as [CheckedArchive];
+    const forged = { ...one, tiles: [...one.tiles.slice(0, -1), { root: null, hashes }] };
+    expect(await sealed.found({ ...request, archives: [forged] })).toEqual(['found', 'split-view']);
+  });
 });

@@ -177,6 +177,7 @@ const METHODS = {
   leaseSeals: simply((store) => store.leaseSeals()),
   releaseSeals: simply((store) => store.releaseSeals()),
   leavesToSeal: 'reads',
+  leavesIn: 'reads',
   putTiles: async (store, gone) => {
     await store.leaseSeals();
     gone();
@@ -189,6 +190,8 @@ const METHODS = {
   },
   putHandover: simply((store) => store.putHandover({ size: 1, note: 'note' }, 'key', ACTOR)),
   resumeSeals: simply((store) => store.resumeSeals({ ...SEAL_TRAIL, note: 'note' }, 'why', ACTOR)),
+  putAnchor: simply((store) => store.putAnchor({ size: 1, kind: 'ots', content: Buffer.of(1) }, ACTOR)),
+  anchors: 'reads',
   putRemoval: simply((store) => store.putRemoval({ prune: 1, ranges: '1', note: 'note' })),
   removals: 'reads',
   seals: 'reads',

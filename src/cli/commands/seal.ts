@@ -1,9 +1,12 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import type { Actor } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
 import { keyLine } from '../../core/evidence/notes.js';
 import { termsOf } from '../../core/evidence/terms.js';
+import { textProblem } from '../../core/json.js';
 import { shellWord } from '../../core/shell.js';
+import type { Acceptance } from '../../operations/accept-inserted.js';
 import type { KeyState } from '../../operations/seal-status.js';
 import type { SealState } from '../../store/audit-store.js';
 import { declare, entries, interruptible, note, printJson, printLines, printOutcome, withStore } from '../command.js';
@@ -16,19 +19,31 @@ interface Options extends SealKeyOption {
   readonly format?: 'json';
 }
 
+interface SealOptions extends Options {
+  readonly acceptInserted?: true;
+  readonly reason?: string;
+}
+
 const json = (): Option => new Option('--format <format>', 'print it for programs').choices(['json']);
 
 export function addSeal(program: Command, context: Context): void {
   const group = declare(program, 'seal', {
     does: 'seals',
-    examples: ['seal init', 'seal --quiet   # in cron, beside the application', 'seal status'],
+    examples: [
+      'seal init',
+      'seal --quiet   # in cron, beside the application',
+      'seal --accept-inserted --reason "restored by hand on 3 May"',
+    ],
     notes:
       'It hashes the entries that are new onto what the key signed last, and signs the new root. It holds the write lock for some milliseconds at a time. What is sealed is not read again. The page docs/evidence.md says what this proves, and against whom.',
   });
   addSealKeyOption(group)
+    .option('--accept-inserted', 'seal what was inserted before the last seal as well: an entry tells of it')
+    .option('--reason <text>', 'why it is accepted')
     .addOption(json())
-    .action(async (options: Options, self: Command) => {
+    .action(async (options: SealOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
+      const accept = acceptance(options, globals.actor);
       const { seal } = await import('../../operations/seal.js');
       const { readSealKey } = await import('../../operations/seal-key.js');
       const { startProgress } = await import('../../terminal/progress.js');
@@ -37,12 +52,18 @@ export function addSeal(program: Command, context: Context): void {
         const { origin } = expectSealed(await store.sealState());
         const key = readSealKey(sealKeyPath(options, origin, context));
         const result = await interruptible(context, (signal) =>
-          seal(store, key, { now: context.now(), signal, onProgress: (done) => void progress.update(done) }),
+          seal(store, key, {
+            now: context.now(),
+            signal,
+            ...(accept !== undefined && { accept }),
+            onProgress: (done) => void progress.update(done),
+          }),
         ).finally(() => progress.end());
         await printOutcome(context, globals, `sealed ${entries(result.added)}`, async () => {
           if (options.format === 'json') return printJson(result, context);
           const what = result.added === 0 ? 'nothing is new' : `sealed ${entries(result.added)}`;
-          await printLines([`${what}; ${entries(result.size)} in all, root ${result.root}`], context);
+          const late = result.accepted === 0 ? '' : `, ${result.accepted} of them inserted before`;
+          await printLines([`${what}${late}; ${entries(result.size)} in all, root ${result.root}`], context);
         });
       });
     });
@@ -52,6 +73,15 @@ export function addSeal(program: Command, context: Context): void {
   addStatus(group, context);
   addList(group, context);
   addKey(group, context);
+}
+
+/** Who accepts what was inserted, and why. Throws kind `usage` where one is given without the other. */
+function acceptance({ acceptInserted, reason }: SealOptions, actor: Actor): Acceptance | undefined {
+  if (acceptInserted === undefined && reason === undefined) return undefined;
+  if (acceptInserted === undefined) throw new DaybookError('usage', '--reason goes with --accept-inserted');
+  const problem = reason === undefined ? 'is missing' : reason === '' ? 'must not be empty' : textProblem(reason);
+  if (reason !== undefined && problem === undefined) return { reason, actor };
+  throw new DaybookError('usage', `--accept-inserted takes a reason: --reason ${problem ?? ''}`);
 }
 
 /** The trail's seals. Throws kind `missing` where nothing was ever begun. */

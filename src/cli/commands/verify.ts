@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import { fixedMilliseconds, parseDuration } from '../../core/duration.js';
 import { DaybookError } from '../../core/errors.js';
 import type { PublicKey } from '../../core/evidence/notes.js';
-import type { Verification } from '../../operations/verify-trail.js';
+import type { CheckedArchive, Verification } from '../../operations/verify-trail.js';
 import { declare, entries, interruptible, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
+import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { textOfFile } from '../input.js';
@@ -18,6 +19,7 @@ import { underOption } from '../under-option.js';
 interface Options extends SealKeyOption {
   readonly key?: string;
   readonly checkpoint?: readonly string[];
+  readonly archive?: readonly string[];
   readonly grace: string;
   readonly strict?: true;
   readonly proof?: string;
@@ -31,6 +33,7 @@ export function addVerify(program: Command, context: Context): void {
       'verify --key audit.pub',
       "verify --key 'example.com/audit+8fd9c3a1+AbCd…' --checkpoint from-the-mail.txt",
       'verify --key audit.pub --strict --format json',
+      'verify --key audit.pub --archive 2025.ndjson.gz --archive 2026.ndjson.gz',
       'verify --key audit.pub 4711.tlog-proof',
     ],
     notes:
@@ -39,17 +42,15 @@ export function addVerify(program: Command, context: Context): void {
     .argument('[file...]', 'exports, archives, proofs and checkpoints to check instead of the database')
     .option('--proof <file>', 'what was written beside an export (default: its name with .proof)')
     .option('--key <line-or-file>', 'the public key, as seal init printed it, or a file that holds that line')
-    .option(
-      '--checkpoint <file>',
-      'a checkpoint that was kept elsewhere (may be given again)',
-      (file: string, files: readonly string[] = []) => [...files, file],
-    )
+    .option('--checkpoint <file>', 'a checkpoint that was kept elsewhere (may be given again)', collect)
+    .option('--archive <file>', 'an archive that answers for what was pruned into it (may be given again)', collect)
     .addOption(new Option('--grace <duration>', 'how long an entry may wait for a seal').default('26h'))
     .option('--strict', 'what is only suspicious is a fault as well');
   addSealKeyOption(command)
     .addOption(new Option('--format <format>', 'print it for programs').choices(['json']))
     .action(async (files: readonly string[], options: Options, self: Command) => {
       const globals = await resolveGlobals(self, context);
+      if (files.length > 0) expectNoTrail(options);
       const pinned = options.key === undefined ? null : await pinnedKey(options.key, '--key');
       const found: Verification[] = [];
       for (const file of files) found.push(await verifyOne(file, options, pinned));
@@ -64,17 +65,23 @@ export function addVerify(program: Command, context: Context): void {
     });
 }
 
+/** Refuses what only the database can be checked with. Throws kind `usage`. */
+function expectNoTrail({ checkpoint, archive }: Options): void {
+  const stray = checkpoint !== undefined ? '--checkpoint' : archive !== undefined ? '--archive' : undefined;
+  if (stray !== undefined) throw new DaybookError('usage', `${stray} goes with the database, and not with files`);
+}
+
 /** Checks a file: an export by what was written beside it, and all else with the key that is pinned. */
-async function verifyOne(file: string, { proof }: Options, pinned: PublicKey | null): Promise<Verification> {
+async function verifyOne(file: string, { proof, strict }: Options, pinned: PublicKey | null): Promise<Verification> {
   const proofs = proof ?? `${file}.proof`;
   if (proof !== undefined || existsSync(proofs)) {
     const { verifyExport } = await import('../../operations/verify-export.js');
-    return verifyExport({ path: file, proofs: textOfFile(proofs, proofs), pinned });
+    return verifyExport({ path: file, proofs: textOfFile(proofs, proofs), pinned, strict: strict === true });
   }
   const { verifyFile } = await import('../../operations/verify-file.js');
   const text = textOfFile(file, file);
   if (pinned === null) throw new DaybookError('usage', `${file} is checked with a public key: give it with --key`);
-  return verifyFile({ subject: file, text, pinned });
+  return verifyFile({ subject: file, text, pinned, strict: strict === true });
 }
 
 async function verifyDatabase(
@@ -89,6 +96,11 @@ async function verifyDatabase(
     name,
     text: textOfFile(name, `--checkpoint ${name}`),
   }));
+  const { checkArchive } = await import('../../operations/verify-export.js');
+  const archives: CheckedArchive[] = [];
+  for (const path of options.archive ?? []) {
+    archives.push(await checkArchive(path, textOfFile(`${path}.proof`, `--archive ${path}: ${path}.proof`)));
+  }
   const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
   return withStore(
     context,
@@ -104,6 +116,7 @@ async function verifyDatabase(
           strict: options.strict === true,
           pinned,
           checkpoints,
+          archives,
           signed: key?.signed ?? null,
           signal,
           onProgress: (done) => void progress.update(done),
@@ -128,7 +141,7 @@ async function inWords(found: Verification): Promise<string[]> {
   }[found.verdict];
   const parts = [
     `${counts.checked} checked`,
-    ...(['pruned', 'archived', 'erased', 'imported'] as const).flatMap((name) =>
+    ...(['pruned', 'archived', 'erased', 'imported', 'accepted'] as const).flatMap((name) =>
       counts[name] === 0 ? [] : [`${counts[name]} ${name}`],
     ),
     `${counts.unsealed} not sealed yet`,

@@ -59,6 +59,14 @@ export function firstOf(runs: readonly Run[], count: number): Run[] {
   return first;
 }
 
+/** What of runs that are in order stands behind a seq. */
+export function runsBehind(runs: readonly Run[], seq: number): readonly Run[] {
+  const first = runs.findIndex(([, to]) => to > seq);
+  if (first < 0) return [];
+  const [from, to] = runs[first] as Run;
+  return [[Math.max(from, seq + 1), to], ...runs.slice(first + 1)];
+}
+
 /** Whether a seq is in one of many runs, which are put in order once. */
 export function lookup(runs: readonly Run[]): (seq: number) => boolean {
   const sorted = runs.toSorted((a, b) => a[0] - b[0]);

@@ -33,6 +33,10 @@ export const VERDICTS = {
     about: 'entries that claim an older time than the seal before them, and not when they were recorded',
   },
   'clock-back': { severity: 'strict', about: 'seals that claim an older time than the seal before them' },
+  'not-utf8': {
+    severity: 'strict',
+    about: 'entries with text that is no UTF-8: the file shows other signs for it, and its proofs have what was sealed',
+  },
   'key-not-pinned': { severity: 'strict', about: 'the key was taken from what is verified' },
 } as const satisfies Readonly<Record<string, Verdict>>;
 

@@ -1,5 +1,6 @@
 import { LEAF_HEAD, TILE } from '../../../core/evidence/leaves.js';
 import { firstOf } from '../../../core/evidence/seqs.js';
+import type { Run } from '../../../core/evidence/seqs.js';
 import type { Mark } from '../../../core/mark.js';
 import type { LeafLines, SealTile, TilesAndLines } from '../../audit-store.js';
 import { counted, seqOf, sql } from '../engine/index.js';
@@ -25,6 +26,17 @@ export function leavesToSeal(
   );
 }
 
+/** The entries of runs, by seq. */
+export function leavesIn(connection: Connection, runs: readonly Run[]): LeafLines {
+  const there = inRuns(runs);
+  return readRawLines(connection, ROOM, (line) =>
+    sql(
+      `SELECT CAST(coalesce(group_concat(line, ''), '') AS BLOB), count(*) FROM (SELECT ${line} AS line FROM ${there.from})`,
+      there.parameter,
+    ),
+  );
+}
+
 /** Tiles and the entries that they hold. */
 export function tilesAndLines(
   connection: Connection,
@@ -32,13 +44,7 @@ export function tilesAndLines(
 ): TilesAndLines {
   const tiles = readTiles(connection, from, count).map((tile) => cut(tile, size));
   const runs = tiles.flatMap((tile) => tile.runs ?? []);
-  const there = inRuns(runs);
-  const { lines, count: found } = readRawLines(connection, ROOM, (line) =>
-    sql(
-      `SELECT CAST(coalesce(group_concat(line, ''), '') AS BLOB), count(*) FROM (SELECT ${line} AS line FROM ${there.from})`,
-      there.parameter,
-    ),
-  );
+  const { lines, count: found } = leavesIn(connection, runs);
   const [, last] = boundsOf(runs);
   const within = counted(
     connection,

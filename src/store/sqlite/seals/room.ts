@@ -1,8 +1,9 @@
 import type { Seals } from '../../audit-store.js';
 import { hurrying, writing } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
+import { putAnchor, readAnchors } from './anchors.js';
 import { leaseSeals, releaseSeals } from './lease.js';
-import { leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
+import { leavesIn, leavesToSeal, seqsThere, tilesAndLines } from './leaves.js';
 import { beginSeals, putHandover, putSeal, resumeSeals, readSeals, readSealState } from './kept-seals.js';
 import { putRemoval, readRemovals } from './removals.js';
 import { putTiles, readTile, readTiles, tilesWithin } from './tiles.js';
@@ -15,6 +16,7 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
     leaseSeals: () => write(() => leaseSeals(connection, options)),
     releaseSeals: () => write(() => releaseSeals(connection, options)),
     leavesToSeal: (beyond, upTo, after, limit) => read(() => leavesToSeal(connection, { beyond, upTo, after, limit })),
+    leavesIn: (runs) => read(() => leavesIn(connection, runs)),
     putTiles: (tiles, fresh, durable) =>
       change(() =>
         hurrying(connection, durable, () => writing(connection, () => putTiles(connection, tiles, fresh, options))),
@@ -22,6 +24,8 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
     putSeal: (seal) => write(() => putSeal(connection, seal, options)),
     putHandover: (handover, key, actor) => write(() => putHandover(connection, handover, { key, actor, clock })),
     resumeSeals: (trail, reason, actor) => write(() => resumeSeals(connection, trail, { reason, actor, clock })),
+    putAnchor: (anchor, actor) => write(() => putAnchor(connection, anchor, actor, clock)),
+    anchors: () => read(() => readAnchors(connection)),
     putRemoval: (removal) => write(() => putRemoval(connection, removal)),
     removals: (after) => read(() => readRemovals(connection, after)),
     seals: (after, limit) => read(() => readSeals(connection, after, limit)),
