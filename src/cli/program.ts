@@ -95,6 +95,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'keep entries from being deleted, by any program',
     load: async () => (await import('./commands/hold.js')).addHold,
   },
+  erase: {
+    description: "delete a person's entries, and leave what shows that they were erased",
+    load: async () => (await import('./commands/erase.js')).addErase,
+  },
   verify: {
     description: 'check that the trail is what was sealed',
     load: async () => (await import('./commands/verify.js')).addVerify,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DaybookError } from '../core/errors.js';
 import { textProblem } from '../core/json.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { PreparedPrune, PruneResult } from '../operations/prune.js';
+import type { PreparedPrune, PruneResult, PruneRun } from '../operations/prune.js';
 import type { SealKey } from '../operations/seal-key.js';
 import type { AuditStore, PruneForecast, PruneRule } from '../store/audit-store.js';
 import { entries, interruptible, note, originOf, printJson, printOutcome, withStore } from './command.js';
@@ -54,7 +54,7 @@ export async function runPrune(
     archivePlace(originOf(globals, context), options.archive);
   }
   await withStore(context, globals, async (store) => {
-    const { preparePrune, rehearsePrune } = await import('../operations/prune.js');
+    const { executePrune, preparePrune, rehearsePrune } = await import('../operations/prune.js');
     const now = context.now();
     const resolved = rules === 'policies' ? await rulesOfPolicies(store, options, now, globals, context) : rules;
     if (resolved.length === 0) {
@@ -83,7 +83,7 @@ export async function runPrune(
     if (origin !== undefined && sealKey === null && prepared.forecast.count > 0) {
       await note(context, globals, 'the key file is not at hand: verify will say pruned-unattested of what goes');
     }
-    const result = await execute(store, prepared, { archive, sealKey, now }, globals, context);
+    const result = await execute(store, prepared, { archive, sealKey, now }, globals, context, executePrune);
     await printOutcome(context, globals, `deleted ${entries(result.deleted)}`, () =>
       printResult(result, options, context),
     );
@@ -107,14 +107,15 @@ async function rulesOfPolicies(
   return policyRules(policies, now, globals.zone);
 }
 
-async function execute(
+/** Carries a plan out, with its progress shown. */
+export async function execute<Result>(
   store: AuditStore,
   prepared: PreparedPrune,
   { archive, sealKey, now }: { archive: string | undefined; sealKey: SealKey | null; now: number },
   globals: Globals,
   context: Context,
-): Promise<PruneResult> {
-  const { executePrune } = await import('../operations/prune.js');
+  by: (store: AuditStore, prepared: PreparedPrune, run: PruneRun) => Promise<Result>,
+): Promise<Result> {
   const { startProgress } = await import('../terminal/progress.js');
   const { stderr } = context.streams;
   const progressOf = (verb: string): ReturnType<typeof startProgress> =>
@@ -122,7 +123,7 @@ async function execute(
   const progress = { archiving: progressOf('archived'), deleting: progressOf('deleted') };
   try {
     return await interruptible(context, (signal) =>
-      executePrune(store, prepared, {
+      by(store, prepared, {
         ...(archive === undefined ? {} : { archive }),
         ...(sealKey === null ? {} : { sealKey, now }),
         busyTimeout: globals.busyTimeout,
@@ -155,7 +156,8 @@ async function archivePath(
   return path;
 }
 
-async function ask(command: string, count: number, context: Context): Promise<void> {
+/** Asks whether so many entries may go. Throws kind `refused` where they may not, or nobody is there to be asked. */
+export async function ask(command: string, count: number, context: Context): Promise<void> {
   const { canAsk, confirm } = await import('../terminal/prompt.js');
   if (!canAsk(context.streams)) {
     throw new DaybookError(
@@ -195,12 +197,20 @@ async function sayPlan(
   context: Context,
 ): Promise<void> {
   const verb = options.dryRun === true ? 'would delete' : 'will delete';
+  const lines = [
+    `${verb} ${entries(forecast.count)}: ${forecast.byAge} by age, ${forecast.byCount} by count`,
+    ...forecastLines(forecast),
+  ];
+  for (const line of lines) await note(context, globals, line);
+}
+
+/** What a plan takes, for people. */
+export function forecastLines(forecast: PruneForecast): string[] {
   const listed = (pairs: readonly (readonly [string, number])[]): string => {
     const shown = pairs.slice(0, MOST_LISTED).map(([name, count]) => `${name} ${count}`);
     return [...shown, ...(pairs.length > MOST_LISTED ? [`and ${pairs.length - MOST_LISTED} more`] : [])].join(', ');
   };
-  const lines = [
-    `${verb} ${entries(forecast.count)}: ${forecast.byAge} by age, ${forecast.byCount} by count`,
+  return [
     `  dated ${forecast.first ?? ''} to ${forecast.last ?? ''}`,
     `  actions: ${listed(forecast.actions.map(({ action, count }) => [action, count]))}`,
     `  ${datesListed(forecast, listed)}`,
@@ -209,7 +219,6 @@ async function sayPlan(
       count === 0 ? [] : [`  checkpoint ${checkpoint} has not exported ${count} of them`],
     ),
   ];
-  for (const line of lines) await note(context, globals, line);
 }
 
 async function printResult(result: PruneResult, options: PruneOptions, context: Context): Promise<void> {

@@ -5,9 +5,12 @@ import type { Filter } from './filter.js';
 import { isObject, isTextOrNull, keptJson } from './kept-json.js';
 import type { Mark } from './mark.js';
 
+/** The commands that take entries out of the trail. */
+export type Removing = 'prune' | 'clear' | 'erase';
+
 /** What an account of a prune says from its beginning. */
 export interface PruneIntent {
-  readonly command: 'prune' | 'clear';
+  readonly command: Removing;
   readonly actor: string;
   readonly actorType: string;
   readonly recordedBy: string | null;
@@ -75,7 +78,7 @@ export interface Tally {
 
 /** The entry that tells of a prune, made from its account, and from the trail as it was shortly before its end. */
 export function pruneEntry(account: PruneAccount, tally?: Tally): NewEntry {
-  const verb = account.command === 'clear' ? 'cleared' : 'pruned';
+  const verb = { prune: 'pruned', clear: 'cleared', erase: 'erased' }[account.command];
   const noun = account.deleted === 1 ? 'entry' : 'entries';
   const range =
     account.firstTs === null || account.lastTs === null ? '' : `, dated ${account.firstTs} to ${account.lastTs}`;
@@ -83,9 +86,11 @@ export function pruneEntry(account: PruneAccount, tally?: Tally): NewEntry {
   const ending = account.state === 'cut_off' ? ', then cut off' : '';
   const facts = {
     deleted: account.deleted,
-    by_age: account.byAge,
-    by_count: account.byCount,
-    policies: account.rules.filter((rule) => rule.name !== null),
+    ...(account.command !== 'erase' && {
+      by_age: account.byAge,
+      by_count: account.byCount,
+      policies: account.rules.filter((rule) => rule.name !== null),
+    }),
     first_seq: account.firstSeq,
     last_seq: account.lastSeq,
     first_ts: account.firstTs,

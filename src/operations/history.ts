@@ -2,6 +2,7 @@ import { decodeCursor, encodeCursor, questionHash } from '../core/cursor.js';
 import type { Filter } from '../core/filter.js';
 import { expectOneOf, expectWhole } from '../core/given.js';
 import type { AuditStore, Explanation, Key, PageQuery } from '../store/audit-store.js';
+import { withErased } from './erased-places.js';
 import { readPiece } from './reading.js';
 import type { Content, Reading } from './reading.js';
 
@@ -16,6 +17,8 @@ export interface HistoryRequest {
   readonly cursor?: string | undefined;
   /** Whether the window of time is the filter's own, whatever a cursor says: it may come from anybody. */
   readonly ownWindow?: boolean;
+  /** Whether what is left of erased entries is told in their places. */
+  readonly erased?: boolean;
 }
 
 /** However many entries are asked for, so many at most are in memory. */
@@ -39,7 +42,12 @@ export async function* history(
       { ...query, limit, ...(after && { after }) },
       reading,
     );
-    if (count > 0) yield content;
+    const { filter, order } = query;
+    const shown =
+      request.erased === true
+        ? await withErased(store, content, reading, { filter, order, from: after, to: next })
+        : content;
+    if (count > 0 || shown !== content) yield shown;
     if (next === null) return null;
     left -= count;
     after = next;

@@ -6,7 +6,7 @@ import { filterToJson } from '../core/filter-json.js';
 import { keptMark } from '../core/mark.js';
 import { matches } from '../core/match.js';
 import { pruneEntry } from '../core/prune-account.js';
-import type { PruneAccount, RuleCount } from '../core/prune-account.js';
+import type { PruneAccount, Removing, RuleCount } from '../core/prune-account.js';
 import { formatTimestamp, isInRange } from '../core/timestamp.js';
 import type { AuditStore, Key, Policy, PruneForecast, PrunePlan, PruneRule } from '../store/audit-store.js';
 import { writeArchive } from './archive.js';
@@ -16,7 +16,7 @@ import { LARGE_LOG } from './log-size.js';
 import type { SealKey } from './seal-key.js';
 
 export interface PruneRequest {
-  readonly command: 'prune' | 'clear';
+  readonly command: Removing;
   readonly rules: readonly PruneRule[];
   readonly actor: Actor;
   readonly reason: string | null;
@@ -88,7 +88,7 @@ export function policyRules(policies: readonly Policy[], now: number, zone: stri
 export async function preparePrune(store: AuditStore, request: PruneRequest, now: number): Promise<PreparedPrune> {
   const prunedBefore = await store.prunedSoFar();
   const none = request.rules.map(() => false);
-  const plan = await store.plan(request.rules, none);
+  const plan = await store.plan(request.rules, none, { erases: request.command === 'erase' });
   const forecast = await store.forecast(plan);
   // Only a prune that takes something is recorded, and only then does its own entry ask for a place of those kept.
   if (forecast.count === 0) return { ...request, prunedBefore, plan, forecast };
@@ -147,7 +147,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
       actorType: prepared.actor.actor_type,
       recordedBy: prepared.actor.recorded_by,
       reason: prepared.reason,
-      criteria: criteriaOf(prepared.rules),
+      criteria: criteriaOf(prepared),
       upTo: plan.upTo,
     }),
   );
@@ -334,8 +334,9 @@ function named(rules: readonly RuleCount[]): RuleCount[] {
   return rules.filter((rule) => rule.name !== null);
 }
 
-/** The rules as the account keeps them. */
-function criteriaOf(rules: readonly PruneRule[]): JsonText {
+/** The rules as the account keeps them. Of an erasure only what they ask about: the person's id would stay with them. */
+function criteriaOf({ command, rules }: Pick<PruneRequest, 'command' | 'rules'>): JsonText {
+  if (command === 'erase') return JSON.stringify(rules.flatMap(({ filter }) => Object.keys(filter)).join(', '));
   const parts = rules.map((rule) => {
     const limits = {
       ...(rule.name === null ? {} : { policy: rule.name }),
@@ -356,7 +357,7 @@ function sampleAccount(request: PruneRequest): PruneAccount {
     actorType: request.actor.actor_type,
     recordedBy: request.actor.recorded_by,
     reason: request.reason,
-    criteria: criteriaOf(request.rules),
+    criteria: criteriaOf(request),
     upTo: keptMark(''),
     prune: 0,
     state: 'done',

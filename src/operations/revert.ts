@@ -1,6 +1,7 @@
 import { DaybookError } from '../core/errors.js';
 import { newEntry } from '../core/entry.js';
 import type { Actor, Entry, HistoryEntry, NewEntry } from '../core/entry.js';
+import type { ErasedEntry } from '../core/erasure.js';
 import type { AuditStore } from '../store/audit-store.js';
 
 /** Reads `<seq|id>` as the contract has it: an id is never all digits. */
@@ -10,7 +11,16 @@ export function entryKey(text: string): { readonly seq: number } | { readonly id
 
 /** Finds the entry that `<seq|id>` names. Throws kind `missing`. */
 export async function findEntry(store: AuditStore, text: string): Promise<HistoryEntry> {
-  const found = await store.find(entryKey(text));
+  const found = await findEntryOrErased(store, text);
+  if (!('erased_by' in found)) return found;
+  const { seq, erased_by: by } = found;
+  throw new DaybookError('missing', `entry ${seq} was erased`, { hint: `daybook show ${by ?? seq}` });
+}
+
+/** The same, or what is left of it where it was erased. */
+export async function findEntryOrErased(store: AuditStore, text: string): Promise<HistoryEntry | ErasedEntry> {
+  const key = entryKey(text);
+  const found = (await store.find(key)) ?? ('seq' in key ? await store.findErased(key.seq) : undefined);
   if (found === undefined) throw new DaybookError('missing', `no entry ${text}`);
   return found;
 }

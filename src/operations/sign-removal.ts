@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { SKELETON_FIELDS, skeletonHash } from '../core/erasure.js';
+import type { Skeleton } from '../core/erasure.js';
 import { signedRemoval } from '../core/evidence/removal.js';
 import { DaybookError } from '../core/errors.js';
 import type { Run } from '../core/evidence/seqs.js';
-import type { AuditStore, PrunePlan } from '../store/audit-store.js';
+import type { AuditStore, Key, PrunePlan } from '../store/audit-store.js';
 import type { SealKey } from './seal-key.js';
 import { openOutput } from './output-file.js';
 import { outputPlaces } from './output-place.js';
@@ -20,8 +22,27 @@ export async function signDoomed(
   const { size } = await seal(store, key, { now });
   const runs = await runsOfEntries(store, { filter: {}, upTo: plan.upTo, doomedBy: plan });
   if (archive !== undefined) await proveArchive(store, runs, archive, key);
-  const removal = signedRemoval({ prune, runs, size }, key.privateKey, key.key);
-  await store.putRemoval({ prune, ...removal });
+  const skeletons = plan.erases ? await skeletonHashes(store, plan) : null;
+  const removal = signedRemoval({ prune, runs, skeletons, size }, key.privateKey, key.key);
+  await store.putRemoval({ prune, ...removal, skeletons });
+}
+
+const SKELETONS_A_PAGE = 10_000;
+
+/** What is signed of the skeletons that stay of a plan, in the order of seqs. */
+async function skeletonHashes(store: AuditStore, plan: PrunePlan): Promise<Buffer> {
+  const hashes: Buffer[] = [];
+  for (let after: Key | undefined; ;) {
+    const query = { filter: {}, upTo: plan.upTo, doomedBy: plan, order: 'recorded', limit: SKELETONS_A_PAGE } as const;
+    const page = await store.rows(after === undefined ? query : { ...query, after }, SKELETON_FIELDS);
+    for (const cells of page.rows) {
+      hashes.push(
+        skeletonHash(Object.fromEntries(SKELETON_FIELDS.map((field, at) => [field, cells[at]])) as unknown as Skeleton),
+      );
+    }
+    if (page.next === null) return Buffer.concat(hashes);
+    after = page.next;
+  }
 }
 
 /** Writes what proves an archive beside it, and checks the archive with that before anything of it goes. */

@@ -5,7 +5,7 @@ import type { AuditStore } from '../store/audit-store.js';
 /** Up to `count` entries before an entry and as many after it, both in the order of time. */
 export async function surroundings(
   store: AuditStore,
-  entry: HistoryEntry,
+  entry: Pick<HistoryEntry, 'seq' | 'ts'>,
   count: number,
 ): Promise<{ readonly before: readonly HistoryEntry[]; readonly after: readonly HistoryEntry[] }> {
   if (count === 0) return { before: [], after: [] };

@@ -5,13 +5,15 @@ import { leafHashInto, TILE } from '../core/evidence/leaves.js';
 import { keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { signedRuns } from '../core/evidence/removal.js';
-import { lookup, seqsOf } from '../core/evidence/seqs.js';
+import { lookup, places, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { isHandoverBy, isResumptionBy, keyIn, readHandover, termAt, termsOf } from '../core/evidence/terms.js';
 import type { Term } from '../core/evidence/terms.js';
 import { edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
+import { skeletonHash } from '../core/erasure.js';
+import type { Skeleton } from '../core/erasure.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
@@ -324,6 +326,7 @@ async function walkTree(
   const strays = new Set<number>();
   const roots = rootChecks(targets, findings);
   const removals = readRemovals(store, keys, findings);
+  await removals.refresh();
   const end = Math.ceil(size / TILE);
   let after = 0;
   let tilesAtOnce = 1;
@@ -346,6 +349,7 @@ async function walkTree(
     if (batch.within > behind) await collectStrays(store, strays, lines, after, last);
     after = Math.max(after, last);
     const tiles = new Map(batch.tiles.map((tile) => [tile.tile, tile]));
+    const skeletons = new Map(batch.skeletons.map((skeleton) => [skeleton.seq, skeleton]));
     for (let number = from; number < from + count; number++) {
       const leaves = Math.min(TILE, size - number * TILE);
       const tile = tiles.get(number);
@@ -358,8 +362,15 @@ async function walkTree(
       for (const archive of archives) {
         if (!isInTree(archive, tile)) findings.add('split-view', archive.path);
       }
-      const { has: isRemoved } = removals;
-      checkLeaves(tile, leaves, lines, { counts, findings, isRemoved, isArchived, isAccepted, sealedBefore });
+      checkLeaves(tile, leaves, lines, {
+        counts,
+        findings,
+        removals,
+        skeletons,
+        isArchived,
+        isAccepted,
+        sealedBefore,
+      });
     }
     from += count;
     request.onProgress?.(Math.min(from * TILE, size), size);
@@ -500,13 +511,18 @@ function rootChecks(
   };
 }
 
+/** What is signed of an entry: that a prune takes it, that this stays of it where it is erased, that something else does. */
+type Signing = 'removed' | 'erased' | 'erased otherwise' | null;
+
+interface Removals {
+  readonly refresh: () => Promise<void>;
+  readonly of: (seq: number, skeleton: Skeleton | undefined) => Signing;
+}
+
 /** The removals that are signed as they stand there. */
-function readRemovals(
-  store: AuditStore,
-  keys: readonly PublicKey[],
-  findings: Findings,
-): { readonly refresh: () => Promise<void>; readonly has: (seq: number) => boolean } {
+function readRemovals(store: AuditStore, keys: readonly PublicKey[], findings: Findings): Removals {
   const runs: Run[] = [];
+  const erasures: { readonly placeOf: (seq: number) => number; readonly hashes: Buffer }[] = [];
   let last = 0;
   let isIn = lookup(runs);
   return {
@@ -515,12 +531,22 @@ function readRemovals(
       for (const removal of more) {
         const signed = signedRuns(removal, keys);
         if (signed === undefined) findings.add('bad-removal', `removal ${removal.removal}`);
+        else if (removal.skeletons !== null) erasures.push({ placeOf: places(signed), hashes: removal.skeletons });
         else for (const run of signed) runs.push(run);
         last = removal.removal;
       }
       if (more.length > 0) isIn = lookup(runs);
     },
-    has: (seq) => isIn(seq),
+    of: (seq, skeleton) => {
+      const hash = skeleton && skeletonHash(skeleton);
+      const at = erasures.flatMap(({ placeOf, hashes }) => {
+        const place = placeOf(seq);
+        return place < 0 ? [] : [hashes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES)];
+      });
+      if (hash !== undefined && at.some((signed) => signed.equals(hash))) return 'erased';
+      if (isIn(seq)) return 'removed';
+      return at.length > 0 ? 'erased otherwise' : null;
+    },
   };
 }
 
@@ -567,14 +593,16 @@ function checkLeaves(
   {
     counts,
     findings,
-    isRemoved,
+    removals,
+    skeletons,
     isArchived,
     isAccepted,
     sealedBefore,
   }: {
-    counts: Record<'checked' | 'pruned' | 'archived' | 'imported' | 'accepted', number>;
+    counts: Record<'checked' | 'pruned' | 'archived' | 'erased' | 'imported' | 'accepted', number>;
     findings: Findings;
-    isRemoved: (seq: number) => boolean;
+    removals: Removals;
+    skeletons: ReadonlyMap<number, Skeleton>;
     isArchived: (seq: number) => boolean;
     isAccepted: (seq: number) => boolean;
     sealedBefore: (leaf: number) => Buffer | undefined;
@@ -586,13 +614,13 @@ function checkLeaves(
     if (position >= leaves) break;
     const headAndLine = lines.get(seq);
     const salt = saltOf(position);
+    const skeleton = skeletons.get(seq);
     if (headAndLine === undefined) {
-      // A prune destroys the salt with the entry.
+      // A prune or an erasure destroys the salt with the entry.
       if (salt !== undefined) findings.add('missing', seq);
-      else if (isRemoved(seq)) counts[isArchived(seq) ? 'archived' : 'pruned'] += 1;
-      else findings.add('pruned-unattested', seq);
+      else accountFor(seq, skeleton, removals.of(seq, skeleton), { counts, findings, isArchived });
     } else if (salt === undefined) {
-      findings.add(isRemoved(seq) ? 'reappeared' : 'unopenable', seq);
+      findings.add(removals.of(seq, skeleton) === null ? 'unopenable' : 'reappeared', seq);
     } else {
       leafHashInto(hash, 0, salt, headAndLine);
       counts.checked += 1;
@@ -602,6 +630,29 @@ function checkLeaves(
       if (hash.compare(tile.hashes, position * HASH_BYTES, (position + 1) * HASH_BYTES) !== 0) {
         findings.add('altered', seq);
       }
+      if (skeleton !== undefined) findings.add('bad-removal', `skeleton ${seq}`);
     }
   }
+}
+
+/** Accounts for an entry that is gone with its salt. */
+function accountFor(
+  seq: number,
+  skeleton: Skeleton | undefined,
+  signing: Signing,
+  {
+    counts,
+    findings,
+    isArchived,
+  }: {
+    counts: Record<'pruned' | 'archived' | 'erased', number>;
+    findings: Findings;
+    isArchived: (seq: number) => boolean;
+  },
+): void {
+  if (signing === null) findings.add('pruned-unattested', seq);
+  else if (signing === 'erased') counts.erased += 1;
+  else if (signing === 'removed' && skeleton === undefined) counts[isArchived(seq) ? 'archived' : 'pruned'] += 1;
+  // What is left of it is gone, or says something else than was signed.
+  else findings.add('bad-removal', `skeleton ${seq}`);
 }

@@ -95,6 +95,8 @@ const FILTERS: FiltersIn = {
   lastPrune: null,
   prunedSoFar: null,
   cutOffPrunes: null,
+  findErased: null,
+  erasedBetween: null,
   giveBackSpace: null,
   upkeep: null,
   checkpoint: null,

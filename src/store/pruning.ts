@@ -1,3 +1,4 @@
+import type { ErasedEntry } from '../core/erasure.js';
 import type { Filter } from '../core/filter.js';
 import type { Mark } from '../core/mark.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
@@ -21,6 +22,10 @@ export interface PrunePlan {
   readonly recordedBefore: string | null;
   /** What holds keep: none of it falls. */
   readonly held: readonly Filter[];
+  /** What stays besides, without a word of holds. */
+  readonly kept: readonly Filter[];
+  /** Whether skeletons stay of what falls, and each entry falls for itself, whatever it takes back. */
+  readonly erases: boolean;
 }
 
 /** A rule whose count has been turned into a key: entries that match and stand before either limit fall. */
@@ -35,6 +40,8 @@ export interface PruneForecast {
   readonly count: number;
   /** How many more would fall if no hold kept them. */
   readonly held: number;
+  /** How many stay by what else is kept. */
+  readonly kept: number;
   readonly byAge: number;
   readonly byCount: number;
   /** The time of the first and of the last in the order of history. */
@@ -68,12 +75,13 @@ export interface PrunedBatch {
 export interface Prunes {
   /**
    * Turns rules into a plan for the trail as it is now. `reserved` says for each rule whether the prune's own entry
-   * will take one of the places that it keeps. With `recordedBefore` (UTC text), the trail as it was recorded by then.
+   * will take one of the places that it keeps. With `recordedBefore` (UTC text), the trail as it was recorded by then. With
+   * `erases`, the plan of an erasure: `ACCOUNTS_OF_ITSELF` stay.
    */
   plan(
     rules: readonly PruneRule[],
     reserved: readonly boolean[],
-    options?: { readonly recordedBefore?: string },
+    options?: { readonly recordedBefore?: string; readonly erases?: boolean },
   ): Promise<PrunePlan>;
   forecast(plan: PrunePlan): Promise<PruneForecast>;
   /** Takes the lease and opens the account; throws kind `busy` while another prune lives. */
@@ -93,4 +101,8 @@ export interface Prunes {
   prunedSoFar(): Promise<number>;
   /** The accounts of prunes that ended before they were done, and that nobody has closed since. */
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
+  /** What is left of an erased entry. */
+  findErased(seq: number): Promise<ErasedEntry | undefined>;
+  /** So many skeletons of entries between two keys, from the first on; a key itself is none of them. */
+  erasedBetween(first: Key | null, last: Key | null, limit: number): Promise<readonly ErasedEntry[]>;
 }

@@ -1,4 +1,5 @@
 import type { Actor } from '../core/entry.js';
+import type { Skeleton } from '../core/erasure.js';
 import type { Run } from '../core/evidence/seqs.js';
 import type { Mark } from '../core/mark.js';
 
@@ -70,6 +71,8 @@ export interface TilesAndLines extends LeafLines {
   readonly tiles: readonly SealTile[];
   /** How many entries of those that could be sealed by then have a seq behind `after`, up to the greatest of the tiles. */
   readonly within: number;
+  /** What is left of those that were erased. */
+  readonly skeletons: readonly Skeleton[];
 }
 
 /** Entries that were removed, and the statement that was signed before the first of them went. */
@@ -78,6 +81,8 @@ export interface SealedRemoval {
   readonly prune: number;
   readonly ranges: string;
   readonly note: string;
+  /** The hashes of the skeletons that stay of them; null for a removal of which nothing stays. */
+  readonly skeletons: Buffer | null;
 }
 
 /** What somebody else said of a seal, as it came. */

@@ -128,6 +128,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'hold place': ['--reason', '--release-key', ...FILTERS.filter((name) => name !== '--since' && name !== '--in')],
   'hold list': ['--format'],
   'hold release': ['--reason', '--signature'],
+  erase: ['--seal-key', '--reason', '--dry-run', '--yes', '--format', ...FILTERS],
   verify: ['--key', '--checkpoint', '--archive', '--grace', '--strict', '--proof', '--seal-key', '--format'],
   backup: ['--force'],
   actors: [],

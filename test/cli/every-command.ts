@@ -123,6 +123,8 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'hold place': line('hold place court --actor u-1 --reason LONG'),
   'hold list': line('hold list'),
   'hold release': line('hold release kept --reason LONG'),
+  erase: line('erase --actor u-1 --reason LONG --yes'),
+  'erase --dry-run': line('erase --actor u-1 --reason LONG --dry-run'),
   verify: line('verify', { code: 3 }),
   backup: line('backup @copy.db'),
   'capture add': line('capture add late'),

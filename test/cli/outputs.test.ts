@@ -96,7 +96,7 @@ const ARCHIVES = [
 const OTHERS: readonly string[] = [
   ...ARCHIVES.map((command) => `${command} --archives`),
   // The key file of a sealed trail: where it is none, it is refused and left as it is.
-  ...['seal', 'seal resume', 'seal rotate', 'seal status', 'prune', 'clear', 'verify'].map(
+  ...['seal', 'seal resume', 'seal rotate', 'seal status', 'prune', 'clear', 'erase', 'verify'].map(
     (name) => `${name} --seal-key`,
   ),
   'hold place --release-key',

@@ -46,6 +46,7 @@ function broken(from: string, to: string): string[] {
 /** What handles the conditions that may also be excluded. */
 const OF_CONDITIONS = [
   'src/cli/filters.ts',
+  'src/core/erasure.ts',
   'src/core/filter-described.ts',
   'src/core/filter-shape.ts',
   'src/core/filter-text.ts',

@@ -17,6 +17,8 @@ function asked(store: AuditStore, filter: Filter): Record<string, () => Promise<
     upTo: markOf(1000),
     recordedBefore: null,
     held: [],
+    kept: [],
+    erases: false,
   };
   return {
     page: () => store.page(query),
@@ -90,6 +92,8 @@ function askedWith(store: AuditStore, value: unknown): Record<string, () => Prom
     upTo: markOf(1000),
     recordedBefore: null,
     held: [],
+    kept: [],
+    erases: false,
   };
   const queries = {
     order: { ...query, order: given },

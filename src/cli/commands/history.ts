@@ -109,7 +109,8 @@ async function showPage(store: AuditStore, request: HistoryRequest, view: View):
   let any = false;
   const wanted = await withPager(context.streams, context.env, options.pager, async (out) => {
     const formatter = named(await formatterFor(view, out), store, view);
-    ({ cursor, any } = await writePage(store, request, formatter, out));
+    const erased = view.columns === undefined && ['table', 'line'].includes(formatFor(options.format, out));
+    ({ cursor, any } = await writePage(store, { ...request, erased }, formatter, out));
     // Whoever reads in a pager sees nothing else.
     if (cursor !== null && isRead(options, out) && !globals.quiet) await out.write(`${moreOf(options)}\n`);
   });

@@ -2,12 +2,14 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { HISTORY_FIELDS } from '../../core/entry.js';
 import type { HistoryEntry } from '../../core/entry.js';
+import { SKELETON_FIELDS } from '../../core/erasure.js';
+import type { ErasedEntry } from '../../core/erasure.js';
 import { entryDifferences } from '../../core/entry-differences.js';
 import { shellWord } from '../../core/shell.js';
 import { surroundings } from '../../operations/surroundings.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import { visible } from '../../terminal/sanitize.js';
-import { declare, printJson, withStore } from '../command.js';
+import { declare, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { entryJson } from '../entry-json.js';
 import { resolveGlobals } from '../globals.js';
@@ -24,7 +26,8 @@ export function addShow(program: Command, context: Context): void {
   declare(program, 'show', {
     does: 'reads',
     examples: ['show 1042', 'show al_1a2b3c4d --around 3'],
-    notes: 'With --format json and --around the answer is {"before": [...], "entry": {...}, "after": [...]}.',
+    notes:
+      'With --format json and --around the answer is {"before": [...], "entry": {...}, "after": [...]}. Of an erased entry it shows what is left, and which entry tells of the erasure.',
   })
     .argument('<seq|id>', 'the entry')
     .addOption(
@@ -34,8 +37,9 @@ export function addShow(program: Command, context: Context): void {
     .action(async (key: string, options: Options, command: Command) => {
       const globals = await resolveGlobals(command, context);
       await withStore(context, globals, async (store) => {
-        const { findEntry } = await import('../../operations/revert.js');
-        const entry = await findEntry(store, key);
+        const { findEntryOrErased } = await import('../../operations/revert.js');
+        const entry = await findEntryOrErased(store, key);
+        if ('erased_by' in entry) return showErased(entry, options, globals, context);
         await (options.format === 'json'
           ? showJson(store, entry, options.around, context)
           : showText(store, entry, options.around, globals, context));
@@ -77,6 +81,21 @@ async function showText(
   const parts = [await list(around.before), detail, await siblingsText(store, entry), await list(around.after)];
   const text = parts.filter((part) => part !== '').join('\n');
   await withPager(context.streams, context.env, true, (out) => out.write(text));
+}
+
+/** What is left of an erased entry. */
+async function showErased(erased: ErasedEntry, { format }: Options, globals: Globals, context: Context): Promise<void> {
+  if (format === 'json') return printJson(erased, context);
+  const { clockFor } = await import('../../terminal/time.js');
+  const { erased_by: by, ts, ...rest } = erased;
+  const told = by === null ? 'yes, and no entry tells of it yet' : `yes: entry ${by} tells why`;
+  const facts = { ...rest, ts: (await clockFor(globals.zone)).iso(ts), erased: told };
+  await printLines(
+    [...SKELETON_FIELDS, 'erased' as const].flatMap((name) =>
+      facts[name] === null ? [] : [`${(name === 'ts' ? 'time' : name).padEnd('entity_type'.length)} ${facts[name]}`],
+    ),
+    context,
+  );
 }
 
 /** The command that shows the other entries of the same unit of work, where there are any. */

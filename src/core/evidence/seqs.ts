@@ -83,3 +83,23 @@ export function lookup(runs: readonly Run[]): (seq: number) => boolean {
     return low > 0 && (reach[low - 1] as number) >= seq;
   };
 }
+
+/** At which place a seq is in runs that are in order; -1 where it is in none. */
+export function places(runs: readonly Run[]): (seq: number) => number {
+  const before: number[] = [];
+  let sum = 0;
+  for (const [from, to] of runs) {
+    before.push(sum);
+    sum += to - from + 1;
+  }
+  return (seq) => {
+    let [low, high] = [0, runs.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((runs[middle] as Run)[0] <= seq) low = middle + 1;
+      else high = middle;
+    }
+    const run = runs[low - 1];
+    return run !== undefined && seq <= run[1] ? (before[low - 1] as number) + seq - run[0] : -1;
+  };
+}

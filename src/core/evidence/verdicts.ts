@@ -21,8 +21,11 @@ export const VERDICTS = {
   'bad-seal': { severity: 'fault', about: 'seals or tiles that are not as daybook writes them' },
   'wrong-term': { severity: 'fault', about: 'seals by a key outside its term' },
   'never-sealed': { severity: 'fault', about: 'nothing is sealed' },
-  'bad-removal': { severity: 'fault', about: 'signed removals that are not as they were signed' },
-  'pruned-unattested': { severity: 'fault', about: 'entries that were pruned without a signature' },
+  'bad-removal': {
+    severity: 'fault',
+    about: 'signed removals, or what is left of erased entries, that are not as they were signed',
+  },
+  'pruned-unattested': { severity: 'fault', about: 'entries that were pruned or erased without a signature' },
   'held-missing': { severity: 'fault', about: 'holds that do not hold' },
   uncheckable: { severity: 'fault', about: 'what no longer can be checked, since the entries around it are pruned' },
   stale: { severity: 'fault', about: 'entries have waited for a seal for longer than the grace' },

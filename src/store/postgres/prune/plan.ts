@@ -36,7 +36,7 @@ export async function planPrune(
     resolved.push({ name, filter, before, oldestKept: kept });
   }
   // Nothing is held here.
-  return { rules: resolved, upTo, recordedBefore, held: [] };
+  return { rules: resolved, upTo, recordedBefore, held: [], kept: [], erases: false };
 }
 
 interface ForecastRow {
@@ -75,6 +75,7 @@ export async function forecastPrune(
   return {
     count,
     held: 0,
+    kept: 0,
     byAge,
     byCount: count - byAge,
     first: rows.map((row) => row.first).toSorted()[0] ?? null,

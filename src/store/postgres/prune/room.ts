@@ -1,3 +1,4 @@
+import { DaybookError } from '../../../core/errors.js';
 import type { Prunes, Retains } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { closeAccount, cutOffAccounts, lastAccount, openPrune, prunedSoFar, renewPrune } from '../trail/index.js';
@@ -10,7 +11,12 @@ export function prunesOf(session: Session): Prunes {
   const { connection, generations, read, write } = session;
   return {
     plan: (rules, reserved, planning) =>
-      read(() => planPrune(connection, generations, rules, reserved, planning?.recordedBefore ?? null)),
+      read(() => {
+        if (planning?.erases === true) {
+          throw new DaybookError('usage', 'this daybook does not erase entries in PostgreSQL');
+        }
+        return planPrune(connection, generations, rules, reserved, planning?.recordedBefore ?? null);
+      }),
     forecast: (plan) => read(() => forecastPrune(connection, generations, plan)),
     openPrune: (intent) => write(() => openPrune(session, intent)),
     renewPrune: (prune, archive) => write(() => renewPrune(session, prune, archive ?? null)),
@@ -19,6 +25,9 @@ export function prunesOf(session: Session): Prunes {
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(session)),
+    // Nothing is erased here yet.
+    findErased: async () => undefined,
+    erasedBetween: async () => [],
   };
 }
 

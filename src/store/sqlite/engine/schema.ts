@@ -1,7 +1,7 @@
 import type { EntryField } from '../../../core/entry.js';
 import { CHANGES } from './captured-changes.js';
 import { contextHolds } from './context-life.js';
-import { SEALS } from './seal-schema.js';
+import { ERASURES, SEALS } from './seal-schema.js';
 
 /**
  * The schema, as migrations that are only ever added to. Everything here runs in other programs too: defaults, CHECKs
@@ -324,6 +324,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 5, name: 'a trail that is readable without trust', sql: READABLE_ANYWHERE },
   { version: 6, name: 'changes of captured tables', sql: CHANGES },
   { version: 7, name: 'seals', sql: SEALS },
+  { version: 8, name: 'erasures', sql: ERASURES },
 ];
 
 /** How SQLite keeps the definition of the table of entries. */

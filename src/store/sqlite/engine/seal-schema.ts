@@ -72,3 +72,14 @@ CREATE TABLE daybook_anchors (
   added_at TEXT NOT NULL
 ) STRICT;
 `;
+
+/**
+ * Erasures: the account by which a skeleton came (`prune`), and what is signed of all skeletons of a plan before the first
+ * entry goes, 32 bytes each in the order of the ranges. A removal without that is a prune's.
+ */
+export const ERASURES = `
+ALTER TABLE daybook_erased ADD COLUMN prune INTEGER;
+CREATE INDEX daybook_erased_by_time ON daybook_erased (ts, seq);
+CREATE INDEX daybook_erased_by_prune ON daybook_erased (prune, entity_type);
+ALTER TABLE daybook_seal_removals ADD COLUMN skeletons BLOB;
+`;

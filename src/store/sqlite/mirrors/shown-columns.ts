@@ -30,7 +30,7 @@ import {
 } from './rendering.js';
 import type { MirroredColumn } from './rendering.js';
 import { describeMirrored } from './column.js';
-import { lastSeq, inserter } from '../trail/index.js';
+import { lastSeq, inserter, MAY_HAVE_TAKEN } from '../trail/index.js';
 import { identifier } from '../tables/index.js';
 
 type MirrorPlace = Pick<MirrorRequest, 'table' | 'column'>;
@@ -123,10 +123,10 @@ export function resolveMirror(connection: Connection, request: MirrorRequest): M
 /** The prunes that may have taken entries of a type. */
 export function mirrorPrunes(connection: Connection, entityType: string): MirrorPrune[] {
   return connection
-    .prepare<[], { criteria: string; rules: string; entry: number | null }>(
-      'SELECT criteria, rules, entry FROM daybook_prunes WHERE deleted > 0',
+    .prepare<[string], { criteria: string; rules: string; entry: number | null }>(
+      `SELECT criteria, rules, entry FROM daybook_prunes AS p WHERE deleted > 0 AND ${MAY_HAVE_TAKEN}`,
     )
-    .all()
+    .all(entityType)
     .filter(({ criteria, rules }) => mayHaveTakenType(criteria, readRuleCounts(rules) ?? [], entityType))
     .map(({ criteria, entry }) => ({ oldestFirst: tookOldestFirst(criteria), told: entry }));
 }

@@ -7,6 +7,7 @@ import { writing, hurrying } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import type { DoomedRow } from '../trail/index.js';
 import { destroySalts } from '../seals/index.js';
+import { putSkeletons } from './skeletons.js';
 import { greatest, latest, least } from './extremes.js';
 
 /** Deletes the next doomed entries of a plan in one transaction with their account. */
@@ -62,6 +63,7 @@ function deleteRows(
   }
   const seqs = JSON.stringify(rows.map((row) => row.seq));
   countMissed(connection, seqs);
+  if (plan.erases) putSkeletons(connection, prune, seqs);
   const { changes } = connection
     .prepare('DELETE FROM daybook_entries WHERE seq IN (SELECT value FROM json_each(?))')
     .run(seqs);

@@ -1,3 +1,4 @@
+import { ACCOUNTS_OF_ITSELF } from '../../../core/erasure.js';
 import type { Filter } from '../../../core/filter.js';
 import type { Mark } from '../../../core/mark.js';
 import type { Key, PruneForecast, PrunePlan, PruneRule, ResolvedRule } from '../../audit-store.js';
@@ -23,7 +24,7 @@ export function planPrune(
   connection: Connection,
   rules: readonly PruneRule[],
   reserved: readonly boolean[],
-  recordedBefore: string | null,
+  { recordedBefore = null, erases = false }: { readonly recordedBefore?: string | null; readonly erases?: boolean },
 ): PrunePlan {
   return reading(connection, () => {
     const upTo = markOf(lastSeq(connection));
@@ -36,7 +37,8 @@ export function planPrune(
           ? null
           : oldestKept(connection, rule.filter, rule.keep, reserved[position] === true, { upTo, recordedBefore }),
     });
-    return { rules: rules.map(resolve), upTo, recordedBefore, held: heldFilters(connection) };
+    const kept = erases ? [ACCOUNTS_OF_ITSELF] : [];
+    return { rules: rules.map(resolve), upTo, recordedBefore, held: heldFilters(connection), kept, erases };
   });
 }
 
@@ -84,7 +86,8 @@ export function forecastPrune(connection: Connection, plan: PrunePlan): PruneFor
     const byAge = total((row) => row.byAge);
     return {
       count,
-      held: heldBack(connection, plan, count),
+      held: heldBack(connection, plan, count, 'held'),
+      kept: heldBack(connection, plan, count, 'kept'),
       byAge,
       byCount: count - byAge,
       first: rows.map((row) => row.first).toSorted()[0] ?? null,
@@ -110,10 +113,10 @@ export function forecastPrune(connection: Connection, plan: PrunePlan): PruneFor
   });
 }
 
-/** How many more a plan would take if no hold kept them. */
-function heldBack(connection: Connection, plan: PrunePlan, count: number): number {
-  if (plan.held.length === 0) return 0;
-  return counted(connection, concat('SELECT count(*)', doomedFrom(connection, { ...plan, held: [] }))) - count;
+/** How many more a plan would take without what keeps them. */
+function heldBack(connection: Connection, plan: PrunePlan, count: number, without: 'held' | 'kept'): number {
+  if (plan[without].length === 0) return 0;
+  return counted(connection, concat('SELECT count(*)', doomedFrom(connection, { ...plan, [without]: [] }))) - count;
 }
 
 function grouped(rows: readonly ForecastRow[], by: 'action' | 'month'): [string, number][] {

@@ -2,14 +2,14 @@ import type { Prunes, Retains } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { closePrune, cutOffAccounts, lastAccount, openPrune, prunedSoFar, renewPrune } from '../trail/index.js';
 import { deleteBatch } from './batches.js';
+import { erasedBetween, findErased } from './skeletons.js';
 import { forecastPrune, planPrune } from './plan.js';
 import { changePolicy, readPolicies, standingPolicies } from './policies.js';
 
 /** What deletes entries. */
 export function prunesOf({ connection, options, clock, read, change }: Session): Prunes {
   return {
-    plan: (rules, reserved, planning) =>
-      read(() => planPrune(connection, rules, reserved, planning?.recordedBefore ?? null)),
+    plan: (rules, reserved, planning) => read(() => planPrune(connection, rules, reserved, planning ?? {})),
     forecast: (plan) => read(() => forecastPrune(connection, plan)),
     openPrune: (intent) => change(() => openPrune(connection, intent, options)),
     renewPrune: (prune, archive) => change(() => renewPrune(connection, prune, archive ?? null, clock)),
@@ -19,6 +19,8 @@ export function prunesOf({ connection, options, clock, read, change }: Session):
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
+    findErased: (seq) => read(() => findErased(connection, seq)),
+    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 

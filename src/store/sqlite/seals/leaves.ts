@@ -1,4 +1,6 @@
 import { LEAF_HEAD, TILE } from '../../../core/evidence/leaves.js';
+import { SKELETON_FIELDS } from '../../../core/erasure.js';
+import type { Skeleton } from '../../../core/erasure.js';
 import { firstOf } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { Mark } from '../../../core/mark.js';
@@ -50,7 +52,17 @@ export function tilesAndLines(
     connection,
     sql('SELECT count(*) FROM daybook_entries AS e WHERE e.seq > ? AND e.seq <= ?', after, last),
   );
-  return { tiles, lines, count: found, within };
+  return { tiles, lines, count: found, within, skeletons: skeletonsIn(connection, runs) };
+}
+
+/** What is left of erased entries of runs. */
+function skeletonsIn(connection: Connection, runs: readonly Run[]): Skeleton[] {
+  return connection
+    .prepare<[string], Skeleton>(
+      `SELECT ${SKELETON_FIELDS.map((field) => `x.${field}`).join(', ')} FROM json_each(?) AS run
+       CROSS JOIN daybook_erased AS x ON x.seq BETWEEN run.value ->> 0 AND run.value ->> 1`,
+    )
+    .all(JSON.stringify(runs));
 }
 
 /** A tile with no more positions than a tree of this size has. */

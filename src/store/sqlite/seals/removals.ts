@@ -8,16 +8,19 @@ import type { Connection } from '../engine/index.js';
 import { tilesWithin } from './tiles.js';
 
 /** Keeps a signed removal. In the open transaction. */
-export function putRemoval(connection: Connection, { prune, ranges, note }: Omit<SealedRemoval, 'removal'>): void {
+export function putRemoval(
+  connection: Connection,
+  { prune, ranges, note, skeletons }: Omit<SealedRemoval, 'removal'>,
+): void {
   connection
-    .prepare('INSERT INTO daybook_seal_removals (prune, ranges, note) VALUES (?, ?, ?)')
-    .run(prune, ranges, note);
+    .prepare('INSERT INTO daybook_seal_removals (prune, ranges, note, skeletons) VALUES (?, ?, ?, ?)')
+    .run(prune, ranges, note, skeletons);
 }
 
 export function readRemovals(connection: Connection, after: number): SealedRemoval[] {
   return connection
     .prepare<[number], SealedRemoval>(
-      'SELECT removal, prune, ranges, note FROM daybook_seal_removals WHERE removal > ? ORDER BY removal',
+      'SELECT removal, prune, ranges, note, skeletons FROM daybook_seal_removals WHERE removal > ? ORDER BY removal',
     )
     .all(after);
 }

@@ -3,7 +3,7 @@ import { DaybookError } from '../../../core/errors.js';
 import { isObject, keptJson } from '../../../core/kept-json.js';
 import type { Presence } from '../../../core/presence.js';
 import { pruneEntry, readCriteria, readRuleCounts } from '../../../core/prune-account.js';
-import type { PruneAccount, PruneIntent, Tally } from '../../../core/prune-account.js';
+import type { PruneAccount, PruneIntent, Removing, Tally } from '../../../core/prune-account.js';
 import { formatTimestamp, isStoredTimestamp, parseTimestamp } from '../../../core/timestamp.js';
 import { importedReach as importedReachOf, mayHaveTaken } from '../../../core/prune-reach.js';
 import type { PruneReach } from '../../audit-store.js';
@@ -113,7 +113,7 @@ function alive(account: PruneAccount, { clock, presence }: Circumstances): boole
 
 interface AccountRow {
   prune: number;
-  command: 'prune' | 'clear';
+  command: Removing;
   state: PruneAccount['state'];
   actor: string;
   actor_type: string;
@@ -151,7 +151,7 @@ function readableRow(row: AccountRow): AccountRow {
   const archive = row.archive === null ? null : keptJson(row.archive);
   return {
     ...row,
-    command: row.command === 'clear' ? 'clear' : 'prune',
+    command: row.command === 'clear' || row.command === 'erase' ? row.command : 'prune',
     actor: plain(row.actor) || 'unknown',
     actor_type: plain(row.actor_type) || 'unknown',
     recorded_by: plain(row.recorded_by),
@@ -271,15 +271,22 @@ export function prunedSoFar(connection: Connection): number {
   return counted(connection, sql('SELECT coalesce(sum(deleted), 0) FROM daybook_prunes'));
 }
 
-/** The last prune that deleted something and is closed. */
+/** The last prune that deleted something and is closed. An erasure is none. */
 export function lastAccount(connection: Connection): PruneAccount | undefined {
   const row = connection
     .prepare<[], AccountRow>(
-      `SELECT * FROM daybook_prunes WHERE state <> 'open' AND deleted > 0 ORDER BY prune DESC LIMIT 1`,
+      `SELECT * FROM daybook_prunes WHERE state <> 'open' AND deleted > 0 AND command <> 'erase' ORDER BY prune DESC LIMIT 1`,
     )
     .get();
   return row === undefined ? undefined : toAccount(row);
 }
+
+/**
+ * Whether an account `p` may have taken entries of a type: an erasure does not keep what it was asked, but skeletons, and
+ * these tell.
+ */
+export const MAY_HAVE_TAKEN = `(p.command <> 'erase' OR EXISTS (
+  SELECT 1 FROM daybook_erased AS x WHERE x.prune = p.prune AND x.entity_type = ?))`;
 
 /** How far prunes may have taken captured entries of a type, or of one entity, from a span. */
 export function pruneReach(
@@ -289,11 +296,11 @@ export function pruneReach(
   span: CaptureSpan,
 ): PruneReach | null {
   const accounts = connection
-    .prepare<[number, number], { criteria: string; rules: string; ts: string; seq: number }>(
-      `SELECT criteria, rules, last_ts AS ts, last_seq AS seq FROM daybook_prunes
-       WHERE deleted > 0 AND last_seq > ? AND first_seq < ?`,
+    .prepare<[string, number, number], { criteria: string; rules: string; ts: string; seq: number }>(
+      `SELECT criteria, rules, last_ts AS ts, last_seq AS seq FROM daybook_prunes AS p
+       WHERE deleted > 0 AND ${MAY_HAVE_TAKEN} AND last_seq > ? AND first_seq < ?`,
     )
-    .all(span.sinceSeq, span.untilSeq ?? Number.MAX_SAFE_INTEGER)
+    .all(entityType, span.sinceSeq, span.untilSeq ?? Number.MAX_SAFE_INTEGER)
     .filter((account) => mayHaveTaken(account.criteria, readRuleCounts(account.rules) ?? [], entityType, id));
   return accounts.reduce<PruneReach | null>(
     (reach, { ts, seq }) => ({
@@ -312,9 +319,9 @@ export function importedReach(
   sources: readonly string[],
 ): ReturnType<typeof importedReachOf> {
   const accounts = connection
-    .prepare<[], { criteria: string; rules: string; ts: string }>(
-      'SELECT criteria, rules, last_ts AS ts FROM daybook_prunes WHERE deleted > 0',
+    .prepare<[string], { criteria: string; rules: string; ts: string }>(
+      `SELECT criteria, rules, last_ts AS ts FROM daybook_prunes AS p WHERE deleted > 0 AND ${MAY_HAVE_TAKEN}`,
     )
-    .all();
+    .all(entityType);
   return importedReachOf(accounts, entityType, id, sources);
 }

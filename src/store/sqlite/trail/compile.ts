@@ -179,7 +179,7 @@ function due(plan: PrunePlan, alias: string): Sql {
     sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
     sql(`+${alias}.seq <= ?`, seqOf(plan.upTo)),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
-    ...plan.held.map((filter) => wrap('(', filterCondition(filter, alias), ') IS NOT TRUE')),
+    ...[...plan.held, ...plan.kept].map((filter) => wrap('(', filterCondition(filter, alias), ') IS NOT TRUE')),
     or(plan.rules.map((rule) => ruleMatches(rule, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, alias)), falls(rule, alias)])),
   ]);
@@ -187,9 +187,10 @@ function due(plan: PrunePlan, alias: string): Sql {
 
 /**
  * Whether the entry `e` falls under a plan: it is due, and what it takes back (and what that one takes back, and so on)
- * does not stay.
+ * does not stay. What is to be erased goes whatever stays.
  */
 export function doomed(plan: PrunePlan): Sql {
+  if (plan.erases) return due(plan, 'e');
   const earlier = concat('SELECT t.id, t.reverts, ', due(plan, 't'), ' FROM ');
   return concat(
     due(plan, 'e'),

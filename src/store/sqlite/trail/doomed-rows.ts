@@ -16,7 +16,8 @@ export interface DoomedRow {
 
 /**
  * The next doomed entries of a plan, oldest first. What one of them takes back comes with it, however young it is: it
- * would hold again for as long as they fall apart, and for good where the prune is cut off between them.
+ * would hold again for as long as they fall apart, and for good where the prune is cut off between them. An erasure takes
+ * what it is asked for and nothing else.
  */
 export function readDoomed(
   connection: Connection,
@@ -43,7 +44,7 @@ export function readDoomed(
       .all(...statement.parameters);
   const found = all(pageStatement(connection, query, selected, sql('?', limit + 1)));
   const page = found.slice(0, limit);
-  const taking = page.filter((row) => row[2] !== null);
+  const taking = plan.erases ? [] : page.filter((row) => row[2] !== null);
   const taken = taking.length === 0 ? [] : all(takenBack(selected, seqsOf(taking), seqsOf(page)));
   const rows = [...page, ...taken].map((row) => ({
     seq: row[0] as number,

@@ -1,5 +1,6 @@
 export type { Circumstances } from './accounts.js';
 export {
+  MAY_HAVE_TAKEN,
   accountOf,
   closeAccount,
   closePrune,
