@@ -472,6 +472,25 @@ _daybook_value() {
     'daybook hold list --format') choices='json' ;;
     'daybook hold release --reason') : ;;
     'daybook hold release --signature') files=1 ;;
+    'daybook erase --category') : ;;
+    'daybook erase --action') : ;;
+    'daybook erase --severity') choices='info warning error' ;;
+    'daybook erase --actor') : ;;
+    'daybook erase --actor-type') : ;;
+    'daybook erase --scope') : ;;
+    'daybook erase --entity') : ;;
+    'daybook erase --correlation') : ;;
+    'daybook erase --source') : ;;
+    'daybook erase --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
+    'daybook erase --since') : ;;
+    'daybook erase --until') : ;;
+    'daybook erase --in') : ;;
+    'daybook erase --search') : ;;
+    'daybook erase --changed') : ;;
+    'daybook erase --meta') : ;;
+    'daybook erase --seal-key') files=1 ;;
+    'daybook erase --reason') : ;;
+    'daybook erase --format') choices='json' ;;
     'daybook verify --proof') files=1 ;;
     'daybook verify --key') : ;;
     'daybook verify --checkpoint') files=1 ;;
@@ -578,6 +597,7 @@ _daybook() {
       'daybook seal') path='daybook seal' ;;
       'daybook proof') path='daybook proof' ;;
       'daybook hold') path='daybook hold' ;;
+      'daybook erase') path='daybook erase' ;;
       'daybook verify') path='daybook verify' ;;
       'daybook backup') path='daybook backup' ;;
       'daybook capture') path='daybook capture' ;;
@@ -628,7 +648,7 @@ _daybook() {
 
   files='' choices=''
   case $path in
-    'daybook') options='-V --version --db --schema --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status seal proof hold verify backup capture actors mirror exec import completion' ;;
+    'daybook') options='-V --version --db --schema --as --as-type --tz --busy-timeout --color -q --quiet -h --help' choices='init note record history browse show count values state changes export report revert prune clear retention status seal proof hold erase verify backup capture actors mirror exec import completion' ;;
     'daybook init') options='--alongside --grant -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook note') options='--severity --scope --entity-name --meta --correlation --ts --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook record') options='--action --category --severity --entity --entity-name --scope --message --meta --metadata --old --new --redact --correlation --ts --id --stdin --ack --rejects --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
@@ -672,6 +692,7 @@ _daybook() {
     'daybook hold place') options='--reason --release-key --category --action --severity --actor --actor-type --scope --entity --correlation --source --not --until --search --changed --meta --reverted --not-reverted -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook hold list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook hold release') options='--reason --signature -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook erase') options='--category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --reason --dry-run --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook verify') options='--proof --key --checkpoint --archive --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;

@@ -104,7 +104,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'report scopes': ['--by', '--limit', '--per-entity', ...REPORT],
   'report fields': ['--by', '--limit', ...REPORT],
   'report severities': ['--by', '--limit', ...REPORT],
-  'report timeline': ['--bucket', ...REPORT],
+  'report timeline': ['--bucket', '--by', ...REPORT],
   'report bursts': ['--window', '--more-than', '--limit', ...REPORT],
   'report unattributed': ['--limit', ...REPORT],
   'report case': FORMS,
