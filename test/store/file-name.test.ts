@@ -57,6 +57,12 @@ test.each(Object.keys(DOORS))('%s refuses what belongs to a database, whether it
   expect(readdirSync(directory)).toEqual(['app.db', 'app.db-wal']);
 });
 
+test('a blank in front goes behind ./, as the message says', () => {
+  const opened = (name: string): unknown => DOORS['initialize']?.(name);
+  expect(() => opened(' x.db')).toThrow('(./ x.db is the file)');
+  expect(() => opened('x.db ')).toThrow(/names another file$/);
+});
+
 test('any other name is that of the file', () => {
   const part = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
   const odd = fc.constantFrom(' x', 'x ', ':memory:', 'file:x', '?', 'x?mode=memory', '%20', '#', '-', '.x', "'", '"');

@@ -15,8 +15,11 @@ export function expectFileName(path: string): void {
 const COMPANION = /^(?<database>.+)-(?:wal|shm|journal)$/s;
 
 function problemOf(path: string): string | undefined {
-  if (path !== path.trim()) return 'the blanks around it would be left out, which names another file';
-  if (path === '') return 'it is empty';
+  if (path.trim() === '') return 'it is empty';
+  if (path !== path.trim()) {
+    const way = path === path.trimEnd() ? ` (./${path} is the file)` : '';
+    return `the blanks around it would be left out, which names another file${way}`;
+  }
   if (path === ':memory:') return 'SQLite would keep it in memory and in no file (./:memory: is the file)';
   if (path.startsWith('file:')) return `SQLite reads what follows as a URI (./${path} is the file)`;
   if (path.includes('\0')) return 'it would end at the NUL';
