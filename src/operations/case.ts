@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { fittingBucket } from '../core/buckets.js';
+import type { Bucket } from '../core/buckets.js';
 import type { Case, CaseEntry, CaseRelated, CaseSummary } from '../core/case.js';
 import { ENTRY_FIELDS } from '../core/entry.js';
 import { entryDifferences } from '../core/entry-differences.js';
@@ -6,10 +8,13 @@ import { DaybookError } from '../core/errors.js';
 import type { EntityPattern, Filter } from '../core/filter.js';
 import { filterWords } from '../core/filter-words.js';
 import type { Mark } from '../core/mark.js';
+import type { BucketRow } from '../core/report.js';
 import { shellWord } from '../core/shell.js';
+import { parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Extent, Key, PageQuery } from '../store/audit-store.js';
 import { exportPages } from './export.js';
 import { withNames } from './names.js';
+import { timeline } from './timeline.js';
 
 const PAGE = 200;
 /** So many names and actors are listed: they are a summary, and the history has all. */
@@ -61,6 +66,19 @@ export async function caseOf(
     ),
     moreRelated: units.more,
   };
+}
+
+/** How many entries of a case there were over time, in buckets that are seen at one look. */
+export async function caseTimeline(
+  store: AuditStore,
+  filter: Filter,
+  { summary }: Case,
+  { zone, now }: { readonly zone: string; readonly now: number },
+): Promise<{ readonly bucket: Bucket; readonly course: readonly BucketRow[] }> {
+  const [since, until] = [parseTimestamp(summary.first), parseTimestamp(summary.last)];
+  const bucket = fittingBucket(since, until);
+  const asked = { filter: { ...filter, since, until }, bucket, zone, now, upTo: summary.mark };
+  return { bucket, course: (await timeline(store, asked)).rows };
 }
 
 /** A case for people: where an entry does not say what its actor was called then, as the directory has it now. */

@@ -38,12 +38,14 @@ export async function timeline(
     readonly by?: TimelineField | undefined;
     readonly zone: string;
     readonly now: number;
+    /** The trail as it was then; as it is now where it is not given. */
+    readonly upTo?: Mark;
   },
 ): Promise<Timeline> {
   const { filter, bucket, by, zone, now } = request;
   expectOneOf('bucket', bucket, BUCKETS);
   if (by !== undefined) expectOneOf('by', by, TIMELINE_FIELDS);
-  const upTo = await store.mark();
+  const upTo = request.upTo ?? (await store.mark());
   const span = await spanOf(store, filter, now, upTo);
   if (span === undefined) return { rows: [], filled: true };
   const { first, from, to } = span;

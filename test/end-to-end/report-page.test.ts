@@ -38,7 +38,7 @@ async function trailOf(cwd: string): Promise<void> {
       message: `${text}\n${text}`,
       metadata: { table: text },
       changed_fields: [text],
-      correlation_id: `c-${n % 7} ${text}`,
+      correlation_id: `c-${n >> 2} ${HOSTILE[(n >> 2) % HOSTILE.length]}`,
       ...(n % 3 === 0 ? { old_values: { [text]: text, same: 1 }, new_values: { [text]: [text], same: 1 } } : {}),
       source: text,
       ts: new Date(Date.UTC(2026, 0, 1) + n * 1_800_000).toISOString(),
@@ -58,6 +58,8 @@ const REPORTS: readonly (readonly string[])[] = [
   ['fields'],
   ['severities'],
   ['timeline', '--bucket', 'hour'],
+  ['timeline', '--by', 'actor'],
+  ['hours'],
   ['bursts', '--window', '1w'],
   ['unattributed'],
   ['case', 'settlement:42'],
@@ -99,14 +101,16 @@ describe('the file of a page', () => {
   test('holds no text of strangers as markup, nor characters that hide', async () => {
     for (const words of REPORTS) {
       const { stdout } = await run(['report', ...words, '--html', '-'], { cwd: await shared() });
-      expect(stdout).not.toMatch(
+      // Links lead to places of the page itself, whatever is in an id.
+      const unlinked = stdout.replaceAll(/<a href="#(?:entry|unit|told)-[\w%.~()!*-]+">/g, '');
+      expect(unlinked).not.toMatch(
         /<(?:script|img|iframe|form|a|button)\b|(?!\n)\p{Cc}|[\u202a-\u202e\u2066-\u2069\u200b]/u,
       );
       // One style, which is the one that the policy names by its checksum.
       const [, style = '', ...more] = stdout.split(/<style>|<\/style>/);
       expect(more).toHaveLength(1);
       expect(stdout).toContain(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
-      const tags = stdout.match(/<[a-z][^>]*>/g) ?? [];
+      const tags = unlinked.match(/<[a-z][^>]*>/g) ?? [];
       expect(tags.filter((tag) => /\b(?:src|href|style|on\w+)=/.test(tag))).toEqual([]);
     }
   });
@@ -138,7 +142,7 @@ describe.skipIf(CHROMIUM === undefined)('a page in a browser (chromium)', () => 
         expect(await opened.evaluate<string>('document.title')).not.toBe('broken');
         expect(
           await opened.evaluate(
-            'document.querySelectorAll("script, img, iframe, form, a, button, link, object").length',
+            `document.querySelectorAll('script, img, iframe, form, a:not([href^="#"]), button, link, object').length`,
           ),
         ).toBe(0);
         expect(await opened.evaluate('document.querySelectorAll("style").length')).toBe(1);
@@ -199,6 +203,63 @@ describe.skipIf(CHROMIUM === undefined)('a page in a browser (chromium)', () => 
     expect(commands.map(([, written]) => written)).toContainEqual(expect.stringContaining("--actor 'two  blanks' "));
     for (const [copied, written] of commands) expect(copied).toBe(written);
   });
+
+  test('of a case begins with its timeline, and each link leads to a place that it has once', async () => {
+    const opened = await browser.open(await page(['case', 'settlement:42']));
+    expect(await opened.evaluate('document.querySelector("h1").nextElementSibling.localName')).toBe('figure');
+    const [links, missing, twice] = await opened.evaluate<[number, string[], number]>(`(() => {
+      const links = [...document.querySelectorAll('a')].map((link) => link.getAttribute('href').slice(1));
+      const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
+      return [links.length, links.filter((link) => !ids.includes(link)), ids.length - new Set(ids).size];
+    })()`);
+    expect(links).toBeGreaterThan(10);
+    expect({ missing, twice }).toEqual({ missing: [], twice: 0 });
+  });
+
+  test('of a case of 125 entries is ten pages on paper at most, with all that its entries say', async () => {
+    const cwd = temporaryDirectory();
+    await run(['init'], { cwd });
+    const lines = Array.from({ length: 125 }, (_, n) => {
+      const own = { ts: new Date(Date.UTC(2026, 0, 1) + n * 7_200_000).toISOString(), correlation_id: `req-${n >> 1}` };
+      const said =
+        n % 4 === 0 ? 'Spoke to the operator on the phone: the drawer was short, and was counted twice.' : 'adjusted';
+      const metadata = { request: `r-${n}`, ip: `10.0.0.${n}`, user_agent: 'Mozilla/5.0 (X11; Linux x86_64)' };
+      const [old_values, new_values] = [n, n + 1].map((gross) => ({
+        gross,
+        net: gross / 4,
+        fee: `${gross}.50`,
+        state: `s-${gross}`,
+      }));
+      const entity = { entity_type: 'settlement', entity_id: '42', actor: 'u-1', actor_name: 'Ines Moreau' };
+      return [
+        { action: 'update', message: said, metadata, old_values, new_values, ...entity, ...own },
+        ...[1, 2, 3, 4].map((part) =>
+          Object.assign({ action: 'update', entity_type: 'dispense', entity_id: `${n}-${part}`, message: said }, own),
+        ),
+      ];
+    });
+    await runWithStdin(
+      ['record', '--stdin', '-q'],
+      lines
+        .flat()
+        .map((line) => `${JSON.stringify(line)}\n`)
+        .join(''),
+      { cwd },
+    );
+    await run(['revert', '1', '--reason', 'typed twice'], { cwd });
+    const file = path.join(cwd, 'case.html');
+    await run(['report', 'case', 'settlement:42', '--html', file], { cwd });
+    const printed = await browser.open(file, { print: true });
+    const pdf = (await printed.pdf()).toString('latin1');
+    const pages = pdf.match(/\/Type\s*\/Page\b/g)?.length ?? 0;
+    expect(pages).toBeGreaterThan(2);
+    expect(pages).toBeLessThanOrEqual(10);
+    const text = await printed.evaluate<string>('document.body.innerText');
+    for (const shown of ['s-124', '"r-124"', 'taken back by #626', 'req-61', '62.50']) expect(text).toContain(shown);
+    // What a run says again and again, it says once; its entries and the unit of work lead to each other.
+    expect(text).toContain('2 entries of req-1: adjusted');
+    expect(await printed.evaluate('document.querySelectorAll("section.run a, details a").length')).toBeGreaterThan(100);
+  }, 60_000);
 
   test('is dark on a dark screen, and black on white on paper', async () => {
     const file = await page(['timeline']);

@@ -367,19 +367,16 @@ function addCase(parent: Command, context: Context): void {
       }
       const { id } = pattern;
       await withStore(context, globals, async (store) => {
-        const { caseOf, caseWithNames } = await import('../../operations/case.js');
+        const { caseOf, caseTimeline, caseWithNames } = await import('../../operations/case.js');
         // Whoever gets it has no use for where the database lay: it is called by its name alone.
         const database = databaseToName({ globals, context }) === undefined ? undefined : nameOfDatabase(globals);
         const found = await caseOf(store, { ...pattern, id }, { database });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
           const made = await madeWords(globals, context, nameOfDatabase(globals));
-          return writePage(
-            options.html,
-            options.force,
-            { globals, context },
-            casePage(caseWithNames(store, found), { zone: globals.zone, made }),
-          );
+          const over = await caseTimeline(store, filter, found, { zone: globals.zone, now: context.now() });
+          const page = casePage(caseWithNames(store, found), { zone: globals.zone, made, ...over });
+          return writePage(options.html, options.force, { globals, context }, page);
         }
         if (options.format === 'json' || options.format === 'csv') {
           const { caseCsv, caseJson } = await import('../../format/report/case-data.js');

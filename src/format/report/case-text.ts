@@ -152,20 +152,26 @@ function marks({ severity, reverts }: HistoryEntry): string {
 }
 
 /** What else there is to say of an entry: units of work, who recorded it, and who took it back. */
-export function detailWords(entry: HistoryEntry, takenBackBy: HistoryEntry | null, clock: Clock): string[] {
-  const by =
-    takenBackBy === null
-      ? []
-      : [
-          `taken back by #${takenBackBy.seq}, ${personText(takenBackBy)}, ${clock.iso(takenBackBy.ts)}: ${takenBackBy.message}`,
-        ];
+function detailWords(entry: HistoryEntry, takenBackBy: HistoryEntry | null, clock: Clock): string[] {
+  return [
+    ...plainDetails(entry, clock),
+    ...(entry.correlation_id === null ? [] : [`correlation ${entry.correlation_id}`]),
+    ...(takenBackBy === null ? [] : [takenBackWords(takenBackBy, clock)]),
+  ];
+}
+
+/** How an entry was recorded. */
+export function plainDetails(entry: HistoryEntry, clock: Clock): string[] {
   return [
     ...(entry.recorded_at === null ? [] : [`recorded at ${clock.iso(entry.recorded_at)}`]),
     ...(entry.recorded_by === null ? [] : [`recorded by ${entry.recorded_by}`]),
     ...(entry.source === null ? [] : [`from ${entry.source}`]),
-    ...(entry.correlation_id === null ? [] : [`correlation ${entry.correlation_id}`]),
-    ...by,
   ];
+}
+
+/** Who took an entry back, when and why. */
+export function takenBackWords(by: HistoryEntry, clock: Clock): string {
+  return `taken back by #${by.seq}, ${personText(by)}, ${clock.iso(by.ts)}: ${by.message}`;
 }
 
 function shortWords(entry: HistoryEntry): string {

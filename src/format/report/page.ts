@@ -111,6 +111,10 @@ article { border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8re
 article.note { background: var(--soft); }
 article.taken h3, article.taken .message { text-decoration: line-through; }
 .mark { color: var(--warning); }
+a { color: inherit; }
+section.run { border-left: 3px solid var(--line); padding-left: .75rem; margin: .9rem 0; }
+details { margin: .4rem 0; }
+summary { cursor: pointer; }
 td.old { color: var(--removed); }
 td.new { color: var(--added); }
 @media (max-width: 40rem) {
@@ -124,6 +128,20 @@ td.new { color: var(--added); }
     --accent: #444; --added: #000; --removed: #000; --warning: #000;
   }
   body { max-width: none; padding: 0; font-size: 10pt; }
+  /* An entry is a few lines of small print, with its changes and metadata one after the other. */
+  article { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: .1rem 0; margin: 0; }
+  article, section.run > p, details { font-size: 7pt; line-height: 1.25; }
+  article h3, article p, article pre, article pre bdi, article code { display: inline; font-size: inherit; line-height: inherit; margin: 0; }
+  article pre, article .message { white-space: normal; }
+  article table, article tbody, article tr, article td { display: inline; border: 0; padding: 0; margin: 0; }
+  article thead { display: none; }
+  article td:first-child::after { content: ": "; }
+  article td.old:not(:empty)::after { content: " \\2192  "; }
+  article td.new::after { content: "; "; }
+  section.run { border-left-width: 2px; padding-left: .4rem; margin: .15rem 0; }
+  details { margin: 0; }
+  a { text-decoration: none; }
+  svg.course { height: 3rem; }
   .tone0 { fill: #333; }
   .tone1 { fill: #888; }
   .tone2 { fill: #000; }

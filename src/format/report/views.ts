@@ -290,7 +290,8 @@ function shortTime(clock: Clock, ts: string): string {
   return `${date} ${time.slice(0, 8)}${offset && ` ${offset}`}`;
 }
 
-function points(clock: Clock, bucket: Bucket, rows: readonly BucketRow[]): Point[] {
+/** Buckets with the labels that people read. */
+export function points(clock: Clock, bucket: Bucket, rows: readonly BucketRow[]): Point[] {
   return rows.map(({ start, count }) => {
     const { date, weekday, time, offset } = clock.text(start);
     const label =
