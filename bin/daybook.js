@@ -23,7 +23,7 @@ function start() {
       );
     }
   }
-  keepCompiledCode();
+  if (node[0] >= 22) keepCompiledCode();
   // All is written by then; a pipe that it still waits for must not keep it.
   require(program).main(process.argv.slice(2)).then(process.exit);
 }

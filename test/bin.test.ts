@@ -123,7 +123,8 @@ describe('the door', () => {
       const told = path.join(home, 'told');
       await writeFile(
         watch,
-        `require('node:module').enableCompileCache = (folder) =>
+        `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.14.0' } });
+        require('node:module').enableCompileCache = (folder) =>
           require('node:fs').writeFileSync(${JSON.stringify(told)}, folder);`,
       );
       expect(await run(['--version'], { cwd: home, env, nodeOptions: ['--require', watch] })).toMatchObject({

@@ -401,6 +401,30 @@ CREATE TABLE IF NOT EXISTS daybook_migrations (
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** The tables of ours, in the order in which they came. */
-export const TABLES: readonly string[] = [MIGRATIONS_TABLE, ...MIGRATIONS.map((migration) => migration.sql)].flatMap(
-  (sql) => [...sql.matchAll(/^CREATE TABLE (?:IF NOT EXISTS )?(\w+)/gm)].map(([, name]) => name as string),
-);
+export const TABLES: readonly string[] = [
+  'daybook_migrations',
+  'daybook_entries',
+  'daybook_prunes',
+  'daybook_retention',
+  'daybook_checkpoints',
+  'daybook_captures',
+  'daybook_capture_spans',
+  'daybook_never',
+  'daybook_context',
+  'daybook_replaced',
+  'daybook_writes',
+  'daybook_powers_of_two',
+  'daybook_actors',
+  'daybook_mirrors',
+  'daybook_retention_entries',
+  'daybook_changes',
+  'daybook_seal_trail',
+  'daybook_seals',
+  'daybook_seal_tiles',
+  'daybook_seal_lease',
+  'daybook_seal_keys',
+  'daybook_seal_removals',
+  'daybook_erased',
+  'daybook_holds',
+  'daybook_anchors',
+];
