@@ -9,6 +9,7 @@ import { directoryOf } from './names/index.js';
 import { prunesOf, retainsOf } from './prune/index.js';
 import { reportsOf } from './reports/index.js';
 import { checkpointsOf, readsOf, recordsOf } from './trail/index.js';
+import { undoesOf } from './undo/index.js';
 import { upkeepOf } from './upkeep/index.js';
 
 export { applicationTrail, isPool, withClient } from './application.js';
@@ -33,6 +34,7 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...upkeepOf(session),
     ...capturesOf(session),
     ...evidenceOf(session),
+    ...undoesOf(session),
     ...executesOf(session),
     // No trail has mirrors and seals here yet.
     mirrors: async () => [],
@@ -50,7 +52,6 @@ const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
-  undo: 'undo row changes',
   resolveMirror: mirror,
   compareMirror: mirror,
   mirrorPrunes: mirror,

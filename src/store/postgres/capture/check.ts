@@ -6,7 +6,7 @@ import { CHECK_CORRELATION, saidEntries, wrongInEntries } from '../../capture-ju
 import type { JudgedEntry } from '../../capture-judge.js';
 import { sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
-import { setContext } from '../context/index.js';
+import { asApplication, setContext } from '../context/index.js';
 import { answer, identifier, literal } from '../engine/index.js';
 import type { Connection, Session } from '../engine/index.js';
 import { namedOrAll, readCaptures } from './installed.js';
@@ -311,16 +311,21 @@ function newUniques({ table, columns }: Bench): Record<string, string> {
 async function withCopy(bench: Bench): Promise<Bench> {
   const insert = await copied(bench);
   const keys = bench.table.primaryKey.map((name) => `${identifier(name)}::text`).join(', ');
-  const [key] = await bench.connection.rows<string[]>({ ...insert, sql: `${insert.sql} RETURNING ${keys}` });
+  const [key] = await asApplication(bench.connection, bench.schema, () =>
+    bench.connection.rows<string[]>({ ...insert, sql: `${insert.sql} RETURNING ${keys}` }),
+  );
   if (key === undefined) throw new NotTried('no row came of it');
   return { ...bench, key };
 }
 
 /** The entries of capture that the work makes; what an application records of such rows itself is none of them. */
-async function recordedBy({ connection, capture }: Bench, work: () => Promise<unknown>): Promise<JudgedEntry[]> {
+async function recordedBy(
+  { connection, capture, schema }: Bench,
+  work: () => Promise<unknown>,
+): Promise<JudgedEntry[]> {
   const recorded = `FROM daybook_entries AS e WHERE e.tx = pg_current_xact_id()`;
   const last = (await answer<number>(connection, sql(`SELECT coalesce(max(e.seq), 0) ${recorded}`))) ?? 0;
-  await work();
+  await asApplication(connection, schema, work);
   return connection.all<JudgedEntry>(
     sql(
       `SELECT e.action, e.entity_id, e.old_values, e.new_values, e.changed_fields, e.actor || coalesce(e.correlation_id, '') AS context
@@ -527,7 +532,7 @@ const CASES: Readonly<Record<string, Case>> = {
       `CREATE TRIGGER daybook_check_refuses BEFORE INSERT ON daybook_entries FOR EACH ROW EXECUTE FUNCTION ${none}()`,
     );
     try {
-      await change();
+      await asApplication(connection, schema, change);
     } catch (error) {
       if ((error as ServerError).code === 'DB001') return null;
       throw error;

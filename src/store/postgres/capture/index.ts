@@ -1,2 +1,6 @@
-export { capturedColumns, followTables } from './installed.js';
+export { capturedColumns, followTables, readCaptures } from './installed.js';
+export { rowText, typeOf } from './row-text.js';
+export type { RowText } from './row-text.js';
+export { describe } from './tables.js';
+export type { TableDescription } from './tables.js';
 export { capturesOf, evidenceOf } from './room.js';

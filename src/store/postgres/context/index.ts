@@ -1,4 +1,7 @@
 import type { HeldContext } from '../../signed.js';
+import { sql } from '../../sql.js';
+import type { Sql } from '../../sql.js';
+import { identifier } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
@@ -14,18 +17,30 @@ export interface ChangeContext {
   readonly revertsCreated?: string | null;
 }
 
-/** Tells the open transaction who acts. It ends with the transaction by itself, so that nothing leaks through a pool. */
-export async function setContext(connection: Connection, context: ChangeContext): Promise<void> {
+/** SQL that tells the open transaction who acts. It ends with the transaction by itself, so that nothing leaks through a pool. */
+export function contextCall(context: ChangeContext): Sql {
   const { actor, actorType, correlationId, reason, recordedBy, reverts, revertsCreated } = context;
-  await connection.rows({
-    sql: `SELECT set_config('daybook.actor', ?, true), set_config('daybook.actor_type', ?, true),
+  const values = [actor, actorType, correlationId, reason, recordedBy, reverts, revertsCreated];
+  return sql(
+    `SELECT set_config('daybook.actor', ?, true), set_config('daybook.actor_type', ?, true),
       set_config('daybook.correlation_id', ?, true), set_config('daybook.reason', ?, true),
       set_config('daybook.recorded_by', ?, true), set_config('daybook.reverts', ?, true),
       set_config('daybook.reverts_created', ?, true)`,
-    parameters: [actor, actorType, correlationId, reason, recordedBy, reverts, revertsCreated].map(
-      (value) => value ?? '',
-    ),
-  });
+    ...values.map((value) => value ?? ''),
+  );
+}
+
+/** Tells the open transaction who acts. */
+export async function setContext(connection: Connection, context: ChangeContext): Promise<void> {
+  await connection.rows(contextCall(context));
+}
+
+/** Does what has triggers and rules of the application run, with the names that these know. */
+export async function asApplication<T>(connection: Connection, schema: string, work: () => Promise<T>): Promise<T> {
+  await connection.script('SET LOCAL search_path TO DEFAULT');
+  const result = await work();
+  await connection.script(`SET LOCAL search_path = pg_catalog, ${identifier(schema)}, pg_temp`);
+  return result;
 }
 
 /** The statements that set and clear a context, for whoever runs them himself. */

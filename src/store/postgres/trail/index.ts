@@ -7,6 +7,7 @@ export {
   prunedSoFar,
   readTally,
   renewPrune,
+  settleCutOff,
 } from './accounts.js';
 export { checkpointReaches } from './checkpoints.js';
 export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
@@ -14,6 +15,6 @@ export { currentMark } from './extent.js';
 export { findEntry, findRecorded } from './find-entries.js';
 export { keyAt } from './pages.js';
 export { pageStatement } from './page-statement.js';
-export { insertOne } from './recording.js';
+export { insertOne, refuseTakenBack } from './recording.js';
 export { checkpointsOf, readsOf, recordsOf } from './room.js';
 export { recordSigned, takesBack } from './signed-entries.js';

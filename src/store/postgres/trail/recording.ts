@@ -171,7 +171,7 @@ export async function compareEntries(
 }
 
 /** Throws kind `refused` for an entry that is taken back already. */
-async function refuseTakenBack(
+export async function refuseTakenBack(
   connection: Connection,
   generations: readonly Generation[],
   entry: HistoryEntry,

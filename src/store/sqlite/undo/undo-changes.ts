@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import Database from 'better-sqlite3';
 import type { Statement } from 'better-sqlite3';
-import { looksSecret } from '../../../core/capture.js';
 import type { Capture } from '../../../core/capture.js';
-import { namesOfChanged } from '../../../core/diff.js';
-import { putBack } from '../../../core/document-undo.js';
 import type { HistoryEntry } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import { REDACTED } from '../../../core/redact.js';
-import type { UndoConflict, UndoneChange, UndoObstacle, UndoOutcome, UndoRequest } from '../../../core/undo.js';
+import type { UndoConflict, UndoneChange, UndoOutcome, UndoRequest } from '../../../core/undo.js';
+import { areHalves, captureMarkOf, undoStep } from '../../undo-steps.js';
+import type { CaptureMark, UndoStep } from '../../undo-steps.js';
 import { findCapture, readRecorded, sameSqlValue, valueLiteral } from '../capture/index.js';
 import type { SqlValue } from '../capture/index.js';
 import { filterCondition, findEntry, lastSeq, refuseTakenBack } from '../trail/index.js';
@@ -177,26 +176,10 @@ type Change = Rows & {
   readonly rekeyed: boolean;
 };
 
-interface CaptureMark {
-  readonly table: string;
-  readonly becameKey: string | null;
-  readonly wasKey: string | null;
-}
-
-/** What capture says of an entry that it made here; undefined for another, and for one that was copied in from elsewhere. */
-function markOf(entry: HistoryEntry): CaptureMark | undefined {
-  if (entry.recorded_at !== null || entry.source !== null) return undefined;
-  if (entry.category !== 'entity' || !['create', 'update', 'delete'].includes(entry.action)) return undefined;
-  const { table, key_changed_to, key_changed_from } = JSON.parse(entry.metadata) as Record<string, unknown>;
-  if (typeof table !== 'string' || entry.entity_type === null || entry.entity_id === null) return undefined;
-  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-  return { table, becameKey: text(key_changed_to), wasKey: text(key_changed_from) };
-}
-
 function undoEntry(run: Run, seq: number): void {
   if (run.halves.has(seq)) return;
   const entry = entryAt(run, seq);
-  const mark = markOf(entry);
+  const mark = captureMarkOf(entry);
   if (mark === undefined) {
     if ('filter' in run.request.entries) {
       run.leftOut += 1;
@@ -285,14 +268,6 @@ function changeOf(run: Run, entry: HistoryEntry, mark: CaptureMark): Change {
   };
 }
 
-function areHalves(gone: HistoryEntry, come: HistoryEntry): boolean {
-  return (
-    gone.entity_type === come.entity_type &&
-    markOf(gone)?.becameKey === come.entity_id &&
-    markOf(come)?.wasKey === gone.entity_id
-  );
-}
-
 function tableOf(run: Run, seq: number, name: string): CapturedTable {
   const known = run.tables.get(name);
   if (known !== undefined) return known;
@@ -352,21 +327,45 @@ function recorded(
 type Piece = string | { readonly value: SqlValue };
 
 interface Step {
-  readonly done: 'update' | 'insert' | 'delete';
+  readonly done: UndoneChange['done'];
   readonly fields: readonly string[];
   readonly statement: readonly Piece[];
 }
 
 /** What undoes a change as the row is now, conflicts overruled and noted; null where nothing is left to do. */
 function stepOf(run: Run, change: Change): Step | null {
-  const { before, after } = change;
-  if (after === null) return insertAgain(run, change, before);
-  return before === null ? deleteAgain(run, change, after) : changeBack(run, change, before, after);
-}
-
-function conflict(run: Run, change: Change, field: string | null, obstacle: UndoObstacle): void {
-  const by = obstacle === 'changed' && field !== null ? laterChange(run, change, field) : null;
-  run.conflicts.push({ seq: change.seq, entity: change.entity, field, obstacle, by });
+  const { before, after, table, rekeyed, seq, entity } = change;
+  const { description, capture } = table;
+  const { step, conflicts } = undoStep<Exclude<SqlValue, null>>({
+    seq,
+    entity,
+    before,
+    after,
+    rekeyed,
+    changedFields: change.entry.changed_fields,
+    columns: description.columns.map(({ name }) => name),
+    settable: table.settable.map(({ name }) => name),
+    primaryKey: description.primaryKey,
+    settings: capture.settings,
+    now: after === null ? rowAt(run, table, before, 'as the key is compared') : rowAt(run, table, after, 'exactly'),
+    old: rekeyed && before !== null ? rowAt(run, table, before, 'exactly') : null,
+    laterChange: (field) => laterChange(run, change, field),
+    values: {
+      same: sameSqlValue,
+      isRedacted: (value) => value === REDACTED,
+      documentIn: (column, value) =>
+        capture.settings.json.includes(column) && typeof value === 'string' ? value : null,
+      ofDocument: (_column, text) => text,
+    },
+  });
+  run.conflicts.push(...conflicts);
+  return (
+    step && {
+      done: step.done,
+      fields: step.done === 'update' ? step.sets.map(([name]) => name) : [],
+      statement: statementOf(table, step),
+    }
+  );
 }
 
 /** The last captured entry that named the field as changed, behind this one. */
@@ -395,142 +394,29 @@ function laterChange(run: Run, change: Change, field: string): number | null {
   );
 }
 
-function changeBack(run: Run, change: Change, before: Row, after: Row): Step | null {
-  const { description, capture, settable } = change.table;
-  const now = rowAt(run, change.table, after, 'exactly');
-  if (now === null) {
-    if (!change.rekeyed || !isThere(run, change.table, before)) conflict(run, change, null, 'row gone');
-    return null;
-  }
-  noteColumnsGone(run, change, before, after);
-  const named = new Set(namesOfChanged(change.entry.changed_fields));
-  const sets: [string, SqlValue][] = [];
-  for (const { name } of settable) {
-    if (capture.settings.ignore.includes(name) && !description.primaryKey.includes(name)) continue;
-    const [old, made, current] = [before.get(name), after.get(name), now.get(name)];
-    if (old === undefined || made === undefined || current === undefined) continue;
-    if (old === REDACTED) {
-      if (made !== old || named.has(name)) conflict(run, change, name, 'redacted');
-    } else if (!sameSqlValue(old, made) && !sameSqlValue(current, old)) {
-      const value = valueBack(run, change, name, { old, made, current });
-      if (!sameSqlValue(value, current)) sets.push([name, value]);
-    }
-  }
-  return sets.length === 0 ? null : update(change.table, now, sets);
-}
-
-function noteColumnsGone(run: Run, change: Change, before: Row, after: Row): void {
-  const { columns } = change.table.description;
-  for (const [name, old] of before) {
-    if (columns.some((column) => column.name === name)) continue;
-    if (!sameSqlValue(old, after.get(name) ?? null)) conflict(run, change, name, 'column gone');
-  }
-}
-
-/** A field before a change, behind it, and now. */
-interface FieldStates {
-  readonly old: SqlValue;
-  readonly made: SqlValue;
-  readonly current: SqlValue;
-}
-
-/** What a field is set to: its old value, or what a document was with later changes to other parts of it. */
-function valueBack(run: Run, change: Change, name: string, { old, made, current }: FieldStates): SqlValue {
-  const isAsMade = made === REDACTED ? laterChange(run, change, name) === null : sameSqlValue(current, made);
-  if (isAsMade) return old;
-  const areDocuments =
-    change.table.capture.settings.json.includes(name) &&
-    typeof old === 'string' &&
-    typeof made === 'string' &&
-    typeof current === 'string';
-  const document = areDocuments ? putBack(old, made, current, name) : null;
-  for (const field of document?.conflicts ?? [name]) conflict(run, change, field, 'changed');
-  return document === null ? old : document.text;
-}
-
-function deleteAgain(run: Run, change: Change, after: Row): Step | null {
-  const { description, capture, settable } = change.table;
-  const now = rowAt(run, change.table, after, 'exactly');
-  if (now === null) return null;
-  for (const { name } of settable) {
-    if (capture.settings.ignore.includes(name)) continue;
-    const [made, current] = [after.get(name), now.get(name) ?? null];
-    const changed =
-      made === undefined
-        ? laterChange(run, change, name) !== null
-        : made === REDACTED
-          ? current === null || laterChange(run, change, name) !== null
-          : !sameSqlValue(current, made);
-    if (changed) conflict(run, change, name, 'changed');
-  }
-  return {
-    done: 'delete',
-    fields: [],
-    statement: [`DELETE FROM ${identifier(description.name)} WHERE `, ...sameKey(change.table, now)],
-  };
-}
-
-function insertAgain(run: Run, change: Change, before: Row): Step | null {
-  const { description, capture, settable } = change.table;
-  const there = rowAt(run, change.table, before, 'as the key is compared');
-  const values: [string, SqlValue][] = [];
-  const obstacles: [string, UndoObstacle][] = [];
-  for (const [name, old] of before) {
-    if (old !== null && !description.columns.some((column) => column.name === name))
-      obstacles.push([name, 'column gone']);
-  }
-  for (const { name } of settable) {
-    const old = before.get(name);
-    if (old === undefined) {
-      if (capture.settings.ignore.includes(name) && looksSecret(name)) obstacles.push([name, 'not kept']);
-    } else if (old === REDACTED) obstacles.push([name, 'redacted']);
-    else values.push([name, old]);
-  }
-  if (there === null) {
-    for (const [name, obstacle] of obstacles) conflict(run, change, name, obstacle);
-    return {
-      done: 'insert',
-      fields: [],
-      statement: [
-        `INSERT INTO ${identifier(description.name)} (${values.map(([name]) => identifier(name)).join(', ')}) VALUES (`,
-        ...separated(values.map(([, value]) => ({ value }))),
+/** The statement of a step. */
+function statementOf(table: CapturedTable, step: UndoStep<Exclude<SqlValue, null>>): Piece[] {
+  const name = identifier(table.description.name);
+  switch (step.done) {
+    case 'insert':
+      return [
+        `INSERT INTO ${name} (${step.values.map(([column]) => identifier(column)).join(', ')}) VALUES (`,
+        ...separated(step.values.map(([, value]) => ({ value }))),
         ')',
-      ],
-    };
+      ];
+    case 'delete':
+      return [`DELETE FROM ${name} WHERE `, ...sameKey(table, step.row)];
+    case 'update':
+      return [
+        `UPDATE ${name} SET `,
+        ...step.sets.flatMap(([column, value], index): Piece[] => [
+          `${index === 0 ? '' : ', '}${identifier(column)} = `,
+          { value },
+        ]),
+        ' WHERE ',
+        ...sameKey(table, step.row),
+      ];
   }
-  const sets = values.filter(([name, old]) => !sameSqlValue(there.get(name) ?? null, old));
-  if (sets.length === 0 && obstacles.length === 0) return null;
-  conflict(run, change, null, 'row there');
-  return sets.length === 0 ? null : update(change.table, there, sets);
-}
-
-/** Whether a row is as it was, as far as the trail knows: a foreign key may have brought it back. */
-function isThere(run: Run, table: CapturedTable, row: Row): boolean {
-  const now = rowAt(run, table, row, 'exactly');
-  return (
-    now !== null &&
-    table.settable.every(({ name }) => {
-      const old = row.get(name);
-      if (old === undefined || old === REDACTED || table.capture.settings.ignore.includes(name)) return true;
-      return sameSqlValue(now.get(name) ?? null, old);
-    })
-  );
-}
-
-function update(table: CapturedTable, now: Row, sets: readonly (readonly [string, SqlValue])[]): Step {
-  return {
-    done: 'update',
-    fields: sets.map(([name]) => name),
-    statement: [
-      `UPDATE ${identifier(table.description.name)} SET `,
-      ...sets.flatMap(([name, value], index): Piece[] => [
-        `${index === 0 ? '' : ', '}${identifier(name)} = `,
-        { value },
-      ]),
-      ' WHERE ',
-      ...sameKey(table, now),
-    ],
-  };
 }
 
 function sameKey({ description }: CapturedTable, row: Row): Piece[] {

@@ -1,0 +1,1 @@
+export { undoesOf } from './room.js';
