@@ -80,7 +80,8 @@ export async function seal(store: AuditStore, key: SealKey, run: SealRun): Promi
     const tree = await growTree(store, before.signed, late, run);
     if (tree === undefined) return await resultOf(store, key.key, before.signed, 0);
     const { frontier } = tree;
-    const checkpoint = { origin: key.key.name, size: frontier.size, root: rootOf(frontier) };
+    const mark = state.signsMark ? tree.mark : null;
+    const checkpoint = { origin: key.key.name, size: frontier.size, root: rootOf(frontier), mark };
     const note = signedCheckpoint(checkpoint, before.privateKey, before.key, Math.floor(run.now / 1000));
     const pending = { ...before, pending: { ...tree, note } };
     await changeSealKey(store.origin, before, pending);

@@ -346,7 +346,7 @@ async function walkTree(
     // A removal that was signed meanwhile came before the first entry that went.
     if (batch.count < Math.min(count * TILE, size - from * TILE)) await removals.refresh();
     // What stands between them and is none of them is sealed by a later tile, or was inserted.
-    if (batch.within > behind) await collectStrays(store, strays, lines, after, last);
+    if (batch.within > behind) await collectStrays(store, strays, lines, { after, last, size });
     after = Math.max(after, last);
     const tiles = new Map(batch.tiles.map((tile) => [tile.tile, tile]));
     const skeletons = new Map(batch.skeletons.map((skeleton) => [skeleton.seq, skeleton]));
@@ -379,6 +379,7 @@ async function walkTree(
   }
   // Also where everything is there, each of them must be as it was signed.
   await removals.refresh();
+  await collectStrays(store, strays, new Map(), { after, last: Number.MAX_SAFE_INTEGER, size });
   for (const seq of [...strays].toSorted((a, b) => a - b)) findings.add('inserted', seq);
   return { entries: counts, ...roots.done() };
 }
@@ -428,11 +429,10 @@ async function collectStrays(
   store: AuditStore,
   strays: Set<number>,
   known: ReadonlyMap<number, Buffer>,
-  after: number,
-  last: number,
+  { after, last, size }: { readonly after: number; readonly last: number; readonly size: number },
 ): Promise<void> {
   for (let at = after; at < last;) {
-    const seqs = await store.seqsThere(at, last, SEQS_A_PAGE);
+    const seqs = await store.seqsThere(at, last, SEQS_A_PAGE, size);
     for (const seq of seqs) if (!known.has(seq)) strays.add(seq);
     at = seqs.length < SEQS_A_PAGE ? last : (seqs.at(-1) ?? last);
   }

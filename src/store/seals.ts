@@ -58,6 +58,8 @@ export interface SealState {
   readonly last: Seal | null;
   /** The trail as it was when it was sealed last: later entries are not sealed. */
   readonly mark: Mark;
+  /** Whether a seal must sign its mark: where what is in the tiles does not say which entries were there. */
+  readonly signsMark: boolean;
 }
 
 /** Entries as lines of `daybook-line/1`, each behind room for the head of a leaf and before a line feed. */
@@ -138,6 +140,6 @@ export interface Seals {
    * of them bound `within`.
    */
   tilesAndLines(from: number, count: number, size: number, after: number): Promise<TilesAndLines>;
-  /** The seqs that are there, behind `after` and up to `last`. */
-  seqsThere(after: number, last: number, limit: number): Promise<readonly number[]>;
+  /** The seqs that are there, behind `after` and up to `last`, of what could be sealed when `size` entries were. */
+  seqsThere(after: number, last: number, limit: number, size: number): Promise<readonly number[]>;
 }

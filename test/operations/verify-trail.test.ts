@@ -8,9 +8,10 @@ import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
 import { signedRemoval } from '../../src/core/evidence/removal.js';
 import { eachLeaf } from '../../src/core/evidence/tiles.js';
 import { EMPTY, grownBy, rootOf } from '../../src/core/evidence/tree.js';
+import { HAS_POSTGRES } from '../store/postgres-trail.js';
 import { NOW } from '../store/trail.js';
-import { ORIGIN, restoredFrom, sealedTrail } from './sealed.js';
-import type { SealedTrail } from './sealed.js';
+import { ENGINES, ORIGIN, restoredFrom, sealedInPostgres, sealedTrail } from './sealed.js';
+import type { Sealed } from './sealed.js';
 
 const HOUR = 3_600_000;
 
@@ -99,15 +100,15 @@ test('a removal of however many runs is read', async () => {
 interface Attack {
   readonly name: string;
   readonly codes: readonly string[];
-  readonly make: (sealed: SealedTrail) => void | Promise<void>;
+  readonly make: (sealed: Sealed) => void | Promise<void>;
   /** What was kept elsewhere, beside the key. */
   readonly kept?: 'checkpoint' | 'state';
   readonly strict?: true;
 }
 
 /** Makes tile 0, its entry 3 and its hashes fit together again, as somebody who knows how they are made would. */
-async function alterAll({ tamper, store }: SealedTrail): Promise<void> {
-  tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 3`);
+async function alterAll({ tamper, store }: Sealed): Promise<void> {
+  await tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 3`);
   const { tiles, lines } = await store.tilesAndLines(0, 1, 256, 0);
   const [tile] = tiles;
   if (tile === undefined || tile.secret === null) throw new Error('no secret');
@@ -116,7 +117,7 @@ async function alterAll({ tamper, store }: SealedTrail): Promise<void> {
   eachLeaf(lines, (seq, line) => {
     if (seq === 3) leafHash(salt, line.subarray(LEAF_HEAD)).copy(hashes, 2 * HASH_BYTES);
   });
-  tamper(
+  await tamper(
     'UPDATE daybook_seal_tiles SET hashes = ?, root = ? WHERE tile = 0',
     hashes,
     rootOf(grownBy(EMPTY, hashes, 0, 256)),
@@ -124,12 +125,12 @@ async function alterAll({ tamper, store }: SealedTrail): Promise<void> {
 }
 
 /** Seals everything anew, with a key of one's own. */
-async function resealed(sealed: SealedTrail, path_: string): Promise<void> {
+async function resealed(sealed: Sealed, path_: string): Promise<void> {
   const { initSeals } = await import('../../src/operations/seal-init.js');
   const { readSealKey } = await import('../../src/operations/seal-key.js');
   const { seal } = await import('../../src/operations/seal.js');
-  sealed.tamper('DELETE FROM daybook_seals; DELETE FROM daybook_seal_tiles; DELETE FROM daybook_seal_trail');
-  sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 3`);
+  await sealed.tamper('DELETE FROM daybook_seals; DELETE FROM daybook_seal_tiles; DELETE FROM daybook_seal_trail');
+  await sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 3`);
   const actor = { actor: 'mallory', actor_type: 'user', recorded_by: null };
   await initSeals(sealed.store, { origin: ORIGIN, path: path_, force: true, actor });
   await seal(sealed.store, readSealKey(path_), { now: NOW });
@@ -195,7 +196,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'everything is sealed anew with another key',
     codes: ['bad-signature'],
-    make: (sealed) => resealed(sealed, path.join(sealed.trail.directory, 'mallory.seal')),
+    make: (sealed) => resealed(sealed, path.join(sealed.directory, 'mallory.seal')),
   },
   {
     name: 'a secret is destroyed',
@@ -218,7 +219,7 @@ const ATTACKS: readonly Attack[] = [
   {
     name: 'a seal is exchanged for that of another key',
     codes: ['bad-signature'],
-    make: ({ tamper }) => {
+    make: async ({ tamper }) => {
       const privateKey = newPrivateKey();
       const root = Buffer.alloc(32, 1);
       const note = signedCheckpoint(
@@ -227,13 +228,13 @@ const ATTACKS: readonly Attack[] = [
         publicKeyOf(privateKey, ORIGIN),
         1,
       );
-      tamper('UPDATE daybook_seals SET note = ? WHERE size = 512', note);
+      await tamper('UPDATE daybook_seals SET note = ? WHERE size = 512', note);
     },
   },
   {
     name: 'a seal is another one of the key',
     codes: ['altered-between'],
-    make: ({ tamper, key }) => {
+    make: async ({ tamper, key }) => {
       const { privateKey, key: own } = key();
       const note = signedCheckpoint(
         { origin: ORIGIN, size: 512, root: Buffer.alloc(32, 1) },
@@ -241,7 +242,7 @@ const ATTACKS: readonly Attack[] = [
         own,
         NOW / 1000,
       );
-      tamper('UPDATE daybook_seals SET note = ? WHERE size = 512', note);
+      await tamper('UPDATE daybook_seals SET note = ? WHERE size = 512', note);
     },
   },
   {
@@ -266,8 +267,8 @@ const ATTACKS: readonly Attack[] = [
 ];
 
 /** 600 entries in three seals. */
-async function threeSeals(): Promise<SealedTrail> {
-  const sealed = await sealedTrail(200);
+async function threeSeals(make: (count: number) => Promise<Sealed> = sealedTrail): Promise<Sealed> {
+  const sealed = await make(200);
   await sealed.seal();
   await sealed.record(312);
   await sealed.seal();
@@ -276,11 +277,11 @@ async function threeSeals(): Promise<SealedTrail> {
   return sealed;
 }
 
-describe('an attack is seen', () => {
+describe.each(ENGINES)('in %s an attack is seen', (_engine, makeTrail) => {
   test.each(ATTACKS.map((attack) => [attack.name, attack] as const))(
     '%s',
     async (_name, { make, codes, kept, strict }) => {
-      const sealed = await threeSeals();
+      const sealed = await threeSeals(makeTrail);
       const { note } = sealed.key().signed ?? { note: '' };
       const request = {
         strict: strict ?? false,
@@ -294,15 +295,61 @@ describe('an attack is seen', () => {
   );
 
   test('by where it is', async () => {
-    const sealed = await threeSeals();
+    const sealed = await threeSeals(makeTrail);
     await alterAll(sealed);
-    sealed.tamper(`UPDATE daybook_entries SET message = 'x' WHERE seq IN (500, 502)`);
+    await sealed.tamper(`UPDATE daybook_entries SET message = 'x' WHERE seq IN (500, 502)`);
     expect((await sealed.verify()).findings).toEqual([
       { code: 'altered', severity: 'fault', count: 2, first: [500, 502], between: null },
       { code: 'altered-between', severity: 'fault', count: 1, first: [], between: [1, 200] },
     ]);
   });
+});
 
+describe.skipIf(!HAS_POSTGRES)('in PostgreSQL, where entries are seen in another order than that of their seqs', () => {
+  test('one that is committed late is sealed late, and is not taken for inserted', async () => {
+    const { trail, seal, record, verify } = await sealedInPostgres(20);
+    const late = await trail.plain();
+    await late.query('BEGIN');
+    await late.query(`INSERT INTO daybook.daybook_entries (action, message) VALUES ('a', 'late')`);
+    await record(300);
+    expect(await seal()).toMatchObject({ size: 320, unsealed: 0 });
+    await late.query('COMMIT');
+    expect(await verify()).toMatchObject({ verdict: 'intact', entries: { checked: 320, unsealed: 1 }, findings: [] });
+    expect(await seal(NOW + 1000)).toMatchObject({ size: 321, added: 1, unsealed: 0 });
+    expect(await verify()).toMatchObject({ verdict: 'intact', entries: { checked: 321, unsealed: 0 }, findings: [] });
+  });
+
+  test.each([
+    ['into a gap', 30],
+    ['behind the last one', 5000],
+  ])('one that is inserted %s under a transaction that was over then is seen', async (_where, seq) => {
+    const { trail, seal, record, verify, found, tamper } = await sealedInPostgres(20);
+    const plain = await trail.plain();
+    await plain.query(`SELECT nextval('daybook.daybook_entries_seq_seq') FROM generate_series(1, 20)`);
+    await record(10);
+    await seal();
+    expect(await found()).toEqual(['intact']);
+    await tamper(
+      `INSERT INTO daybook_entries (seq, action, message, tx) SELECT ${seq}, 'a', 'forged', tx FROM daybook_entries WHERE seq = 3`,
+    );
+    expect((await verify()).findings).toMatchObject([{ code: 'inserted', first: [seq] }]);
+    // It is not sealed afterwards, and so stays what it is.
+    await record(1);
+    await seal(NOW + 1000);
+    expect(await found()).toEqual(['found', 'inserted']);
+  });
+
+  test('who sets the mark of a seal back has not signed it', async () => {
+    const { seal, record, found, tamper } = await sealedInPostgres(20);
+    await seal();
+    await record(1);
+    await seal(NOW + 1000);
+    await tamper(`UPDATE daybook_seals SET note = replace(note, E'\nmark 1/', E'\nmark 2/') WHERE seal = 2`);
+    expect(await found()).toEqual(['found', 'bad-signature']);
+  });
+});
+
+describe('an attack is seen', () => {
   test('an entry inserted into a gap of the numbers', async () => {
     const { store, trail, seal, found, record, tamper, verify } = await sealedTrail(20);
     const plain = trail.plain();

@@ -61,6 +61,7 @@ async function emptyTrail(): Promise<Spare> {
 
 /** What takes everything out again, by the way that a prune has: to make all tables anew takes ten times as long. */
 const EMPTY = `
+  DELETE FROM daybook.daybook_holds;
   DELETE FROM daybook.daybook_prunes;
   INSERT INTO daybook.daybook_prunes (command, actor, actor_type, criteria, up_to, started_at, heartbeat, host, pid, deleting_tx)
     VALUES ('clear', 'test', 'system', '[]', '', '', '', '', 0, pg_current_xact_id());
@@ -70,6 +71,8 @@ const EMPTY = `
   DELETE FROM daybook.daybook_retention_entries;
   DELETE FROM daybook.daybook_checkpoints;
   DELETE FROM daybook.daybook_actors;
+  TRUNCATE daybook.daybook_seal_trail, daybook.daybook_seals, daybook.daybook_seal_tiles, daybook.daybook_seal_lease, daybook.daybook_seal_keys,
+    daybook.daybook_seal_removals RESTART IDENTITY;
   SELECT setval('daybook.daybook_entries_seq_seq', 1, false), setval('daybook.daybook_prunes_prune_seq', 1, false);`;
 
 /** A new trail with a database of its own; `remove` ends its connections. */

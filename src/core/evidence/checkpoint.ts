@@ -18,15 +18,20 @@ export interface Checkpoint {
   readonly origin: string;
   readonly size: number;
   readonly root: Buffer;
+  /** The mark of the trail that it was made of, where that must be signed: a line behind the root, as extensions are. */
+  readonly mark?: string | null;
 }
 
 export interface ReadCheckpoint extends Checkpoint {
+  readonly mark: string | null;
   readonly note: SignedNote;
 }
 
+const MARK = 'mark ';
+
 /** The text that is signed. */
-function checkpointText({ origin, size, root }: Checkpoint): string {
-  return `${origin}\n${size}\n${root.toString('base64')}\n`;
+function checkpointText({ origin, size, root, mark }: Checkpoint): string {
+  return `${origin}\n${size}\n${root.toString('base64')}\n${typeof mark === 'string' ? `${MARK}${mark}\n` : ''}`;
 }
 
 /**
@@ -69,7 +74,8 @@ export function readCheckpoint(text: string): ReadCheckpoint | undefined {
   const root = decoded(encoded);
   if (origin === '' || !/^(?:0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) return undefined;
   if (root?.length !== HASH_BYTES || rest.includes('')) return undefined;
-  return { origin, size: Number(size), root, note };
+  const mark = rest.find((line) => line.startsWith(MARK))?.slice(MARK.length) ?? null;
+  return { origin, size: Number(size), root, mark, note };
 }
 
 /** Whether a key has signed a checkpoint, over its text. */

@@ -21,7 +21,7 @@ const MOST_POINTS = 480;
 const HEIGHT = 100;
 
 /** How counts went over time, as a drawing: told apart by parts, where there are any. */
-function courseFigure(course: readonly Point[], parts?: readonly ViewPart[]): string {
+export function courseFigure(course: readonly Point[], parts?: readonly ViewPart[]): string {
   const sums = squeezed(
     course.map(({ count }) => count),
     MOST_POINTS,

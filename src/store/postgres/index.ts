@@ -5,9 +5,11 @@ import { capturesOf, evidenceOf } from './capture/index.js';
 import { openSession } from './engine/index.js';
 import type { PostgresOptions } from './engine/index.js';
 import { executesOf } from './exec/index.js';
+import { holdsOf } from './holds/index.js';
 import { directoryOf } from './names/index.js';
 import { prunesOf, retainsOf } from './prune/index.js';
 import { reportsOf } from './reports/index.js';
+import { sealsOf } from './seals/index.js';
 import { checkpointsOf, readsOf, recordsOf } from './trail/index.js';
 import { undoesOf } from './undo/index.js';
 import { upkeepOf } from './upkeep/index.js';
@@ -36,19 +38,16 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...evidenceOf(session),
     ...undoesOf(session),
     ...executesOf(session),
-    // No trail has mirrors and seals here yet.
+    ...sealsOf(session),
+    ...holdsOf(session),
+    // No trail has mirrors here yet.
     mirrors: async () => [],
-    removals: async () => [],
-    holds: async () => [],
-    sealState: async () => ({ trails: [], handovers: [], last: null, mark: await readsOf(session).mark() }),
     ...lacking('PostgreSQL', ROOMS_TO_COME),
     close: () => session.close(),
   });
 }
 
 const mirror = 'mirror entries';
-const seal = 'seal entries';
-const hold = 'hold entries';
 
 /** What this engine does not do, in words. */
 const ROOMS_TO_COME = {
@@ -57,24 +56,4 @@ const ROOMS_TO_COME = {
   mirrorPrunes: mirror,
   addMirror: mirror,
   removeMirror: mirror,
-  beginSeals: seal,
-  leaseSeals: seal,
-  releaseSeals: seal,
-  leavesToSeal: seal,
-  leavesIn: seal,
-  putTiles: seal,
-  putSeal: seal,
-  putAnchor: seal,
-  anchors: seal,
-  putRemoval: seal,
-  placeHold: hold,
-  releaseHold: hold,
-  putHandover: seal,
-  resumeSeals: seal,
-  seals: seal,
-  tiles: seal,
-  tileOf: seal,
-  tile: seal,
-  tilesAndLines: seal,
-  seqsThere: seal,
 } as const;

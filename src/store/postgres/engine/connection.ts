@@ -2,8 +2,8 @@ import type { Client } from 'pg';
 import type { Cell } from '../../../core/cell.js';
 import type { Sql } from '../../sql.js';
 
-/** A value of a question mark: one of a field, or a list of them for one column of many rows. */
-export type Parameter = Cell | readonly (string | null)[];
+/** A value of a question mark: one of a field, bytes, or a list of texts for one column of many rows. */
+export type Parameter = Cell | Buffer | readonly (string | null)[];
 
 export interface Statement {
   readonly sql: string;

@@ -3,7 +3,7 @@ export { answer, connectionOf, counted, identifier, literal } from './connection
 export type { Connection, Statement } from './connection.js';
 export { explained, isLost, isPassing } from './errors.js';
 export type { Asked } from './errors.js';
-export { BEGINNING, firstBeyond, inTrail, markOf } from './marks.js';
+export { BEGINNING, firstBeyond, inTrail, isMark, markOf } from './marks.js';
 export type { Generation } from './marks.js';
 export { momentText, timeText } from './moments.js';
 export {

@@ -22,14 +22,23 @@ export function markOf(generation: number, snapshot: string): Mark {
 /** The mark of a trail before its first entry. */
 export const BEGINNING = markOf(0, '1:1:');
 
+/** Whether a text is a mark of a trail in PostgreSQL. */
+export function isMark(text: string): boolean {
+  return partsOf(text) !== undefined;
+}
+
 /** Reads a mark. Throws kind `usage` for what is no mark of a trail in PostgreSQL. */
 function readMark(mark: Mark): { readonly generation: number; readonly snapshot: string } {
-  const [, generation, snapshot, xmin, xmax, running] =
-    /^(\d{1,15})\/((\d{1,19}):(\d{1,19}):((?:\d{1,19}(?:,\d{1,19})*)?))$/.exec(mark) ?? [];
-  if (snapshot !== undefined && isSnapshot(BigInt(xmin ?? ''), BigInt(xmax ?? ''), running ?? '')) {
-    return { generation: Number(generation), snapshot };
-  }
+  const parts = partsOf(mark);
+  if (parts !== undefined) return parts;
   throw new DaybookError('usage', `${shown(mark)} is no mark of this trail: in PostgreSQL, a mark is a snapshot`);
+}
+
+function partsOf(text: string): { readonly generation: number; readonly snapshot: string } | undefined {
+  const [, generation, snapshot, xmin, xmax, running] =
+    /^(\d{1,15})\/((\d{1,19}):(\d{1,19}):((?:\d{1,19}(?:,\d{1,19})*)?))$/.exec(text) ?? [];
+  if (snapshot === undefined || !isSnapshot(BigInt(xmin ?? ''), BigInt(xmax ?? ''), running ?? '')) return undefined;
+  return { generation: Number(generation), snapshot };
 }
 
 /** Whether PostgreSQL takes it for one. */

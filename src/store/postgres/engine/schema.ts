@@ -1,5 +1,6 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
 import { CAPTURES } from './capture-schema.js';
+import { HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
 export interface Migration {
@@ -215,6 +216,13 @@ ALTER TABLE ${schema}.daybook_entries ENABLE ALWAYS TRIGGER ${name};
       ' SECURITY DEFINER',
       `AFTER INSERT ${entries} REFERENCING NEW TABLE AS daybook_new`,
     ),
+    guard(
+      'daybook_held',
+      'daybook_held',
+      HELD(schema),
+      '',
+      `AFTER DELETE ${entries} REFERENCING OLD TABLE AS daybook_gone`,
+    ),
   ];
 }
 
@@ -234,6 +242,12 @@ export const MIGRATIONS: readonly Migration[] = [
       ].join(''),
   },
   { version: 2, name: 'captures', sql: CAPTURES },
+  {
+    version: 3,
+    name: 'seals and holds',
+    sql: (schema) =>
+      [SEALS(schema), ...guardsOf(schema).flatMap(({ name, sql }) => (name === 'daybook_held' ? [sql] : []))].join(''),
+  },
 ];
 
 /** Which migrations a trail has seen. */
@@ -262,6 +276,7 @@ export const TABLES = [
   'actors',
   'captures',
   'capture_spans',
+  ...SEAL_TABLES,
 ].map((name) => `daybook_${name}`);
 
 /** How many rules the table of entries has. */

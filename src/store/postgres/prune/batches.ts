@@ -8,6 +8,7 @@ import type { Sql } from '../../sql.js';
 import { inTrail, timeText } from '../engine/index.js';
 import type { Connection, Session, Statement } from '../engine/index.js';
 import { accountOf, checkpointReaches, closeAccount, fallsByAge, pageStatement, ruleMatches } from '../trail/index.js';
+import { destroySalts, lockTiles } from '../seals/index.js';
 import { unseenBy } from './plan.js';
 
 interface DoomedRow {
@@ -109,6 +110,8 @@ async function deleteRows(
   last: boolean,
 ): Promise<PruneAccount> {
   const { connection, clock } = session;
+  // Nobody seals an entry of this batch meanwhile.
+  await lockTiles(connection);
   // What the guard looks for: this transaction, and no other, may delete.
   const opened = await connection.run(
     sql(`UPDATE daybook_prunes SET deleting_tx = pg_current_xact_id() WHERE prune = ? AND state = 'open'`, prune),
@@ -128,6 +131,10 @@ async function deleteRows(
   if (deleted !== rows.length) {
     throw new DaybookError('failed', `${rows.length - deleted} entries fell while this prune ran, and not by it`);
   }
+  await destroySalts(
+    connection,
+    rows.map((row) => row.seq),
+  );
   await keepAccount(connection, prune, plan, rows, formatTimestamp(clock()));
   return last ? closeAccount(session, prune, 'done') : accountOf(connection, prune);
 }

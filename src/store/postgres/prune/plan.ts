@@ -5,6 +5,7 @@ import { and, concat, sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
 import { counted, inTrail, momentText, timeText } from '../engine/index.js';
 import type { Connection, Generation } from '../engine/index.js';
+import { heldFilters } from '../holds/index.js';
 import {
   checkpointReaches,
   currentMark,
@@ -35,8 +36,14 @@ export async function planPrune(
     const kept = keep === null ? null : await oldestKept(filter, keep, reserved[position] === true);
     resolved.push({ name, filter, before, oldestKept: kept });
   }
-  // Nothing is held here.
-  return { rules: resolved, upTo, recordedBefore, held: [], kept: [], erases: false };
+  return {
+    rules: resolved,
+    upTo,
+    recordedBefore,
+    held: await heldFilters(connection),
+    kept: [],
+    erases: false,
+  };
 }
 
 interface ForecastRow {
@@ -74,7 +81,7 @@ export async function forecastPrune(
   const byAge = total((row) => row.byAge);
   return {
     count,
-    held: 0,
+    held: await heldBack(connection, generations, plan, count),
     kept: 0,
     byAge,
     byCount: count - byAge,
@@ -98,6 +105,18 @@ export async function forecastPrune(
     })),
     unseen: count === 0 ? [] : await unseenByCheckpoints(connection, generations, plan),
   };
+}
+
+/** How many more a plan would take if no hold kept them. */
+async function heldBack(
+  connection: Connection,
+  generations: readonly Generation[],
+  plan: PrunePlan,
+  count: number,
+): Promise<number> {
+  if (plan.held.length === 0) return 0;
+  const all = concat('SELECT count(*)', doomedFrom({ ...plan, held: [] }, generations));
+  return (await counted(connection, all)) - count;
 }
 
 function grouped(rows: readonly ForecastRow[], by: 'action' | 'month'): [string, number][] {

@@ -203,6 +203,7 @@ function due(plan: PrunePlan, generations: readonly Generation[], alias: string)
     sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
     inTrail(plan.upTo, generations, alias),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
+    ...plan.held.map((filter) => wrap('(', filterCondition(filter, { generations }, alias), ') IS NOT TRUE')),
     or(plan.rules.map((rule) => ruleMatches(rule, generations, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, generations, alias)), falls(rule, alias)])),
   ]);

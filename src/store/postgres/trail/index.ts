@@ -13,6 +13,7 @@ export { checkpointReaches } from './checkpoints.js';
 export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
 export { currentMark } from './extent.js';
 export { findEntry, findRecorded } from './find-entries.js';
+export { readRawLines } from './joined-pages.js';
 export { keyAt } from './pages.js';
 export { pageStatement } from './page-statement.js';
 export { insertOne, refuseTakenBack } from './recording.js';

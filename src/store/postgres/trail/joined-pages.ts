@@ -1,4 +1,4 @@
-import { JSON_FIELDS } from '../../../core/entry.js';
+import { ENTRY_FIELDS, JSON_FIELDS } from '../../../core/entry.js';
 import type { HistoryField } from '../../../core/entry.js';
 import { parseTimestamp } from '../../../core/timestamp.js';
 import { EMPTY_TEXT, FIELD_END } from '../../../core/fields.js';
@@ -6,7 +6,7 @@ import type { FieldPage, LinePage, PageQuery } from '../../audit-store.js';
 import { concat } from '../../sql.js';
 import type { Sql } from '../../sql.js';
 import { timeText } from '../engine/index.js';
-import type { Connection, Generation } from '../engine/index.js';
+import type { Connection, Generation, Statement } from '../engine/index.js';
 import { columnOf } from './pages.js';
 import { pageStatement, PLAIN_KEY } from './page-statement.js';
 
@@ -34,15 +34,51 @@ export async function readLines(
   query: PageQuery,
   columns: readonly HistoryField[],
 ): Promise<LinePage> {
-  const read = async (mending: boolean): Promise<LinePage> => {
-    const members = columns.flatMap((field, position) => [
-      `'${position === 0 ? '{' : ','}"${field}":', `,
-      jsonColumn(field, generations, mending),
-      ', ',
-    ]);
-    const { text, ...page } = await readJoined(connection, generations, query, [...members, `E'}\n'`]);
+  return inWholeLines(connection, async (mending) => {
+    const parts = lineParts(columns, generations, mending);
+    const { text, ...page } = await readJoined(connection, generations, query, parts);
     return { lines: Buffer.from(text), ...page };
-  };
+  });
+}
+
+/**
+ * The lines of entries as they are sealed: every field, and `before` in front of each. `from` says which, in their order.
+ */
+export async function readRawLines(
+  connection: Connection,
+  before: string,
+  from: Statement,
+): Promise<{ readonly lines: Buffer; readonly count: number }> {
+  return inWholeLines(connection, async (mending) => {
+    const line = concat(`concat('${before}', `, ...lineParts(ENTRY_FIELDS, [], mending), ')');
+    const [row] = await connection.rows<[string, number]>({
+      sql: `SELECT coalesce(string_agg(line, ''), ''), count(*) FROM (SELECT ${line.sql} AS line ${from.sql}) AS p`,
+      parameters: [...line.parameters, ...from.parameters],
+    });
+    const [text, count] = row ?? ['', 0];
+    return { lines: Buffer.from(text), count };
+  });
+}
+
+/** What a line is put together from. */
+function lineParts(
+  columns: readonly HistoryField[],
+  generations: readonly Generation[],
+  mending: boolean,
+): (Sql | string)[] {
+  const members = columns.flatMap((field, position) => [
+    `'${position === 0 ? '{' : ','}"${field}":', `,
+    jsonColumn(field, generations, mending),
+    ', ',
+  ]);
+  return [...members, `E'}\n'`];
+}
+
+/** Reads lines, and once more where one of them went over several. */
+async function inWholeLines<Page extends { readonly lines: Uint8Array; readonly count: number }>(
+  connection: Connection,
+  read: (mending: boolean) => Promise<Page>,
+): Promise<Page> {
   const page = await read(mended.has(connection));
   if (hasLines(page.lines, page.count)) return page;
   mended.add(connection);

@@ -23,11 +23,11 @@ export function readSealState(connection: Connection): SealState {
   const last = connection
     .prepare<[], Seal>('SELECT seal, size, note FROM daybook_seals ORDER BY seal DESC LIMIT 1')
     .get();
-  return { trails, handovers, last: last ?? null, mark: markAt(connection, last?.size ?? 0) };
+  return { trails, handovers, last: last ?? null, mark: markAt(connection, last?.size ?? 0), signsMark: false };
 }
 
 /** The trail as it was when so many entries were sealed: in SQLite, up to the greatest seq among them. */
-function markAt(connection: Connection, size: number): Mark {
+export function markAt(connection: Connection, size: number): Mark {
   const whole = Math.floor(size / TILE);
   const greatest = connection
     .prepare<[number], number>('SELECT last_seq FROM daybook_seal_tiles WHERE tile < ? ORDER BY last_seq DESC LIMIT 1')

@@ -5,10 +5,12 @@ import { firstOf } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { Mark } from '../../../core/mark.js';
 import type { LeafLines, SealTile, TilesAndLines } from '../../audit-store.js';
+import { boundsOf } from '../../kept-tiles.js';
 import { counted, seqOf, sql } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { readRawLines } from '../trail/index.js';
-import { boundsOf, inRuns, readTiles } from './tiles.js';
+import { markAt } from './kept-seals.js';
+import { inRuns, readTiles } from './tiles.js';
 
 /** What stands before a line until its leaf is hashed. */
 const ROOM = '.'.repeat(LEAF_HEAD);
@@ -70,12 +72,15 @@ function cut(tile: SealTile, size: number): SealTile {
   return { ...tile, runs: tile.runs && firstOf(tile.runs, Math.max(0, size - tile.tile * TILE)) };
 }
 
-/** The seqs that are there. */
-export function seqsThere(connection: Connection, after: number, last: number, limit: number): number[] {
+/** The seqs that are there, of what could be sealed when so many entries were: up to the greatest of them. */
+export function seqsThere(
+  connection: Connection,
+  { after, last, limit, size }: { after: number; last: number; limit: number; size: number },
+): number[] {
   return connection
     .prepare<[number, number, number], number>(
       'SELECT seq FROM daybook_entries WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?',
     )
     .pluck()
-    .all(after, last, limit);
+    .all(after, Math.min(last, seqOf(markAt(connection, size))), limit);
 }

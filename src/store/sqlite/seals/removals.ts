@@ -1,9 +1,7 @@
-import { readCheckpoint, timeOf } from '../../../core/evidence/checkpoint.js';
-import { HASH_BYTES } from '../../../core/evidence/hashing.js';
 import { TILE } from '../../../core/evidence/leaves.js';
-import { seqsOf } from '../../../core/evidence/seqs.js';
-import { closedAt, edgesOf } from '../../../core/evidence/tiles.js';
-import type { SealedRemoval, SealTile } from '../../audit-store.js';
+import type { SealedRemoval } from '../../audit-store.js';
+import { withEdges, withoutEntries } from '../../kept-tiles.js';
+import type { EndingSeal } from '../../kept-tiles.js';
 import type { Connection } from '../engine/index.js';
 import { tilesWithin } from './tiles.js';
 
@@ -41,38 +39,22 @@ export function destroySalts(connection: Connection, seqs: readonly number[]): v
     'UPDATE daybook_seal_tiles SET secret = ?, salts = ?, hashes = ?, edges = ? WHERE tile = ?',
   );
   for (const tile of tilesWithin(connection, first, last)) {
-    const held = seqsOf(tile.runs ?? []);
-    const positions = new Set(held.flatMap((seq, position) => (gone.has(seq) ? [position] : [])));
-    if (positions.size === 0) continue;
-    const { secret, salts } = closedAt(tile, held.length, positions);
-    const kept = salts === null ? edgesKept(connection, tile) : undefined;
-    put.run(secret, salts, kept === undefined ? tile.hashes : Buffer.alloc(0), kept ?? null, tile.tile);
+    const without = withoutEntries(tile, gone);
+    if (without === undefined) continue;
+    const { secret, salts, hashes, edges } = without.isClosed
+      ? withEdges(without.tile, endingIn(connection, tile.tile))
+      : { ...without.tile, edges: null };
+    put.run(secret, salts, hashes, edges, tile.tile);
   }
 }
 
-/**
- * What is kept of a full tile in the place of its hashes: for the last seal of each day, and for what was anchored.
- * Undefined where its hashes stay, as what is kept would be more.
- */
-function edgesKept(connection: Connection, { tile, root, hashes }: SealTile): Buffer | undefined {
-  if (root === null || hashes.length !== TILE * HASH_BYTES) return undefined;
-  const seals = connection
+/** The seals that end inside a tile. */
+function endingIn(connection: Connection, tile: number): EndingSeal[] {
+  return connection
     .prepare<[number, number], { size: number; note: string; anchored: number }>(
       `SELECT size, note, EXISTS (SELECT 1 FROM daybook_anchors AS a WHERE a.size = s.size) AS anchored
        FROM daybook_seals AS s WHERE size > ? AND size <= ? ORDER BY size`,
     )
-    .all(tile * TILE, (tile + 1) * TILE);
-  const dayOf = (note: string | undefined): number | null => {
-    const checkpoint = note === undefined ? undefined : readCheckpoint(note);
-    const seconds = checkpoint === undefined ? null : timeOf(checkpoint);
-    return seconds === null ? null : Math.floor(seconds / 86_400);
-  };
-  const ends = seals.flatMap(({ size, note, anchored }, index) =>
-    anchored === 1 || dayOf(note) !== dayOf(seals[index + 1]?.note) ? [size - tile * TILE] : [],
-  );
-  const edges = edgesOf(
-    hashes,
-    ends.filter((end) => end < TILE),
-  );
-  return edges.length < hashes.length ? edges : undefined;
+    .all(tile * TILE, (tile + 1) * TILE)
+    .map(({ size, note, anchored }) => ({ size, note, anchored: anchored === 1 }));
 }

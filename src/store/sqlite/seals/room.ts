@@ -37,6 +37,6 @@ export function sealsOf({ connection, options, clock, read, readAtOnce, write, c
       ),
     tilesAndLines: (from, count, size, after) =>
       readAtOnce(() => tilesAndLines(connection, { from, count, size, after })),
-    seqsThere: (after, last, limit) => read(() => seqsThere(connection, after, last, limit)),
+    seqsThere: (after, last, limit, size) => readAtOnce(() => seqsThere(connection, { after, last, limit, size })),
   };
 }

@@ -1,6 +1,7 @@
-import { readRuns, runsLength, runsText } from '../../../core/evidence/seqs.js';
+import { runsLength, runsText } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { SealTile } from '../../audit-store.js';
+import { boundsOf, keptRuns } from '../../kept-tiles.js';
 import { sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
 import type { Circumstances } from '../trail/index.js';
@@ -19,11 +20,8 @@ interface TileRow {
 }
 
 /** A tile as it is kept. What other programs made of its seqs is not read: they do not fit then. */
-function toTile({ tile, root, secret, seqs, hashes, salts, edges, ...bounds }: TileRow): SealTile {
-  const runs = readRuns(seqs);
-  const [first, last] = runs === undefined ? [0, 0] : boundsOf(runs);
-  const fits = bounds.first_seq === first && bounds.last_seq === last;
-  return { tile, root, secret, hashes, salts, edges, runs: runs !== undefined && fits ? runs : null };
+function toTile({ seqs, first_seq: first, last_seq: last, ...tile }: TileRow): SealTile {
+  return { ...tile, runs: keptRuns(seqs, first, last) };
 }
 
 export function readTile(connection: Connection, tile: number): SealTile | undefined {
@@ -46,16 +44,6 @@ export function tilesWithin(connection: Connection, first: number, last: number)
     )
     .all(first, last)
     .map(toTile);
-}
-
-/** The least and the greatest seq of runs. */
-export function boundsOf(runs: readonly Run[]): [first: number, last: number] {
-  let [first, last] = [Infinity, 0];
-  for (const [from, to] of runs) {
-    first = Math.min(first, from);
-    last = Math.max(last, to);
-  }
-  return [Math.min(first, last), last];
 }
 
 /** The condition that a seq is in one of the runs of a JSON array, which is the FROM before it. */

@@ -1,0 +1,1 @@
+export { heldFilters, holdsOf } from './room.js';

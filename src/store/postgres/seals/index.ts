@@ -1,0 +1,3 @@
+export { destroySalts } from './removals.js';
+export { sealsOf } from './room.js';
+export { lockTiles } from './tiles.js';
