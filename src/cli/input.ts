@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { DaybookError, unreadable } from '../core/errors.js';
 import { LARGEST_TEXT, strictText } from '../core/lines.js';
 import type { Context } from './context.js';
@@ -54,4 +54,13 @@ export function textOfFile(path: string, named: string): string {
     throw unreadable(named, error);
   }
   return bytes.text();
+}
+
+/** The bytes of a small file, which is `named` in messages. Throws kind `data` where it cannot be read. */
+export function bytesOfFile(path: string, named: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw unreadable(named, error);
+  }
 }

@@ -3,6 +3,8 @@ import { keyLine } from '../core/evidence/notes.js';
 import { termsOf } from '../core/evidence/terms.js';
 import { formatTimestamp, parseTimestamp } from '../core/timestamp.js';
 import type { AuditStore, SealState } from '../store/audit-store.js';
+import { checkAnchors, eachSeal } from './anchors.js';
+import type { AnchorTold } from './anchors.js';
 import type { SealKey } from './seal-key.js';
 
 /** What `seal status` tells. */
@@ -17,7 +19,7 @@ export interface SealStatus {
   readonly key_file: { readonly path: string; readonly state: KeyState } | null;
   /** Which key signs from which size on. */
   readonly terms: readonly { readonly key: string; readonly from: number; readonly to: number | null }[];
-  readonly anchors: readonly object[];
+  readonly anchors: readonly AnchorTold[];
 }
 
 /** How what a key has signed stands to what the database holds. */
@@ -44,7 +46,7 @@ export async function sealStatus(store: AuditStore, key: SealKey | null): Promis
     waiting_since: waiting === null ? null : formatTimestamp(waiting),
     key_file: key === null ? null : { path: key.path, state: keyState(state, key) },
     terms,
-    anchors: [],
+    anchors: await checkAnchors(store, { size: state.last?.size ?? 0, witnesses: [] }),
   };
 }
 
@@ -74,19 +76,22 @@ export async function waitingSince(store: AuditStore, state: SealState): Promise
   return Math.max(parseTimestamp(String(row[1] ?? row[0])), sealedAt(state) ?? -Infinity);
 }
 
-const SEALS_A_PAGE = 500;
-
-/** Every seal, oldest first. */
-export async function* eachSeal(
-  store: AuditStore,
-): AsyncGenerator<{ readonly size: number; readonly at: string | null; readonly note: string }> {
-  for (let after = 0; ;) {
-    const seals = await store.seals(after, SEALS_A_PAGE);
-    for (const last of seals) {
-      const at = sealedAt({ last });
-      yield { size: last.size, at: at === null ? null : formatTimestamp(at), note: last.note };
-    }
-    if (seals.length < SEALS_A_PAGE) return;
-    after = seals.at(-1)?.seal ?? after;
+/** Every seal, oldest first, with what others said of it. */
+export async function* toldSeals(store: AuditStore): AsyncGenerator<{
+  readonly size: number;
+  readonly at: string | null;
+  readonly note: string;
+  readonly anchors: readonly AnchorTold[];
+}> {
+  const { last: newest } = await store.sealState();
+  const anchors = await checkAnchors(store, { size: newest?.size ?? 0, witnesses: [] });
+  for await (const last of eachSeal(store)) {
+    const at = sealedAt({ last });
+    yield {
+      size: last.size,
+      at: at === null ? null : formatTimestamp(at),
+      note: last.note,
+      anchors: anchors.filter(({ size }) => size === last.size),
+    };
   }
 }

@@ -3,7 +3,7 @@ import { DaybookError } from '../core/errors.js';
 import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
 import type { ReadCheckpoint } from '../core/evidence/checkpoint.js';
 import { leafHash } from '../core/evidence/leaves.js';
-import { ED25519, keyId } from '../core/evidence/notes.js';
+import { asNote, ED25519, keyId } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { readConsistency, readProof } from '../core/evidence/proofs.js';
 import { isConsistent, rootByPath } from '../core/evidence/tree.js';
@@ -44,7 +44,7 @@ export function verifyFile({ subject, text, pinned, strict = false }: FileReques
     if (before.origin !== after.origin || !isConsistent(before, after, path)) findings.add('split-view', subject);
     return verification(subject, after, pinned, { findings, strict, checked: 0 });
   }
-  const checkpoint = readCheckpoint(text);
+  const checkpoint = readCheckpoint(asNote(text));
   if (checkpoint === undefined) {
     throw new DaybookError(
       'data',

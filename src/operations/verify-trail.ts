@@ -19,6 +19,8 @@ import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, Key, Seal, SealState, SealTile } from '../store/audit-store.js';
 import { acceptedEntries } from './accept-inserted.js';
+import { checkAnchors } from './anchors.js';
+import type { AnchorTold } from './anchors.js';
 import { heard } from './heard.js';
 import type { Signed } from './seal-key.js';
 import { waitingSince } from './seal-status.js';
@@ -32,7 +34,7 @@ export interface Verification {
   readonly sealed: { readonly size: number; readonly at: string | null };
   readonly entries: EntryCounts;
   readonly seals: { readonly checked: number; readonly skipped: number };
-  readonly anchors: readonly object[];
+  readonly anchors: readonly AnchorTold[];
   readonly findings: readonly Finding[];
   readonly complete: true;
 }
@@ -61,6 +63,8 @@ export interface VerifyRequest {
   readonly checkpoints: readonly { readonly name: string; readonly text: string }[];
   /** What the key file says was signed last. */
   readonly signed: Signed | null;
+  /** Whose cosignatures are known. */
+  readonly witnesses?: readonly PublicKey[];
   /** What answers for entries that were pruned. */
   readonly archives?: readonly CheckedArchive[];
   readonly signal?: AbortSignal;
@@ -104,20 +108,24 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
       sealed: { size: 0, at: null },
       entries: { ...NO_ENTRIES, unsealed: count },
       seals: { checked: 0, skipped: 0 },
+      anchors: [],
     });
   }
   const walked = await walkTree(store, seals, request, findings);
   const { count: unsealed } = await store.extent({}, { beyond: state.mark });
   await checkHolds(store, findings);
+  const { size } = seals;
+  const anchors = await checkAnchors(store, { size, witnesses: request.witnesses ?? [], findings });
   const waiting = await waitingSince(store, state);
   if (waiting !== null && request.now - waiting > request.grace) findings.add('stale', formatTimestamp(waiting));
   if (request.pinned === null) findings.add('key-not-pinned', trail.key.split('+')[1] ?? '');
   return verification(request, findings, {
     origin: trail.origin,
     key: keyOf(state, request.pinned),
-    sealed: { size: seals.size, at: seals.at === null ? null : formatTimestamp(seals.at) },
+    sealed: { size, at: seals.at === null ? null : formatTimestamp(seals.at) },
     entries: { ...walked.entries, unsealed },
     seals: { checked: walked.checked, skipped: walked.skipped },
+    anchors,
   });
 }
 
@@ -145,7 +153,7 @@ function keyOf({ trails, handovers }: SealState, pinned: PublicKey | null): { id
 function verification(
   { subject, strict, pinned }: VerifyRequest,
   found: Findings,
-  rest: Pick<Verification, 'origin' | 'key' | 'sealed' | 'entries' | 'seals'>,
+  rest: Pick<Verification, 'origin' | 'key' | 'sealed' | 'entries' | 'seals' | 'anchors'>,
 ): Verification {
   const all = found.list();
   const faults = all.filter(({ severity }) => severity === 'fault' || strict);
@@ -153,7 +161,6 @@ function verification(
     verdict: faults.length > 0 ? 'found' : pinned === null ? 'self-consistent' : 'intact',
     subject,
     ...rest,
-    anchors: [],
     findings: all,
     complete: true,
   };

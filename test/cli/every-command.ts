@@ -116,6 +116,8 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'seal init': line('seal init --origin LONG --force --seal-key @new.seal', { code: 7 }),
   'seal rotate': line('seal rotate --seal-key @scene.seal'),
   'seal resume': line('seal resume --after-restore --reason LONG --seal-key @scene.seal', { code: 7 }),
+  'seal anchor --request': line('seal anchor --request @seal.tsq', { code: 7 }),
+  'seal anchor --add': line('seal anchor --add @people.csv', { code: 6 }),
   'seal status': line('seal status'),
   'seal list': line('seal list'),
   'seal key': line('seal key'),

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DaybookError, unreadable } from '../../core/errors.js';
+import { DaybookError } from '../../core/errors.js';
 import { describeFilter } from '../../core/filter-described.js';
 import { datedFilter } from '../../core/filter-json.js';
 import type { Hold, PlacedHold } from '../../core/hold.js';
@@ -11,6 +10,7 @@ import type { Context } from '../context.js';
 import { addFilterOptions, readFilter } from '../filters.js';
 import type { FilterOptions } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
+import { bytesOfFile } from '../input.js';
 import { underOption } from '../under-option.js';
 
 export function addHold(program: Command, context: Context): void {
@@ -143,18 +143,11 @@ function addRelease(group: Command, context: Context): void {
     .option('--signature <file>', 'the signature of the release key over the statement of the hold')
     .action(async (name: string, options: { readonly reason: string; readonly signature?: string }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const signature = options.signature === undefined ? null : bytesOf(options.signature);
+      const signature =
+        options.signature === undefined ? null : bytesOfFile(options.signature, `--signature ${options.signature}`);
       const entry = await withStore(context, globals, (store) =>
         store.releaseHold(name, options.reason, signature, globals.actor),
       );
       await note(context, globals, `hold ${name} is lifted: entry ${entry}`);
     });
-}
-
-function bytesOf(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw unreadable(`--signature ${path}`, error);
-  }
 }

@@ -9,9 +9,24 @@ import { shellWord } from '../../core/shell.js';
 import type { Acceptance } from '../../operations/accept-inserted.js';
 import type { KeyState } from '../../operations/seal-status.js';
 import type { SealState } from '../../store/audit-store.js';
-import { declare, entries, interruptible, note, printJson, printLines, printOutcome, withStore } from '../command.js';
+import { anchorText } from '../anchor-text.js';
+import {
+  declare,
+  entries,
+  interruptible,
+  note,
+  originOf,
+  printJson,
+  printLines,
+  printOutcome,
+  withStore,
+} from '../command.js';
 import type { Context } from '../context.js';
+import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
+import type { Globals } from '../globals.js';
+import { bytesOfFile } from '../input.js';
+import { witnessKeys } from '../pinned-key.js';
 import { addSealKeyOption, sealKeyAtHand, sealKeyPath } from '../seal-key-path.js';
 import type { SealKeyOption } from '../seal-key-path.js';
 
@@ -70,6 +85,7 @@ export function addSeal(program: Command, context: Context): void {
   addInit(group, context);
   addRotate(group, context);
   addResume(group, context);
+  addAnchor(group, context);
   addStatus(group, context);
   addList(group, context);
   addKey(group, context);
@@ -185,6 +201,80 @@ function addResume(group: Command, context: Context): void {
     });
 }
 
+interface AnchorOptions {
+  readonly request?: string;
+  readonly add?: string;
+  readonly witnessKey?: readonly string[];
+  readonly force?: true;
+  readonly format?: 'json';
+}
+
+function addAnchor(group: Command, context: Context): void {
+  declare(group, 'anchor', {
+    does: 'changes',
+    description: 'ask somebody else for the time of a seal, and keep what they say',
+    examples: [
+      'seal anchor --request seal.tsq',
+      'seal anchor --add seal.tsr',
+      'seal anchor --add cosigned.txt --witness-key witness.pub',
+    ],
+    notes:
+      'It uses no network. --request writes a request of RFC 3161 for the last seal, which curl takes to an authority. --add keeps its answer, a file of OpenTimestamps, or a checkpoint with the cosignature of a witness. daybook checks of which seal each is; docs/evidence.md says how openssl checks who has signed it.',
+  })
+    .addOption(
+      new Option('--request <file>', 'write a request for a timestamp of the last seal there').conflicts('add'),
+    )
+    .option('--add <file>', 'keep an answer, an .ots file, or a checkpoint with cosignatures')
+    .option(
+      '--witness-key <line-or-file>',
+      'the public key of the witness that has cosigned (may be given again)',
+      collect,
+    )
+    .option('--force', 'replace a file that exists')
+    .addOption(json())
+    .action(async (options: AnchorOptions, self: Command) => {
+      const globals = await resolveGlobals(self, context);
+      const { request, add } = options;
+      if (request !== undefined) return writeRequest(request, options, globals, context);
+      if (add === undefined) throw new DaybookError('usage', 'either --request or --add says what to do');
+      const content = bytesOfFile(add, `--add ${add}`);
+      const witnesses = await witnessKeys(options.witnessKey);
+      const { addAnchor: keep } = await import('../../operations/anchors.js');
+      const told = await withStore(context, globals, async (store) => {
+        expectSealed(await store.sealState());
+        return keep(store, { name: add, content, witnesses, actor: globals.actor });
+      });
+      await printOutcome(context, globals, 'the anchor is kept', async () => {
+        if (options.format === 'json') return printJson(told, context);
+        await printLines([anchorText(told)], context);
+      });
+    });
+}
+
+async function writeRequest(file: string, options: AnchorOptions, globals: Globals, context: Context): Promise<void> {
+  const { outputPlaces } = await import('../../operations/output-place.js');
+  const { openOutput } = await import('../../operations/output-file.js');
+  const { requestTimestamp } = await import('../../operations/anchors.js');
+  const place = outputPlaces(originOf(globals, context), { '--request': file })['--request'];
+  const { size, request } = await withStore(context, globals, async (store) => {
+    expectSealed(await store.sealState());
+    return requestTimestamp(store);
+  });
+  const output = await openOutput(place, { force: options.force === true, gzip: false });
+  try {
+    await output.write(request);
+    await output.finish();
+  } finally {
+    await output.abandon();
+  }
+  if (options.format === 'json') return printJson({ request: file, size }, context);
+  await note(
+    context,
+    globals,
+    `a request for the seal over ${entries(size)} is in ${file}; send it with: curl -H 'Content-Type: application/timestamp-query' --data-binary @${shellWord(file)} -o answer.tsr URL`,
+  );
+}
+
 /** How a key file stands to the database, for people. */
 const KEY_STATES: Readonly<Record<KeyState, string>> = {
   level: 'has signed what the database holds',
@@ -216,6 +306,7 @@ function addStatus(group: Command, context: Context): void {
           `sealed      ${found.sealed.at === null ? 'nothing yet' : `${entries(found.sealed.size)}, at ${found.sealed.at}`}`,
           `not sealed  ${found.unsealed === 0 ? 'none' : `${entries(found.unsealed)}, since ${found.waiting_since ?? ''}`}`,
           `key file    ${found.key_file === null ? 'not at hand' : `${found.key_file.path}, ${KEY_STATES[found.key_file.state]}`}`,
+          ...found.anchors.map((anchor) => anchorText(anchor).replace('anchor: ', 'anchor      ')),
           ...found.terms.map(({ key, from, to }) => `term        ${key}, from ${from} to ${to ?? 'now'}`),
         ],
         context,
@@ -232,12 +323,12 @@ function addList(group: Command, context: Context): void {
     .addOption(json())
     .action(async (options: { readonly format?: 'json' }, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const { eachSeal } = await import('../../operations/seal-status.js');
+      const { toldSeals } = await import('../../operations/seal-status.js');
       const { stdout } = context.streams;
       await withStore(context, globals, async (store) => {
         expectSealed(await store.sealState());
         let before = options.format === 'json' ? '{"seals":[' : '';
-        for await (const seal of eachSeal(store)) {
+        for await (const seal of toldSeals(store)) {
           const text = options.format === 'json' ? JSON.stringify(seal) : await shown(seal.note);
           await stdout.write(before + text);
           before = options.format === 'json' ? ',\n' : '\n';

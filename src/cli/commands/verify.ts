@@ -3,15 +3,17 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { fixedMilliseconds, parseDuration } from '../../core/duration.js';
 import { DaybookError } from '../../core/errors.js';
+import { asNote } from '../../core/evidence/notes.js';
 import type { PublicKey } from '../../core/evidence/notes.js';
 import type { CheckedArchive, Verification } from '../../operations/verify-trail.js';
+import { anchorText } from '../anchor-text.js';
 import { declare, entries, interruptible, printJson, printLines, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { collect } from '../filters.js';
 import { resolveGlobals } from '../globals.js';
 import type { Globals } from '../globals.js';
 import { textOfFile } from '../input.js';
-import { pinnedKey } from '../pinned-key.js';
+import { pinnedKey, witnessKeys } from '../pinned-key.js';
 import { addSealKeyOption, sealKeyAtHand } from '../seal-key-path.js';
 import type { SealKeyOption } from '../seal-key-path.js';
 import { underOption } from '../under-option.js';
@@ -20,6 +22,7 @@ interface Options extends SealKeyOption {
   readonly key?: string;
   readonly checkpoint?: readonly string[];
   readonly archive?: readonly string[];
+  readonly witnessKey?: readonly string[];
   readonly grace: string;
   readonly strict?: true;
   readonly proof?: string;
@@ -44,6 +47,11 @@ export function addVerify(program: Command, context: Context): void {
     .option('--key <line-or-file>', 'the public key, as seal init printed it, or a file that holds that line')
     .option('--checkpoint <file>', 'a checkpoint that was kept elsewhere (may be given again)', collect)
     .option('--archive <file>', 'an archive that answers for what was pruned into it (may be given again)', collect)
+    .option(
+      '--witness-key <line-or-file>',
+      'the public key of a witness whose cosignatures are kept (may be given again)',
+      collect,
+    )
     .addOption(new Option('--grace <duration>', 'how long an entry may wait for a seal').default('26h'))
     .option('--strict', 'what is only suspicious is a fault as well');
   addSealKeyOption(command)
@@ -66,8 +74,9 @@ export function addVerify(program: Command, context: Context): void {
 }
 
 /** Refuses what only the database can be checked with. Throws kind `usage`. */
-function expectNoTrail({ checkpoint, archive }: Options): void {
-  const stray = checkpoint !== undefined ? '--checkpoint' : archive !== undefined ? '--archive' : undefined;
+function expectNoTrail({ checkpoint, archive, witnessKey }: Options): void {
+  const given = { '--checkpoint': checkpoint, '--archive': archive, '--witness-key': witnessKey };
+  const [stray] = Object.entries(given).flatMap(([name, files]) => (files === undefined ? [] : [name]));
   if (stray !== undefined) throw new DaybookError('usage', `${stray} goes with the database, and not with files`);
 }
 
@@ -94,13 +103,14 @@ async function verifyDatabase(
   const { startProgress } = await import('../../terminal/progress.js');
   const checkpoints = (options.checkpoint ?? []).map((name) => ({
     name,
-    text: textOfFile(name, `--checkpoint ${name}`),
+    text: asNote(textOfFile(name, `--checkpoint ${name}`)),
   }));
   const { checkArchive } = await import('../../operations/verify-export.js');
   const archives: CheckedArchive[] = [];
   for (const path of options.archive ?? []) {
     archives.push(await checkArchive(path, textOfFile(`${path}.proof`, `--archive ${path}: ${path}.proof`)));
   }
+  const witnesses = await witnessKeys(options.witnessKey);
   const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
   return withStore(
     context,
@@ -117,6 +127,7 @@ async function verifyDatabase(
           pinned,
           checkpoints,
           archives,
+          witnesses,
           signed: key?.signed ?? null,
           signal,
           onProgress: (done) => void progress.update(done),
@@ -150,6 +161,7 @@ async function inWords(found: Verification): Promise<string[]> {
   return [
     first,
     parts.join(', '),
+    ...found.anchors.map((anchor) => anchorText(anchor)),
     ...(key === null ? [] : [`key ${key.id} of ${found.origin ?? ''}`]),
     ...found.findings.map(({ code, severity, count, first: named, between }) => {
       const where = between === null ? named.join(', ') : `between entries ${between[0]} and ${between[1]}`;

@@ -82,6 +82,20 @@ export function readKeyLine(line: string): PublicKey {
   return key;
 }
 
+/**
+ * Reads the public key line of a witness of C2SP: a key of Ed25519 that signs checkpoints with their time. Throws kind
+ * `data` for what is none, or does not fit together.
+ */
+export function readWitnessKey(line: string): PublicKey {
+  const [, name = '', id = '', encoded = ''] = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(line.trim()) ?? [];
+  const bytes = decoded(encoded);
+  // Some witnesses hand out the line of their key as such.
+  if (bytes?.[0] !== COSIGNATURE) return readKeyLine(line);
+  const key = { name, key: bytes.subarray(1) };
+  if (bytes.length === 33 && keyId(key, COSIGNATURE).toString('hex') === id) return key;
+  throw new DaybookError('data', `${JSON.stringify(line.slice(0, 200))} is no public key line of a witness`);
+}
+
 /** Base64 as it is written and no other way, or undefined. */
 export function decoded(base64: string): Buffer | undefined {
   const bytes = Buffer.from(base64, 'base64');
@@ -108,6 +122,11 @@ export function signedNote(
 export function noteText({ text, signatures }: SignedNote): string {
   const lines = signatures.map(({ name, id, bytes }) => `— ${name} ${Buffer.concat([id, bytes]).toString('base64')}\n`);
   return `${text}\n${lines.join('')}`;
+}
+
+/** A note as it came: the mail and the shell leave other ends of lines, and add empty lines behind. */
+export function asNote(text: string): string {
+  return `${text.replaceAll('\r\n', '\n').trimEnd()}\n`;
 }
 
 /** Reads a signed note; undefined for what is none. */
