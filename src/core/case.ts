@@ -20,7 +20,7 @@ export interface CaseSummary {
   readonly names: readonly CaseName[];
   /** Who made the entries, most of them first. */
   readonly actors: readonly CaseActor[];
-  /** How many entries prunes have deleted from the whole trail: whether any was about this one is not known. */
+  /** How many entries prunes and erasures have taken from the whole trail: whether any was about this one is not known. */
   readonly pruned: number;
   /**
    * Of the entries as NDJSON, oldest first, each with its line feed: of what `daybook export --entity T:ID --mark M`

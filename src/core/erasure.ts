@@ -10,6 +10,11 @@ export type Skeleton = Pick<Entry, (typeof SKELETON_FIELDS)[number]>;
 
 export const SKELETON_FIELDS = ['seq', 'ts', 'category', 'action', 'severity', 'entity_type'] as const;
 
+/** A skeleton, and the account of the erasure that left it. */
+export interface KeptSkeleton extends Skeleton {
+  readonly prune: number | null;
+}
+
 export interface ErasedEntry extends Skeleton {
   /** The seq of the entry that tells of the erasure; null as long as none does. */
   readonly erased_by: number | null;

@@ -13,7 +13,7 @@ import { edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js'
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
 import { skeletonHash } from '../core/erasure.js';
-import type { Skeleton } from '../core/erasure.js';
+import type { KeptSkeleton } from '../core/erasure.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
@@ -523,13 +523,13 @@ type Signing = 'removed' | 'erased' | 'erased otherwise' | null;
 
 interface Removals {
   readonly refresh: () => Promise<void>;
-  readonly of: (seq: number, skeleton: Skeleton | undefined) => Signing;
+  readonly of: (seq: number, skeleton: KeptSkeleton | undefined) => Signing;
 }
 
 /** The removals that are signed as they stand there. */
 function readRemovals(store: AuditStore, keys: readonly PublicKey[], findings: Findings): Removals {
   const runs: Run[] = [];
-  const erasures: { readonly placeOf: (seq: number) => number; readonly hashes: Buffer }[] = [];
+  const erasures: { readonly prune: number; readonly placeOf: (seq: number) => number; readonly hashes: Buffer }[] = [];
   let last = 0;
   let isIn = lookup(runs);
   return {
@@ -538,19 +538,20 @@ function readRemovals(store: AuditStore, keys: readonly PublicKey[], findings: F
       for (const removal of more) {
         const signed = signedRuns(removal, keys);
         if (signed === undefined) findings.add('bad-removal', `removal ${removal.removal}`);
-        else if (removal.skeletons !== null) erasures.push({ placeOf: places(signed), hashes: removal.skeletons });
-        else for (const run of signed) runs.push(run);
+        else if (removal.skeletons !== null) {
+          erasures.push({ prune: removal.prune, placeOf: places(signed), hashes: removal.skeletons });
+        } else for (const run of signed) runs.push(run);
         last = removal.removal;
       }
       if (more.length > 0) isIn = lookup(runs);
     },
     of: (seq, skeleton) => {
       const hash = skeleton && skeletonHash(skeleton);
-      const at = erasures.flatMap(({ placeOf, hashes }) => {
+      const at = erasures.flatMap(({ prune, placeOf, hashes }) => {
         const place = placeOf(seq);
-        return place < 0 ? [] : [hashes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES)];
+        return place < 0 ? [] : [{ prune, signed: hashes.subarray(place * HASH_BYTES, (place + 1) * HASH_BYTES) }];
       });
-      if (hash !== undefined && at.some((signed) => signed.equals(hash))) return 'erased';
+      if (at.some(({ prune, signed }) => prune === skeleton?.prune && hash?.equals(signed) === true)) return 'erased';
       if (isIn(seq)) return 'removed';
       return at.length > 0 ? 'erased otherwise' : null;
     },
@@ -609,7 +610,7 @@ function checkLeaves(
     counts: Record<'checked' | 'pruned' | 'archived' | 'erased' | 'imported' | 'accepted', number>;
     findings: Findings;
     removals: Removals;
-    skeletons: ReadonlyMap<number, Skeleton>;
+    skeletons: ReadonlyMap<number, KeptSkeleton>;
     isArchived: (seq: number) => boolean;
     isAccepted: (seq: number) => boolean;
     sealedBefore: (leaf: number) => Buffer | undefined;
@@ -645,7 +646,7 @@ function checkLeaves(
 /** Accounts for an entry that is gone with its salt. */
 function accountFor(
   seq: number,
-  skeleton: Skeleton | undefined,
+  skeleton: KeptSkeleton | undefined,
   signing: Signing,
   {
     counts,

@@ -1,5 +1,5 @@
 import type { Actor } from '../core/entry.js';
-import type { Skeleton } from '../core/erasure.js';
+import type { KeptSkeleton } from '../core/erasure.js';
 import type { Run } from '../core/evidence/seqs.js';
 import type { Mark } from '../core/mark.js';
 
@@ -74,7 +74,7 @@ export interface TilesAndLines extends LeafLines {
   /** How many entries of those that could be sealed by then have a seq behind `after`, up to the greatest of the tiles. */
   readonly within: number;
   /** What is left of those that were erased. */
-  readonly skeletons: readonly Skeleton[];
+  readonly skeletons: readonly KeptSkeleton[];
 }
 
 /** Entries that were removed, and the statement that was signed before the first of them went. */

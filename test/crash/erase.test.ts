@@ -11,14 +11,10 @@ const KILLS = Number(process.env['DAYBOOK_KILLS'] ?? ROUNDS);
 
 const shared = sharedDirectory();
 let template: string;
-let publicKey: string;
 const templateKey = (): string => path.join(path.dirname(template), 'template.seal');
 
 beforeAll(async () => {
   template = await makeTrail(shared, ENTRIES);
-  const made = await run(['--db', template, 'seal', 'init', '--force', '--seal-key', templateKey()]);
-  publicKey = made.stdout.trim();
-  await run(['--db', template, 'seal', '--seal-key', templateKey()]);
 });
 
 /** A copy of the sealed trail with its key, and what erases most of it. */
@@ -46,6 +42,10 @@ interface Verified {
 }
 
 test('an erasure that is killed at any moment is covered for what went, and the next one goes on', async () => {
+  const made = await run(['--db', template, 'seal', 'init', '--force', '--seal-key', templateKey()]);
+  expect(made.code, made.stderr).toBe(0);
+  const publicKey = made.stdout.trim();
+  await run(['--db', template, 'seal', '--seal-key', templateKey()]);
   const first = await scene();
   const began = performance.now();
   const whole = await run(first.words);

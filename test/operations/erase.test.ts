@@ -339,6 +339,11 @@ describe('an erasure from a sealed trail', () => {
       `UPDATE daybook_erased SET entity_type = 'other' WHERE seq = ${NEXT}`,
       ['bad-removal'],
     ],
+    [
+      'a skeleton that names another erasure',
+      `UPDATE daybook_erased SET prune = 1 WHERE seq = ${NEXT}`,
+      ['bad-removal'],
+    ],
     ['a skeleton that was deleted', `DELETE FROM daybook_erased WHERE seq = ${NEXT}`, ['bad-removal']],
     [
       'skeletons that changed places',

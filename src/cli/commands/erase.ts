@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
 import type { Filter } from '../../core/filter.js';
 import { textProblem } from '../../core/json.js';
+import { mirrorName } from '../../core/mirror.js';
 import { shellWord } from '../../core/shell.js';
 import type { EraseResult } from '../../operations/erase.js';
 import type { AuditStore } from '../../store/audit-store.js';
@@ -79,7 +80,7 @@ async function eraseMatching(
   }
   const result = await execute(store, prepared, { archive: undefined, sealKey, now }, globals, context, executeErase);
   await printOutcome(context, globals, `erased ${entries(result.erased)}`, () => printResult(result, options, context));
-  if (result.erased > 0) await sayWhatStays(filter, globals, context);
+  if (result.erased > 0) await sayWhatStays(store, filter, globals, context);
 }
 
 async function printResult(result: EraseResult, options: Options, context: Context): Promise<void> {
@@ -92,13 +93,18 @@ async function printResult(result: EraseResult, options: Options, context: Conte
 }
 
 /** What an erasure does not reach. */
-async function sayWhatStays(filter: Filter, globals: Globals, context: Context): Promise<void> {
+async function sayWhatStays(store: AuditStore, filter: Filter, globals: Globals, context: Context): Promise<void> {
   const { namesIn } = await import('../../operations/erase.js');
   const { db } = globals;
   const say = (text: string): Promise<void> => note(context, globals, text);
   if (db.engine === 'sqlite') {
     const vacuum = `sqlite3 ${shellWord(db.connects)} 'VACUUM' 'PRAGMA wal_checkpoint(TRUNCATE)'`;
     await say(`free pages and the log may still hold traces: ${vacuum} makes the file anew, while nobody writes`);
+  }
+  for (const mirror of await store.mirrors()) {
+    await say(
+      `${mirrorName(mirror)} shows entries, and may still show these: the command of mirror add again renders it`,
+    );
   }
   for (const name of namesIn(filter)) {
     await say(`entries of others may mention ${name}: daybook history --search ${shellWord(name)}`);

@@ -68,7 +68,7 @@ export function summaryFacts(summary: CaseSummary, clock: Clock): (readonly [lab
   ];
   return pruned === 0
     ? facts
-    : [...facts, ['pruned', `${pruned} entries of the whole trail; whether any was about this is not known`]];
+    : [...facts, ['pruned or erased', `${pruned} entries of the whole trail; whether any was about this is not known`]];
 }
 
 async function summaryText(summary: CaseSummary, { clock, width, palette }: Paper): Promise<string> {

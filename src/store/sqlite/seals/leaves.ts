@@ -1,6 +1,6 @@
 import { LEAF_HEAD, TILE } from '../../../core/evidence/leaves.js';
 import { SKELETON_FIELDS } from '../../../core/erasure.js';
-import type { Skeleton } from '../../../core/erasure.js';
+import type { KeptSkeleton } from '../../../core/erasure.js';
 import { firstOf } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { Mark } from '../../../core/mark.js';
@@ -58,10 +58,10 @@ export function tilesAndLines(
 }
 
 /** What is left of erased entries of runs. */
-function skeletonsIn(connection: Connection, runs: readonly Run[]): Skeleton[] {
+function skeletonsIn(connection: Connection, runs: readonly Run[]): KeptSkeleton[] {
   return connection
-    .prepare<[string], Skeleton>(
-      `SELECT ${SKELETON_FIELDS.map((field) => `x.${field}`).join(', ')} FROM json_each(?) AS run
+    .prepare<[string], KeptSkeleton>(
+      `SELECT ${SKELETON_FIELDS.map((field) => `x.${field}`).join(', ')}, x.prune FROM json_each(?) AS run
        CROSS JOIN daybook_erased AS x ON x.seq BETWEEN run.value ->> 0 AND run.value ->> 1`,
     )
     .all(JSON.stringify(runs));
