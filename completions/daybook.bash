@@ -448,6 +448,10 @@ _daybook_value() {
     'daybook seal resume --reason') : ;;
     'daybook seal resume --origin') : ;;
     'daybook seal resume --format') choices='json' ;;
+    'daybook seal anchor --request') files=1 ;;
+    'daybook seal anchor --add') files=1 ;;
+    'daybook seal anchor --witness-key') : ;;
+    'daybook seal anchor --format') choices='json' ;;
     'daybook seal status --seal-key') files=1 ;;
     'daybook seal status --format') choices='json' ;;
     'daybook seal list --format') choices='json' ;;
@@ -495,6 +499,7 @@ _daybook_value() {
     'daybook verify --key') : ;;
     'daybook verify --checkpoint') files=1 ;;
     'daybook verify --archive') files=1 ;;
+    'daybook verify --witness-key') : ;;
     'daybook verify --grace') : ;;
     'daybook verify --seal-key') files=1 ;;
     'daybook verify --format') choices='json' ;;
@@ -623,6 +628,7 @@ _daybook() {
       'daybook seal init') path='daybook seal init' ;;
       'daybook seal rotate') path='daybook seal rotate' ;;
       'daybook seal resume') path='daybook seal resume' ;;
+      'daybook seal anchor') path='daybook seal anchor' ;;
       'daybook seal status') path='daybook seal status' ;;
       'daybook seal list') path='daybook seal list' ;;
       'daybook seal key') path='daybook seal key' ;;
@@ -680,10 +686,11 @@ _daybook() {
     'daybook retention list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook retention remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook status') options='--check --grace --deep --strict --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook seal') options='--seal-key --accept-inserted --reason --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='init rotate resume status list key' ;;
+    'daybook seal') options='--seal-key --accept-inserted --reason --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='init rotate resume anchor status list key' ;;
     'daybook seal init') options='--seal-key --origin --force --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
     'daybook seal rotate') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
     'daybook seal resume') options='--seal-key --after-restore --reason --origin --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
+    'daybook seal anchor') options='--request --add --witness-key --force --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
     'daybook seal status') options='--seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
     'daybook seal list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
     'daybook seal key') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet --seal-key --accept-inserted --reason --format' choices='' ;;
@@ -693,7 +700,7 @@ _daybook() {
     'daybook hold list') options='--format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook hold release') options='--reason --signature -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook erase') options='--category --action --severity --actor --actor-type --scope --entity --correlation --source --not --since --until --in --search --changed --meta --reverted --not-reverted --seal-key --reason --dry-run --yes --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook verify') options='--proof --key --checkpoint --archive --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook verify') options='--proof --key --checkpoint --archive --witness-key --grace --strict --seal-key --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook backup') options='--force -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook capture') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='add list check refresh remove' ;;
     'daybook capture add') options='--entity-type --scope --actor-column --name-column --ignore --redact --keep --json --require-actor --actor-setting --actor-type-setting --correlation-setting -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
