@@ -35,5 +35,5 @@ export async function readAnchors(connection: Connection): Promise<Anchor[]> {
   const rows = await connection.all<Omit<Anchor, 'content'> & { readonly content: string }>(
     sql("SELECT anchor, size, kind, encode(content, 'hex') AS content FROM daybook_anchors ORDER BY anchor"),
   );
-  return rows.map((row) => ({ ...row, content: Buffer.from(row.content, 'hex') }));
+  return rows.map(({ anchor, size, kind, content }) => ({ anchor, size, kind, content: Buffer.from(content, 'hex') }));
 }
