@@ -133,6 +133,7 @@ async function openTrail(
     clock,
     presence,
     interruptible: readerOf(context).interruptible,
+    onInterrupt: context.onInterrupt,
     onCopy: async (from) => {
       if (from === 'unfinished copy') {
         const taken = 'this is read from a private copy, in which that is taken back';

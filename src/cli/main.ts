@@ -44,6 +44,7 @@ export async function buildProgram(): Promise<Command> {
 }
 
 function systemContext(): Context {
+  let heard = false;
   return {
     streams: systemStreams(),
     env: process.env,
@@ -53,9 +54,11 @@ function systemContext(): Context {
     host: () => hostname(),
     presence: thisProcess(),
     onInterrupt: (interrupted) => {
+      // A second signal ends the program the hard way, whatever it is about to do then.
+      if (heard) return () => undefined;
       const signals = Object.keys(SIGNAL_CODES) as EndingSignal[];
       const listener = (signal: EndingSignal): void => {
-        // Once only: a second signal, whichever it is, ends the program the hard way.
+        heard = true;
         stop();
         // A terminal that closes says so twice, where the shell passes it on.
         if (signal === 'SIGHUP') process.on('SIGHUP', () => undefined);

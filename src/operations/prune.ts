@@ -140,7 +140,7 @@ export async function executePrune(store: AuditStore, prepared: PreparedPrune, r
     },
   };
   if (forecast.count === 0) return result(store, undefined, null, 0, 0, forecast.held);
-  const prune = await whenFree(run.busyTimeout, () =>
+  const prune = await whenFree(run, () =>
     store.openPrune({
       command: prepared.command,
       actor: prepared.actor.actor,
@@ -245,7 +245,7 @@ async function deleteDoomed(
     }
     const position = after;
     const batchSize = sizes.next();
-    const batch = await whenFree(run.busyTimeout, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
+    const batch = await whenFree(run, () => store.deleteBatch(prune, prepared.plan, position, batchSize));
     longest = Math.max(longest, batch.lockMs);
     run.onProgress?.('deleting', batch.account.deleted, prepared.forecast.count);
     if (batch.next === null) return { account: batch.account, longest };
@@ -292,13 +292,14 @@ function whenBusy(error: unknown): number {
 }
 
 /** Tries again while another prune holds the lease, for as long as one waits for a lock. */
-async function whenFree<T>(busyTimeout: number, work: () => Promise<T>): Promise<T> {
+async function whenFree<T>({ busyTimeout, signal }: PruneRun, work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + busyTimeout;
   for (;;) {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof DaybookError) || error.kind !== 'busy' || performance.now() >= deadline) throw error;
+      if (signal?.aborted === true) throw new DaybookError('interrupted', `interrupted: ${error.message}`);
       await sleep(Math.min(100, Math.max(1, deadline - performance.now())));
     }
   }

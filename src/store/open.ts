@@ -6,6 +6,8 @@ import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
 import type { Gathering } from './gathering.js';
+import { patientlyInSlices, SLICE_MS } from './patience.js';
+import type { Listen } from './patience.js';
 import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
 import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
@@ -29,6 +31,8 @@ export interface OpenOptions {
   readonly schema?: string;
   /** Runs what takes long with a signal that an interrupt sets. */
   readonly interruptible?: Interruptible;
+  /** Lets an interrupt end the wait for a lock of what writes, too. */
+  readonly onInterrupt?: Listen;
   /** Is told where a private copy is read, because the database itself cannot be; `unfinished` after a crash. */
   readonly onCopy?: (from: 'copy' | 'unfinished copy') => Promise<void>;
 }
@@ -57,12 +61,18 @@ export async function openStore(address: Address, options: OpenOptions): Promise
   const path = address.connects;
   const open = (copy?: string): AuditStore =>
     openSqlite({ path, copy, readonly, busyTimeout, sequential, clock, presence });
-  if (!readonly) return open();
+  if (!readonly) return options.onInterrupt === undefined ? open() : openInterruptible(options.onInterrupt);
   if (options.live === true) return openLive(path, open);
   const reader = { presence, interruptible: options.interruptible ?? uninterrupted };
   const { opened, from } = await openReadable(path, reader, open);
   if (from !== 'itself') await options.onCopy?.(from);
   return opened;
+
+  async function openInterruptible(listen: Listen): Promise<AuditStore> {
+    const wait = async <T>(work: () => Promise<T>): Promise<T> => patientlyInSlices(busyTimeout, listen, work);
+    const slice = Math.min(busyTimeout, SLICE_MS);
+    return wait(async () => openSqlite({ path, readonly, busyTimeout: slice, wait, sequential, clock, presence }));
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { ResourceError } from '../core/errors.js';
 import type { AuditStore } from './audit-store.js';
 
@@ -11,8 +11,42 @@ export const HASTE_MS = 2;
 /** The pauses between two tries, the last one again and again. */
 const PAUSES_MS = [1, 2, 5, 10, 20, 30];
 
+/**
+ * A program has nothing else to do than to hear a signal. So its driver waits for most of the time: in rollback journal mode
+ * that keeps new readers out, which would keep the lock from it.
+ */
+export const SLICE_MS = 100;
+
+/** Calls `interrupted` when a signal asks the program to end, until what it gives is called. */
+export type Listen = (interrupted: () => void) => () => void;
+
 /** Runs `work` again while the database is locked, for so many milliseconds. */
 export async function patiently<T>(patience: number, work: () => Promise<T>): Promise<T> {
+  return triedAgain(patience, PAUSES_MS, work, async () => undefined);
+}
+
+/** The same for a program whose driver waits by itself for SLICE_MS. An interrupt ends the wait: kind `interrupted`. */
+export async function patientlyInSlices<T>(patience: number, listen: Listen, work: () => Promise<T>): Promise<T> {
+  let interrupted = false;
+  let stop: (() => void) | undefined;
+  try {
+    return await triedAgain(patience, [1], work, async (error) => {
+      // Before the first pause nobody listens: a signal ends the program by itself, or whoever listens already is told.
+      stop ??= listen(() => (interrupted = true));
+      await setImmediate();
+      if (interrupted) throw new ResourceError('interrupted', `interrupted: ${error.message}`, { cause: error });
+    });
+  } finally {
+    stop?.();
+  }
+}
+
+async function triedAgain<T>(
+  patience: number,
+  pauses: readonly number[],
+  work: () => Promise<T>,
+  between: (error: ResourceError) => Promise<void>,
+): Promise<T> {
   const deadline = performance.now() + patience;
   for (let tries = 0; ; tries++) {
     try {
@@ -20,13 +54,14 @@ export async function patiently<T>(patience: number, work: () => Promise<T>): Pr
     } catch (error) {
       const left = deadline - performance.now();
       if (!isLocked(error) || left <= 0) throw error;
-      await sleep(Math.min(PAUSES_MS[tries] ?? Math.max(...PAUSES_MS), left));
+      await between(error);
+      await sleep(Math.min(pauses[tries] ?? Math.max(...pauses), left));
     }
   }
 }
 
 /** Not the lease of another prune, which only its own end gives back. */
-function isLocked(error: unknown): boolean {
+function isLocked(error: unknown): error is ResourceError {
   return error instanceof ResourceError && error.kind === 'busy';
 }
 

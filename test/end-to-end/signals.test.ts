@@ -1,17 +1,21 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PROGRAM, run, start, temporaryDirectory } from '../support/program.js';
-import { runOther } from './other-programs.js';
+import { runOther, startOther } from './other-programs.js';
 import { copyTrail, countEntries, makeTrail, otherFiles, sharedDirectory, until, value } from './trail.js';
 
 const ENTRIES = 60_000;
+/** So few are planned in no time. */
+const FEW = 100;
 
 const shared = sharedDirectory();
 let template: string;
+let small: string;
 beforeAll(async () => {
   template = await makeTrail(shared, ENTRIES);
+  small = await makeTrail(shared, FEW);
 }, 120_000);
 
 const SIGNALS = [
@@ -117,4 +121,70 @@ test('a signal ends an export whose pipe takes nothing more', async () => {
   expect(await running.finished).toMatchObject({ code: 130 });
   await runOther('touch', [path.join(directory, 'over')]);
   await reader;
+});
+
+/** Takes the write lock of a trail, once so many entries or fewer are left, and keeps it until it is killed. */
+const LOCKING = `
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+while True:
+    connection.execute('BEGIN IMMEDIATE')
+    if connection.execute('SELECT count(*) FROM daybook_entries').fetchone()[0] <= int(sys.argv[2]):
+        break
+    connection.execute('ROLLBACK')
+    time.sleep(0.01)
+print('locked', flush=True)
+time.sleep(60)`;
+
+describe('where another program holds the lock', () => {
+  test.each([
+    ['record --stdin', ['record', '--stdin'], 'nothing was recorded'],
+    ['record', ['record', '--action', 'login'], 'nothing was recorded'],
+    ['revert', ['revert', '1', '--reason', 'a mistake'], 'nothing was recorded'],
+    ['prune', ['prune', '--before', 'now', '--yes', '--quiet'], 'nothing was deleted'],
+    ['retention set', ['retention', 'set', 'all', '--max-age', '90d'], 'nothing was changed'],
+    ['actors import', ['actors', 'import', 'names.csv'], 'nothing was changed'],
+    ['export --checkpoint', ['export', '--checkpoint', 'siem', '-o', 'out.csv'], 'the checkpoint is where it was'],
+  ])('a signal ends the wait of %s', async (_name, words, told) => {
+    const directory = temporaryDirectory();
+    const file = await copyTrail(small, directory);
+    writeFileSync(path.join(directory, 'names.csv'), 'id,name\nu-1,Ines\n');
+    const locking = startOther('python3', ['-c', LOCKING, file, String(FEW)]);
+    await until(() => locking.stdout() === 'locked\n', 'the lock');
+    const running = start(['--db', file, '--busy-timeout', '60s', ...words], { cwd: directory });
+    running.child.stdin.write('{"action":"login"}\n');
+    await sleep(2500);
+    running.child.kill('SIGTERM');
+    const ended = await running.finished;
+    expect(ended).toMatchObject({ code: 143, signal: null });
+    expect(ended.stderr).toBe(`daybook: interrupted: ${file} is locked by another program; ${told}\n`);
+    expect(locking.child.exitCode).toBe(null);
+    expect(countEntries(file)).toBe(FEW);
+    expect(otherFiles(directory)).toEqual(['names.csv']);
+  });
+
+  test('a second signal ends at once what the first one cannot', async () => {
+    const file = await copyTrail(template, temporaryDirectory());
+    const running = start(['--db', file, '--busy-timeout', '60s', 'prune', '--before', 'now', '--yes', '--quiet']);
+    const locking = startOther('python3', ['-c', LOCKING, file, String(ENTRIES - 1)]);
+    await until(() => locking.stdout() === 'locked\n', 'the lock');
+    await sleep(500);
+    // It means to close its account, and waits for the lock to do that.
+    running.child.kill('SIGTERM');
+    await sleep(500);
+    expect([running.child.exitCode, running.child.signalCode]).toEqual([null, null]);
+    running.child.kill('SIGTERM');
+    expect(await running.finished).toMatchObject({ code: null, signal: 'SIGTERM' });
+    expect(locking.child.exitCode).toBe(null);
+  });
+
+  test('a lock that is given back in time is waited for', async () => {
+    const file = await copyTrail(small, temporaryDirectory());
+    const locking = startOther('python3', ['-c', LOCKING, file, String(FEW)]);
+    await until(() => locking.stdout() === 'locked\n', 'the lock');
+    const running = start(['--db', file, '--busy-timeout', '60s', 'record', '--action', 'login']);
+    await sleep(1500);
+    locking.child.kill('SIGKILL');
+    expect(await running.finished).toMatchObject({ code: 0, stdout: `${FEW + 1}\n`, stderr: '' });
+  });
 });

@@ -43,6 +43,7 @@ export function openSession(options: SqliteOptions): Session {
         return work(connection);
       }),
     );
+  const { wait = async (work) => work() } = options;
   return {
     options,
     connection,
@@ -51,23 +52,25 @@ export function openSession(options: SqliteOptions): Session {
     expectStanding,
     changeNow,
     writeNow,
-    read: async (work) => readNow(work),
-    readAtOnce: async (work) => readNow((on) => reading(on, () => work(on))),
-    write: async (work) => writeNow(work),
-    change: async (work) => changeNow(work),
-    slowly: async (work) => {
-      try {
-        return await work();
-      } catch (error) {
-        return attempt(
-          path,
-          () => {
-            throw error;
-          },
-          readonly,
-        );
-      }
-    },
+    wait,
+    read: (work) => wait(async () => readNow(work)),
+    readAtOnce: (work) => wait(async () => readNow((on) => reading(on, () => work(on)))),
+    write: (work) => wait(async () => writeNow(work)),
+    change: (work) => wait(async () => changeNow(work)),
+    slowly: (work) =>
+      wait(async () => {
+        try {
+          return await work();
+        } catch (error) {
+          return attempt(
+            path,
+            () => {
+              throw error;
+            },
+            readonly,
+          );
+        }
+      }),
     needsSettling: () => leakedContext(connection) !== null || cutOffAccounts(connection, options).length > 0,
   };
 }

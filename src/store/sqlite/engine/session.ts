@@ -13,6 +13,8 @@ export interface SqliteOptions {
   readonly readonly: boolean;
   /** Milliseconds to wait for a lock before an operation is `busy`. */
   readonly busyTimeout: number;
+  /** Waits for a lock: runs `work` until it finds the database free. Without it, only the driver waits. */
+  readonly wait?: (<T>(work: () => Promise<T>) => Promise<T>) | undefined;
   /** Whether the trail is read once, from end to end. */
   readonly sequential?: boolean;
   /** Milliseconds since 1970. */
@@ -25,6 +27,8 @@ export interface Session {
   readonly options: SqliteOptions;
   readonly connection: Connection;
   readonly clock: () => number;
+  /** Runs `work` again while the database is locked, where the driver is not the one who waits. */
+  wait<T>(work: () => Promise<T>): Promise<T>;
   /** Runs what only reads. */
   read<T>(work: (connection: Connection) => T): Promise<T>;
   /** Runs what only reads, on one moment of the database. */

@@ -87,7 +87,8 @@ function compare(connection: Connection, staging: Connection, withEmail: boolean
   const known = connection.prepare<[string], NamedActor>(
     'SELECT actor, name, email FROM daybook_actors WHERE actor = ?',
   );
-  const put = staging.prepare('INSERT INTO due VALUES (?, ?, ?)');
+  // Where the trail is locked on the way, all of this is done again.
+  const put = staging.prepare('INSERT OR REPLACE INTO due VALUES (?, ?, ?)');
   let added = 0;
   let changed = 0;
   const comparePage = staging.transaction((listed: readonly NamedActor[]) => {

@@ -20,6 +20,7 @@ export function recordsOf({
   changeNow,
   readAtOnce,
   needsSettling,
+  wait,
 }: Session): Records {
   return {
     record: (requests, { stopAtConflict = false, ofApplication = false } = {}) =>
@@ -28,11 +29,11 @@ export function recordsOf({
           ? recordSigned(connection, requests, clock)
           : recordEntries(connection, requests, stopAtConflict, clock),
       ),
-    recordOneOfMany: async (requests, { stopAtConflict = false, durable = false } = {}) => {
+    recordOneOfMany: (requests, { stopAtConflict = false, durable = false } = {}) => {
       const recordThem = (): readonly BatchOutcome[] =>
         changeNow(() => (needsSettling() ? undefined : recordByOneStatement(connection, requests, clock))) ??
         writeNow(() => recordEntries(connection, requests, stopAtConflict, clock));
-      return durable ? followed(connection, recordThem) : hurrying(connection, false, recordThem);
+      return wait(async () => (durable ? followed(connection, recordThem) : hurrying(connection, false, recordThem)));
     },
     compare: (requests) => readAtOnce(() => compareEntries(connection, requests)),
     revert: (entry) => write(() => recordRevert(connection, entry, clock)),
