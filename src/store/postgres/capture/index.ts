@@ -1,4 +1,5 @@
-export { capturedColumns, followTables, readCaptures } from './installed.js';
+export { missingFunctions } from './functions.js';
+export { capturedColumns, followTables, mendFunctions, readCaptures } from './installed.js';
 export { rowText, typeOf } from './row-text.js';
 export type { RowText } from './row-text.js';
 export { describe } from './tables.js';

@@ -20,9 +20,10 @@ import {
   settledSettings,
 } from '../../capture-settings.js';
 import { sql } from '../../sql.js';
-import { answer, timeText } from '../engine/index.js';
+import { answer, identifier, timeText } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 import { insertOne } from '../trail/index.js';
+import { missingFunctions } from './functions.js';
 import { describe, describeTable, findTable } from './tables.js';
 import type { TableDescription } from './tables.js';
 import { install, lift, triggerProblem } from './triggers.js';
@@ -98,7 +99,38 @@ async function problemOf(
     return `has other columns than when it was captured (${[...come, ...gone].join(', ')})`;
   }
   if (described.primaryKey.length === 0) return 'has no primary key any more, so that its changes are refused';
+  const changed = await missingFunctions(connection, identifier(await ourSchema(connection)));
+  if (changed.length > 0) {
+    return `is captured by functions that are gone or were changed (${changed.map(({ name }) => name).join(', ')})`;
+  }
   return triggerProblem(connection, described, settings);
+}
+
+/** The schema of the trail, as the open transaction finds it. */
+async function ourSchema(connection: Connection): Promise<string> {
+  const asked = sql(
+    `SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = 'daybook_captures'::regclass`,
+  );
+  return (await answer<string>(connection, asked)) ?? '';
+}
+
+/**
+ * Puts the functions of capture back where they are gone or were changed, and ends in a gap what was captured meanwhile. Runs
+ * in the open transaction.
+ */
+export async function mendFunctions(connection: Connection, change: Change): Promise<void> {
+  const missing = await missingFunctions(connection, identifier(change.schema));
+  if (missing.length === 0) return;
+  const captures: { readonly installed: Installed; readonly problem: string | null }[] = [];
+  for (const installed of await allInstalled(connection)) {
+    captures.push({ installed, problem: await problemOf(connection, installed) });
+  }
+  for (const { sql: text } of missing) await connection.run(sql(text));
+  for (const { installed, problem } of captures) {
+    // What else is wrong with a table is for who refreshes it.
+    if (problem === null || !problem.startsWith('is captured by functions')) continue;
+    await fit(connection, installed, { problem, change, before: installed.settings });
+  }
 }
 
 /**
@@ -137,6 +169,7 @@ export async function addCaptures(
   request: CaptureRequest,
   change: Change,
 ): Promise<CaptureAdded[]> {
+  await mendFunctions(connection, change);
   const described: TableDescription[] = [];
   for (const table of tables) described.push(await describeTable(connection, table, change.schema));
   const requests = described.length === 1 ? [request] : requestsFor(described, request);
@@ -250,6 +283,17 @@ export async function refreshCapture(connection: Connection, asked: string, chan
   }
   const problem = await problemOf(connection, installed);
   if (problem === null) return unchanged(installed.table);
+  await mendFunctions(connection, change);
+  if ((await problemOf(connection, installed)) === null) {
+    const seq = await answer<number>(
+      connection,
+      sql(
+        `SELECT max(e.seq) FROM daybook_entries AS e WHERE e.tx = pg_current_xact_id() AND e.action = 'capture_refresh' AND e.entity_id = ?`,
+        installed.table,
+      ),
+    );
+    return { ...unchanged(installed.table), changed: true, entry: seq ?? null };
+  }
   return fit(connection, installed, { problem, change, before: installed.settings });
 }
 

@@ -1,5 +1,6 @@
 import { SECRET_NAMES } from '../../../core/capture.js';
 import { REDACTED } from '../../../core/redact.js';
+import type { SchemaObject } from './schema.js';
 
 // What is the same for all captured tables. A table's triggers are two lines around one function: their arguments say how
 // the table is captured, so that a dump carries them. The columns and the key are asked of the catalog for each row: a
@@ -21,14 +22,14 @@ export const WRITTEN = String.raw`CASE
 /** PostgreSQL has no groups without a capture, and a question mark stands for a parameter. */
 const SECRET = SECRET_NAMES.source.replaceAll('(?:', '(').replaceAll('?', '{0,1}');
 
-const FUNCTIONS = (schema: string): string => String.raw`
-CREATE FUNCTION ${schema}.daybook_document(written text) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+const DOCUMENT = `
 BEGIN
   RETURN written::jsonb;
 EXCEPTION WHEN OTHERS THEN
   RETURN NULL;
-END $$;
-CREATE FUNCTION ${schema}.daybook_changed_paths(place text, o jsonb, n jsonb) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
+END `;
+
+const CHANGED_PATHS = (schema: string): string => `
 BEGIN
   IF o IS NOT DISTINCT FROM n THEN RETURN '{}'; END IF;
   IF jsonb_typeof(o) = 'object' AND jsonb_typeof(n) = 'object' THEN
@@ -37,10 +38,9 @@ BEGIN
         unnest(${schema}.daybook_changed_paths(place || '.' || k, o -> k, n -> k)) AS p);
   END IF;
   RETURN ARRAY[place];
-END $$;
-CREATE FUNCTION ${schema}.daybook_capture() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO, YMD' SET intervalstyle = 'postgres'
-SET bytea_output = 'hex' SET extra_float_digits = 1 SET lc_monetary = 'C' AS $$
+END `;
+
+const CAPTURE = (schema: string): string => String.raw`
 #variable_conflict use_column
 DECLARE
   of_table CONSTANT text := TG_ARGV[0];
@@ -157,9 +157,53 @@ BEGIN
     RAISE EXCEPTION 'daybook: the entry of a captured change cannot be recorded, so the change is refused' USING ERRCODE = 'DB001';
   END IF;
   RETURN NULL;
-END $$;
-REVOKE ALL ON FUNCTION ${schema}.daybook_capture(), ${schema}.daybook_document(text), ${schema}.daybook_changed_paths(text, jsonb, jsonb) FROM PUBLIC;
-`;
+END `;
+
+/** What a session may set and what would change how values are written, as the function of capture has it. */
+const PINNED = {
+  search_path: 'pg_catalog, pg_temp',
+  timezone: `'UTC'`,
+  datestyle: `'ISO, YMD'`,
+  intervalstyle: `'postgres'`,
+  bytea_output: `'hex'`,
+  extra_float_digits: '1',
+  lc_monetary: `'C'`,
+};
+
+/** The same as the catalog keeps it, in lower case; and the function has the rights of its owner. */
+const PINNED_AS_KEPT = `definer;${Object.entries(PINNED)
+  .map(([name, value]) => `${name}=${value.replaceAll("'", '')}`)
+  .join(';')
+  .toLowerCase()}`;
+
+/** The functions of capture. They are made anew where somebody dropped or changed them. */
+export function captureFunctions(schema: string): SchemaObject[] {
+  const pinned = Object.entries(PINNED).map(([name, value]) => `SET ${name} = ${value}`);
+  const made = (name: string, parameters: string, rest: string, text: string): SchemaObject => ({
+    type: 'function',
+    name,
+    body: { name, text, pinned: name === 'daybook_capture' ? PINNED_AS_KEPT : '' },
+    sql: `
+CREATE OR REPLACE FUNCTION ${schema}.${name}(${parameters}) ${rest} AS $$${text}$$;
+REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC;
+`,
+  });
+  return [
+    made('daybook_document', 'written text', 'RETURNS jsonb LANGUAGE plpgsql STABLE', DOCUMENT),
+    made(
+      'daybook_changed_paths',
+      'place text, o jsonb, n jsonb',
+      'RETURNS text[] LANGUAGE plpgsql STABLE',
+      CHANGED_PATHS(schema),
+    ),
+    made(
+      'daybook_capture',
+      '',
+      `RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ${pinned.join(' ')}`,
+      CAPTURE(schema),
+    ),
+  ];
+}
 
 /** What is kept of captured tables. A table is known by its oid here, so that another name is no gap. */
 export const CAPTURES = (schema: string): string => `
@@ -181,4 +225,6 @@ CREATE TABLE ${schema}.daybook_capture_spans (
   until_ts text COLLATE "C",
   ended text COLLATE "C" CHECK (ended IN ('removed', 'gap'))
 );
-${FUNCTIONS(schema)}`;
+${captureFunctions(schema)
+  .map((made) => made.sql)
+  .join('')}`;

@@ -1,4 +1,4 @@
-export { WRITTEN } from './capture-schema.js';
+export { captureFunctions, WRITTEN } from './capture-schema.js';
 export { answer, connectionOf, counted, identifier, literal } from './connection.js';
 export type { Connection, Statement } from './connection.js';
 export { explained, isLost, isPassing } from './errors.js';

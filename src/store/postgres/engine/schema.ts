@@ -1,5 +1,5 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
-import { CAPTURES } from './capture-schema.js';
+import { captureFunctions, CAPTURES } from './capture-schema.js';
 import { HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
@@ -71,13 +71,13 @@ const INDEXES: readonly string[] = [
   'by_tx (tx)',
 ];
 
-/** An index or a trigger of the trail, with what makes it anew. */
+/** An index, a trigger or a function of the trail, with what makes it anew. */
 export interface SchemaObject {
-  readonly type: 'index' | 'trigger';
+  readonly type: 'index' | 'trigger' | 'function';
   readonly name: string;
   readonly sql: string;
-  /** For a trigger, the function behind it and its text. */
-  readonly body?: { readonly name: string; readonly text: string };
+  /** Of a trigger, the function behind it and its text; of a function, its own. */
+  readonly body?: { readonly name: string; readonly text: string; readonly pinned?: string };
 }
 
 function indexesOf(schema: string): SchemaObject[] {
@@ -226,9 +226,14 @@ ALTER TABLE ${schema}.daybook_entries ENABLE ALWAYS TRIGGER ${name};
   ];
 }
 
+/** What belongs to the table of entries. */
+function entryObjects(schema: string): SchemaObject[] {
+  return [...indexesOf(schema), ...guardsOf(schema)];
+}
+
 /** What of the trail can be made anew where it is missing. */
 export function objectsOf(schema: string): SchemaObject[] {
-  return [...indexesOf(schema), ...guardsOf(schema)];
+  return [...entryObjects(schema), ...captureFunctions(schema)];
 }
 
 export const MIGRATIONS: readonly Migration[] = [
@@ -238,7 +243,7 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: (schema) =>
       [
         ...[ENTRIES, GENERATIONS, ACCOUNTS, SETTINGS].map((part) => part(schema)),
-        ...objectsOf(schema).map((object) => object.sql),
+        ...entryObjects(schema).map((object) => object.sql),
       ].join(''),
   },
   { version: 2, name: 'captures', sql: CAPTURES },

@@ -1,5 +1,6 @@
 import type { ForeignTrigger, StoreFacts } from '../../audit-store.js';
 import { sql } from '../../sql.js';
+import { missingFunctions } from '../capture/index.js';
 import {
   answer,
   counted,
@@ -50,7 +51,7 @@ export async function readFacts(connection: Connection, schema: string, latest: 
   };
 }
 
-/** The indexes and triggers of ours that are not there, are switched off, or are not as they should be. */
+/** The indexes, triggers and functions of ours that are not there, are switched off, or are not as they should be. */
 export async function missingObjects(connection: Connection, schema: string): Promise<SchemaObject[]> {
   const indexes = await connection.rows<[string]>(
     sql(
@@ -68,9 +69,12 @@ export async function missingObjects(connection: Connection, schema: string): Pr
   );
   const valid = new Set(indexes.map(([name]) => name));
   const texts = new Map(triggers.map(([name, by, text]) => [name, JSON.stringify([by, text])]));
-  return objectsOf(schema).filter(({ type, name, body }) =>
-    type === 'index' ? !valid.has(name) : texts.get(name) !== JSON.stringify([body?.name, body?.text]),
+  const entries = objectsOf(schema).filter(({ type, name, body }) =>
+    type === 'index'
+      ? !valid.has(name)
+      : type === 'trigger' && texts.get(name) !== JSON.stringify([body?.name, body?.text]),
   );
+  return [...entries, ...(await missingFunctions(connection, schema))];
 }
 
 /** Whether the table of entries has all its rules. */

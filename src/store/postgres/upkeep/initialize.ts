@@ -4,6 +4,7 @@ import { DaybookError } from '../../../core/errors.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { Initialized } from '../../audit-store.js';
 import { sql } from '../../sql.js';
+import { mendFunctions } from '../capture/index.js';
 import {
   answer,
   connect,
@@ -77,7 +78,9 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
   if (before === null) return { outcome: 'created', schemaVersion: SCHEMA_VERSION, repaired: [] };
   const upgraded = before < SCHEMA_VERSION;
   const missing = await missingObjects(connection, name);
-  for (const object of missing) await run(server, object.sql);
+  // What was captured by another function than ours is a gap.
+  await mendFunctions(connection, { actor, clock, schema });
+  for (const object of missing) if (object.type !== 'function') await run(server, object.sql);
   const repaired = [
     ...(moved ? ['the marks of a trail that came from another server'] : []),
     ...missing.map((object) => object.name),
