@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createFiles } from './databases.mjs';
-import { captureAtRest, captureInBulk, captureOneByOne } from './rows/capture.mjs';
+import { captureAtRest, captureInBulk, captureOneByOne, captureRenewed } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { imports } from './rows/import.mjs';
 import { libraryRecord, libraryTransaction } from './rows/library.mjs';
@@ -49,6 +49,7 @@ const ROWS = [
   ...captureInBulk,
   captureOneByOne,
   ...captureAtRest,
+  captureRenewed,
   rowState,
   mirror,
   ...reports,

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { daybook, inTurns, median, run } from '../measure.mjs';
+import { age } from '../earlier.mjs';
+import { daybook, helper, inTurns, median, run, start } from '../measure.mjs';
 
 const ROUNDS = 5;
 const ROWS = 10_000;
@@ -35,7 +37,7 @@ END;`;
   ].join('');
 }
 
-/** A database with the table, and with what records its changes: capture, triggers by hand, or nothing. */
+/** A database with the table, and with what records its changes: capture, that of schema 4, triggers by hand, or nothing. */
 async function database(files, recording) {
   const file = await files.fresh(`${recording}.db`);
   let connection = new Database(file);
@@ -43,12 +45,15 @@ async function database(files, recording) {
   connection.exec(TABLE);
   connection.close();
   await run(daybook('--db', file, 'init', '--alongside'));
-  if (recording === 'capture') await run(daybook('--db', file, 'capture', 'add', 'customers'));
+  if (recording === 'capture' || recording === EARLIER) await run(daybook('--db', file, 'capture', 'add', 'customers'));
+  if (recording === EARLIER) await age(file);
   connection = new Database(file);
   connection.pragma('synchronous = FULL');
   if (recording === 'by hand') connection.exec(byHand());
   return { file, connection };
 }
+
+const EARLIER = 'schema 4';
 
 const STATEMENTS = {
   INSERT: [
@@ -69,17 +74,23 @@ const STATEMENTS = {
   DELETE: ['DELETE FROM customers WHERE id = ?', (at) => [at]],
 };
 
+/** Milliseconds of processor time so far: others at work on the machine do not count. */
+function spent() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Milliseconds for each kind of statement, all rows of one in one transaction. */
 async function inOneTransaction(files, recording) {
   const { file, connection } = await database(files, recording);
   const times = {};
   for (const [kind, [sql, values]] of Object.entries(STATEMENTS)) {
     const statement = connection.prepare(sql);
-    const began = performance.now();
+    const began = spent();
     connection.transaction(() => {
       for (let at = 1; at <= ROWS; at++) statement.run(...values(at));
     })();
-    times[kind] = performance.now() - began;
+    times[kind] = spent() - began;
   }
   connection.close();
   files.removeDatabase(file);
@@ -113,7 +124,7 @@ function comparing(theirs) {
 function capturing(theirs, against, atMost) {
   const measured = comparing(theirs);
   return Object.keys(STATEMENTS).map((kind) => ({
-    name: `capture-${theirs.replace(' ', '-')}-${kind.toLowerCase()}`,
+    name: `capture-${theirs.replaceAll(' ', '-')}-${kind.toLowerCase()}`,
     what: `${ROWS.toLocaleString('en-US')} captured ${kind}s in one transaction`,
     against,
     unit: 'ms',
@@ -131,6 +142,7 @@ function capturing(theirs, against, atMost) {
 
 export const captureInBulk = [
   ...capturing('by hand', 'a trigger by hand into the same table', 1.3),
+  ...capturing(EARLIER, 'the triggers of a daybook of schema 4', 1.1),
   ...capturing('nothing', 'the table without capture'),
 ];
 
@@ -151,28 +163,29 @@ export const captureOneByOne = {
 
 const MANY = 100;
 
-/** A database with many tables of ten columns, under capture or not, and one beside them. */
-async function manyTables(files, captured) {
-  const file = await files.fresh(`many-${captured ? 'captured' : 'bare'}.db`);
+/** A database with many tables of ten columns, under capture, that of schema 4, or nothing, and one beside them. */
+async function manyTables(files, recording) {
+  const file = await files.fresh(`many-${recording}.db`);
   const names = Array.from({ length: MANY }, (_, at) => `customers_${at}`);
   const connection = new Database(file);
   for (const name of names) connection.exec(TABLE.replace('customers', name));
   connection.exec('CREATE TABLE other (id INTEGER PRIMARY KEY, name TEXT)');
   connection.close();
   await run(daybook('--db', file, 'init', '--alongside'));
-  if (captured) await run(daybook('--db', file, 'capture', 'add', ...names));
+  if (recording !== 'nothing') await run(daybook('--db', file, 'capture', 'add', ...names));
+  if (recording === EARLIER) await age(file);
   return file;
 }
 
 /** Milliseconds to open a database and read its schema, and to rename a column of a table that is not captured. */
-async function atRest(files, captured) {
-  const file = await manyTables(files, captured);
-  const began = performance.now();
+async function atRest(files, recording) {
+  const file = await manyTables(files, recording);
+  const began = spent();
   const connection = new Database(file);
   connection.prepare('SELECT 1 FROM other').all();
-  const opened = performance.now();
+  const opened = spent();
   connection.exec('ALTER TABLE other RENAME COLUMN name TO title');
-  const altered = performance.now();
+  const altered = spent();
   connection.close();
   files.removeDatabase(file);
   return { open: opened - began, alter: altered - opened };
@@ -180,28 +193,70 @@ async function atRest(files, captured) {
 
 let rested;
 
-function resting(what, words) {
+function resting(what, words, theirs, against, atMost) {
   return {
-    name: `capture-${what}-${MANY}`,
+    name: `capture-${what}-${MANY}${theirs === EARLIER ? '-schema-4' : ''}`,
     what: words,
-    against: 'the same without capture',
+    against,
     unit: 'ms',
+    atMost,
     measure: async ({ files }) => {
       rested ??= inTurns(
         3,
-        [true, false].map((captured) => () => atRest(files, captured)),
+        ['capture', 'nothing', EARLIER].map((recording) => () => atRest(files, recording)),
       );
-      const [ours, theirs] = await rested;
+      const [ours, bare, earlier] = await rested;
       return {
         ours: median(ours.map((times) => times[what])),
-        theirs: median(theirs.map((times) => times[what])),
-        unjudged: 'not judged',
+        theirs: median((theirs === EARLIER ? earlier : bare).map((times) => times[what])),
+        ...(atMost === undefined ? { unjudged: 'not judged' } : {}),
       };
     },
   };
 }
 
+const OPENING = ['open', `opening a database with ${MANY} captured tables of ten columns, and reading its schema`];
+const ALTERING = ['alter', `RENAME COLUMN of another table beside ${MANY} captured ones`];
+
 export const captureAtRest = [
-  resting('open', `opening a database with ${MANY} captured tables of ten columns, and reading its schema`),
-  resting('alter', `RENAME COLUMN of another table beside ${MANY} captured ones`),
+  resting(...OPENING, 'nothing', 'the same without capture'),
+  resting(...ALTERING, 'nothing', 'the same without capture'),
+  resting(...OPENING, EARLIER, 'the same with the triggers of schema 4', 0.2),
+  resting(...ALTERING, EARLIER, 'the same with the triggers of schema 4', 0.125),
 ];
+
+/** The triggers of schema 4 of many tables are brought over while another program records. */
+async function renewing(files) {
+  const file = await manyTables(files, EARLIER);
+  const writer = start(helper('writer.mjs', file));
+  await sleep(1000);
+  await run(daybook('--db', file, 'init'));
+  const beside = await writer.stop();
+  const left = new Database(file, { readonly: true });
+  const renewed = left.prepare("SELECT count(*) FROM daybook_entries WHERE action = 'capture_refresh'").pluck().get();
+  left.close();
+  if (renewed !== MANY) throw new Error(`${renewed} of ${MANY} captures were brought over`);
+  const alone = start(helper('writer.mjs', file));
+  await sleep(5000);
+  const undisturbed = await alone.stop();
+  files.removeDatabase(file);
+  return { beside, undisturbed };
+}
+
+export const captureRenewed = {
+  name: 'capture-renew-wait',
+  what: `longest wait of a writer beside \`init\` that brings over the old triggers of ${MANY} tables`,
+  against: 'its longest wait with nobody else',
+  unit: 'ms',
+  measure: async ({ files }) => {
+    const [rounds] = await inTurns(1, [() => renewing(files)], { warmUp: false });
+    return {
+      ours: Math.max(...rounds.map(({ beside }) => beside.longest)),
+      theirs: Math.max(...rounds.map(({ undisturbed }) => undisturbed.longest)),
+      unjudged: 'not judged',
+      note: rounds
+        .map(({ beside }) => `${Math.round(beside.longest)} (99 %: ${Math.round(beside.p99)}, of ${beside.count})`)
+        .join(', '),
+    };
+  },
+};

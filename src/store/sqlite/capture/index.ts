@@ -16,3 +16,4 @@ export type { SqlValue } from './recorded-values.js';
 export { mendSpans, unreadableSpans } from './spans.js';
 export { identityOf, rowJson } from './triggers.js';
 export { capturesOf, evidenceOf } from './room.js';
+export { turnOfOthers } from './turns.js';

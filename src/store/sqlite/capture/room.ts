@@ -16,9 +16,7 @@ import {
   refreshCapture,
   removeCapture,
 } from './installed.js';
-
-/** So many milliseconds between two tables belong to others: who waits for a lock looks again within that. */
-const TURN = 20;
+import { turnOfOthers } from './turns.js';
 
 /** What records the changes of an application's rows. */
 export function capturesOf({ connection, clock, read, readAtOnce, write, slowly }: Session): Captures {
@@ -33,7 +31,7 @@ export function capturesOf({ connection, clock, read, readAtOnce, write, slowly 
     refreshCaptures: async (tables, actor) => {
       const changes: CaptureChange[] = [];
       for (const table of await read(() => namedOrAll(connection, tables))) {
-        if (changes.at(-1)?.changed === true) await sleep(TURN);
+        if (changes.at(-1)?.changed === true) await sleep(await read(() => turnOfOthers(connection)));
         changes.push(await write(() => refreshCapture(connection, table, { actor, clock })));
       }
       return changes;

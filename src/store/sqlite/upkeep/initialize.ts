@@ -6,7 +6,7 @@ import { shellWord } from '../../../core/shell.js';
 import { newEntry } from '../../../core/entry.js';
 import type { Actor } from '../../../core/entry.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
-import { mendSpans, outdatedCaptures, refreshCapture, unreadableSpans } from '../capture/index.js';
+import { mendSpans, outdatedCaptures, refreshCapture, turnOfOthers, unreadableSpans } from '../capture/index.js';
 import {
   attempt,
   nameOf,
@@ -163,14 +163,11 @@ function repair(connection: Connection, options: InitializeOptions): string[] {
   return [...putBack(connection, options), ...closeGuard(connection, options), ...mend(connection, options)];
 }
 
-/** So many milliseconds between two tables belong to others: who waits for a lock looks again within that. */
-const TURN = 20;
-
 /** Gives captured tables the triggers of today in place of earlier ones, each table in a transaction with its entry. */
 function renewCaptures(connection: Connection, { actor, clock }: InitializeOptions): boolean {
   const tables = outdatedCaptures(connection);
   for (const [at, table] of tables.entries()) {
-    if (at > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TURN);
+    if (at > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, turnOfOthers(connection));
     writing(connection, () => refreshCapture(connection, table, { actor, clock }));
   }
   return tables.length > 0;
