@@ -24,6 +24,11 @@ export interface PlacedHold extends Hold {
   readonly binds: boolean;
 }
 
+/** Whether the time until which a hold was thought to be needed is over. It binds until it is released. */
+export function isPassed({ until }: Pick<Hold, 'until'>, now: number): boolean {
+  return until !== null && Date.parse(until) < now;
+}
+
 /** What the holder of a release key signs to lift a hold. */
 export function releaseStatement({ name, placedAt, entry }: Pick<PlacedHold, 'name' | 'placedAt' | 'entry'>): string {
   return `daybook.release/v1\n${JSON.stringify(name)}\nplaced ${placedAt}\nentry ${entry}\n`;

@@ -87,7 +87,10 @@ export async function* exportInto(
     if (wish.proof !== undefined) await writeProof(store, wish, begun, wish.proof);
     const file = await target.finish();
     await wish.proof?.finish();
-    if (manifest !== undefined) await writeManifest(manifest, manifestOf(wish, manifest, exported, file));
+    if (manifest !== undefined) {
+      const holds = (await store.holds()).map(({ name }) => name);
+      await writeManifest(manifest, { ...manifestOf(wish, manifest, exported, file), holds });
+    }
     if (wish.checkpoint !== undefined && begun.since !== undefined) {
       await moveCheckpoint(store, wish.checkpoint.name, begun.since, exported);
     }

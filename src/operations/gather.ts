@@ -32,7 +32,8 @@ export async function gather(
   await gatherTrail(gathering, store, signal);
   await gatherNames(gathering, store);
   for (const file of archives.flatMap(filesOf)) await gatherArchive(gathering, file, signal);
-  return gathering.finish();
+  // What binds the trail is kept nowhere else.
+  return { ...(await gathering.finish()), holds: () => store.holds() };
 }
 
 async function gatherTrail(gathering: Gathering, store: AuditStore, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { before as durationBefore } from '../core/duration.js';
 import type { Duration } from '../core/duration.js';
+import { isPassed } from '../core/hold.js';
 import { formatTimestamp } from '../core/timestamp.js';
 import type { AuditStore, DatabaseSize, Interruptible, PruneRule } from '../store/audit-store.js';
 import { problemsIn, unaccountedOf } from './problems.js';
@@ -23,7 +24,16 @@ export interface Status {
   readonly last_prune: { readonly at: string; readonly deleted: number; readonly entry: number | null } | null;
   /** The captured tables with the triggers of an earlier daybook, which go on recording until they are refreshed. */
   readonly outdated_captures: readonly string[];
+  /** What keeps entries from being deleted; `passed` where its time is over, and it binds all the same. */
+  readonly holds: readonly StandingHold[];
   readonly problems: readonly Problem[];
+}
+
+interface StandingHold {
+  readonly name: string;
+  readonly until: string | null;
+  readonly passed: boolean;
+  readonly binds: boolean;
 }
 
 export interface StatusRequest {
@@ -95,6 +105,12 @@ export async function status(store: AuditStore, request: StatusRequest): Promise
     last_prune:
       last === undefined ? null : { at: last.finishedAt ?? last.heartbeat, deleted: last.deleted, entry: last.entry },
     outdated_captures: captures.flatMap(({ table, outdated }) => (outdated ? [table] : [])),
+    holds: (await store.holds()).map((hold) => ({
+      name: hold.name,
+      until: hold.until,
+      passed: isPassed(hold, now),
+      binds: hold.binds,
+    })),
     problems,
   };
 }

@@ -692,6 +692,7 @@ describe('shapes', () => {
       'policies',
       'last_prune',
       'outdated_captures',
+      'holds',
       'problems',
     ]);
     expect(before).toEqual({
@@ -710,6 +711,7 @@ describe('shapes', () => {
       policies: [{ name: 'old', due: 2 }],
       last_prune: null,
       outdated_captures: [],
+      holds: [],
       problems: [{ code: 'overdue', message: expect.any(String) }],
     });
     expect(Object.keys(before['bytes'] as object)).toEqual(['file', 'wal', 'free', 'disk_free']);
@@ -749,6 +751,7 @@ describe('shapes', () => {
       'created_at',
       'complete',
       'tool',
+      'holds',
     ]);
     const bytes = readFileSync(file);
     expect(facts).toEqual({
@@ -763,6 +766,7 @@ describe('shapes', () => {
       created_at: NOW,
       complete: true,
       tool: expect.stringMatching(/^daybook \d+\.\d+\.\d+/),
+      holds: [],
     });
   });
 

@@ -73,3 +73,29 @@ test('seal status says in words how the key file stands to the database', async 
   writeFileSync(file, old);
   expect(await keyFile()).toBe(`${file}, is an old copy`);
 });
+
+test('status, manifests and backups name the active holds, and status says whose time has passed', async () => {
+  await given({ action: 'a' });
+  const manifest = inTestDirectory('manifest.json');
+  const named = async (): Promise<unknown> => {
+    await ok(['export', '-o', inTestDirectory('all.csv'), '--manifest', manifest, '--force']);
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { holds: unknown }).holds;
+  };
+  const backedUp = async (): Promise<string> => (await cli(['backup', inTestDirectory('copy.db'), '--force'])).stderr;
+  expect(await named()).toEqual([]);
+  expect(await backedUp()).not.toContain('held');
+  await ok(['hold', 'place', 'case-17', '--entity', 'machine:7', '--reason', 'court', '--until', '2026-03-04']);
+  await ok(['hold', 'place', 'case-18', '--reason', 'court', '--until', '2026-04-04']);
+  await ok(['hold', 'place', 'case-19', '--reason', 'court']);
+  expect(await named()).toEqual(['case-17', 'case-18', 'case-19']);
+  expect(await backedUp()).toContain('the trail is held: case-17, case-18, case-19 (daybook hold list)\n');
+  const { holds } = JSON.parse(await ok(['status', '--format', 'json'])) as { holds: unknown };
+  expect(holds).toEqual([
+    { name: 'case-17', until: expect.stringMatching(/^2026-03-0/) as string, passed: true, binds: true },
+    { name: 'case-18', until: expect.stringMatching(/^2026-04-0/) as string, passed: false, binds: true },
+    { name: 'case-19', until: null, passed: false, binds: true },
+  ]);
+  const told = await ok(['status']);
+  expect(told).toMatch(/hold case-17 +until 2026-03-\S+, which has passed: it binds until it is released\n/);
+  expect(told).toMatch(/hold case-19 +until it is released\n/);
+});

@@ -39,6 +39,7 @@ test('an empty trail has nothing to tell and no problem', async () => {
     policies: [],
     last_prune: null,
     outdated_captures: [],
+    holds: [],
     problems: [],
   });
   expect(bytes.file).toBeGreaterThan(0);

@@ -13,9 +13,14 @@ export function addBackup(program: Command, context: Context): void {
     .action(async (file: string, options: { readonly force?: true }, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const { backup } = await import('../../operations/backup.js');
-      await interruptible(context, (signal) =>
-        withStore(context, globals, (store) => backup(store, file, options.force === true, signal)),
+      const held = await interruptible(context, (signal) =>
+        withStore(context, globals, async (store) => {
+          await backup(store, file, options.force === true, signal);
+          return (await store.holds()).map(({ name }) => name);
+        }),
       );
       await note(context, globals, `copied ${globals.db.shown} to ${file}`);
+      // Who lets a copy expire has to know what it holds.
+      if (held.length > 0) await note(context, globals, `the trail is held: ${held.join(', ')} (daybook hold list)`);
     });
 }

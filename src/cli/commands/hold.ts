@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DaybookError } from '../../core/errors.js';
 import { describeFilter } from '../../core/filter-described.js';
 import { datedFilter } from '../../core/filter-json.js';
+import { isPassed } from '../../core/hold.js';
 import type { Hold, PlacedHold } from '../../core/hold.js';
 import { formatTimestamp } from '../../core/timestamp.js';
 import { declare, declareGroup, note, printJson, printLines, withStore } from '../command.js';
@@ -119,8 +120,9 @@ function addList(group: Command, context: Context): void {
     });
 }
 
-function line({ name, filter, reason, until, releaseKey, binds }: PlacedHold, now: number): string {
-  const passed = until !== null && Date.parse(until) < now ? ', which has passed: it binds until it is released' : '';
+function line(hold: PlacedHold, now: number): string {
+  const { name, filter, reason, until, releaseKey, binds } = hold;
+  const passed = isPassed(hold, now) ? ', which has passed: it binds until it is released' : '';
   return [
     `${name} keeps ${describeFilter(filter) || 'every entry'}: ${reason}`,
     ...(until === null ? [] : [`until ${until}${passed}`]),

@@ -125,6 +125,7 @@ function statusText(found: Status): string {
     ...(found.outdated_captures.length === 0
       ? []
       : [['triggers', outdatedText(found.outdated_captures)] satisfies [string, string]]),
+    ...found.holds.map((hold): [string, string] => [`hold ${hold.name}`, holdText(hold)]),
     ...(found.problems.length === 0 ? [['problems', 'none'] satisfies [string, string]] : []),
     ...found.problems.map(({ code, message }): [string, string] => [`problem ${code}`, message]),
   ];
@@ -138,6 +139,12 @@ function outdatedText(tables: readonly string[]): string {
   const more = tables.length - NAMED;
   const named = `${tables.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   return `of an earlier daybook on ${named}: daybook capture refresh brings those of today, without a gap`;
+}
+
+function holdText({ until, passed, binds }: Status['holds'][number]): string {
+  const end = until === null ? 'until it is released' : `until ${until}`;
+  const over = passed ? ', which has passed: it binds until it is released' : '';
+  return `${end}${over}${binds ? '' : '; what keeps the entries was dropped'}`;
 }
 
 /** So many tables are named. */
