@@ -11,9 +11,23 @@ import { ACTOR, NOW, rule } from '../store/trail.js';
 import { ORIGIN, sealedTrail } from './sealed.js';
 import type { SealedTrail } from './sealed.js';
 
-/** The program that the docs print. */
-const [, CHECKER = ''] =
-  /```python\n([^]*?)```/.exec(readFileSync(path.resolve(import.meta.dirname, '../../docs/evidence.md'), 'utf8')) ?? [];
+const DOCS = readFileSync(path.resolve(import.meta.dirname, '../../docs/evidence.md'), 'utf8');
+
+/** The program that the docs print, and the commands by which an auditor checks a seal. */
+const [, CHECKER = ''] = /```python\n([^]*?)```/.exec(DOCS) ?? [];
+const [, SEAL_CHECK = ''] = /Check that a seal is signed with the key:\n\n```sh\n([^]*?)```/.exec(DOCS) ?? [];
+
+test('a seal is checked by the commands that the docs print for an auditor', async () => {
+  const sealed = await severalTiles();
+  const cwd = sealed.trail.directory;
+  const note = sealed.key().signed?.note ?? '';
+  const check = (): string => execFileSync('bash', ['-ec', SEAL_CHECK], { cwd, encoding: 'utf8', stdio: 'pipe' });
+  writeFileSync(path.join(cwd, 'audit.pub'), `${keyLine(sealed.pinned)}\n`);
+  writeFileSync(path.join(cwd, 'seal.note'), note);
+  expect(check()).toContain('Verified Successfully');
+  writeFileSync(path.join(cwd, 'seal.note'), note.replace('\n1000\n', '\n1001\n'));
+  expect(check).toThrow(/Command failed/);
+});
 
 const found = ({ pinned }: SealedTrail, text: string, key = pinned): string[] => {
   const { verdict, findings } = verifyFile({ subject: 'file', text, pinned: key });
