@@ -21,7 +21,17 @@ import { pruneTime, pruneWait, pruneWaitBusy } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
 import { reportMemory, reports } from './rows/report.mjs';
-import { sealedSize } from './rows/seal.mjs';
+import {
+  heldPrune,
+  sealAll,
+  sealedPrune,
+  sealedRecord,
+  sealedSize,
+  sealMemory,
+  sealOne,
+  verifyMemory,
+  verifyTime,
+} from './rows/seal.mjs';
 import { help, history } from './rows/start-up.mjs';
 import { rowState } from './rows/state.mjs';
 
@@ -43,6 +53,14 @@ const ROWS = [
   pruneTime,
   pruneWait,
   pruneWaitBusy,
+  verifyTime,
+  sealAll,
+  sealOne,
+  sealMemory,
+  verifyMemory,
+  sealedPrune,
+  heldPrune,
+  sealedRecord,
   sealedSize,
   filledSize,
   vacuumedSize,
