@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgramResult, RunningProgram } from '../support/program.js';
 import { randomness, tell } from '../end-to-end/trail.js';
 
-/** How many times each command is killed. */
-export const ROUNDS = 10;
+/** How many times each command is killed; by hand it may be more often. */
+export const ROUNDS = Number(process.env['DAYBOOK_CRASH_ROUNDS'] ?? 10);
 
 export interface Murder {
   readonly result: ProgramResult;
