@@ -12,18 +12,18 @@ _daybook_value() {
     'daybook --color' | 'daybook '*' --color') choices='auto always never' ;;
     'daybook init --grant') : ;;
     'daybook note --severity') choices='info warning error' ;;
-    'daybook note --scope') : ;;
+    'daybook note --scope') values=scope ;;
     'daybook note --entity-name') : ;;
     'daybook note --meta') : ;;
     'daybook note --correlation') : ;;
     'daybook note --ts') : ;;
     'daybook note --format') choices='json' ;;
-    'daybook record --action') : ;;
-    'daybook record --category') : ;;
+    'daybook record --action') values=action ;;
+    'daybook record --category') values=category ;;
     'daybook record --severity') choices='info warning error' ;;
-    'daybook record --entity') : ;;
+    'daybook record --entity') values=entity_type ;;
     'daybook record --entity-name') : ;;
-    'daybook record --scope') : ;;
+    'daybook record --scope') values=scope ;;
     'daybook record --message') : ;;
     'daybook record --meta') : ;;
     'daybook record --metadata') : ;;
@@ -39,15 +39,15 @@ _daybook_value() {
     'daybook history --cursor') : ;;
     'daybook history --format') choices='table line json ndjson csv ocsf cef leef rfc5424 gelf ecs otlp-json' ;;
     'daybook history --columns') choices='seq id ts recorded_at category action severity actor actor_type actor_name recorded_by scope entity_type entity_id entity_name message metadata old_values new_values changed_fields correlation_id reverts source' ;;
-    'daybook history --category') : ;;
-    'daybook history --action') : ;;
+    'daybook history --category') values=category ;;
+    'daybook history --action') values=action ;;
     'daybook history --severity') choices='info warning error' ;;
-    'daybook history --actor') : ;;
+    'daybook history --actor') values=actor ;;
     'daybook history --actor-type') : ;;
-    'daybook history --scope') : ;;
-    'daybook history --entity') : ;;
+    'daybook history --scope') values=scope ;;
+    'daybook history --entity') values=entity_type ;;
     'daybook history --correlation') : ;;
-    'daybook history --source') : ;;
+    'daybook history --source') files=1 ;;
     'daybook history --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook history --since') : ;;
     'daybook history --until') : ;;
@@ -56,15 +56,15 @@ _daybook_value() {
     'daybook history --changed') : ;;
     'daybook history --meta') : ;;
     'daybook history --archives') : ;;
-    'daybook browse --category') : ;;
-    'daybook browse --action') : ;;
+    'daybook browse --category') values=category ;;
+    'daybook browse --action') values=action ;;
     'daybook browse --severity') choices='info warning error' ;;
-    'daybook browse --actor') : ;;
+    'daybook browse --actor') values=actor ;;
     'daybook browse --actor-type') : ;;
-    'daybook browse --scope') : ;;
-    'daybook browse --entity') : ;;
+    'daybook browse --scope') values=scope ;;
+    'daybook browse --entity') values=entity_type ;;
     'daybook browse --correlation') : ;;
-    'daybook browse --source') : ;;
+    'daybook browse --source') files=1 ;;
     'daybook browse --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook browse --since') : ;;
     'daybook browse --until') : ;;
@@ -75,15 +75,15 @@ _daybook_value() {
     'daybook show --around') : ;;
     'daybook show --format') choices='json' ;;
     'daybook count --format') choices='json' ;;
-    'daybook count --category') : ;;
-    'daybook count --action') : ;;
+    'daybook count --category') values=category ;;
+    'daybook count --action') values=action ;;
     'daybook count --severity') choices='info warning error' ;;
-    'daybook count --actor') : ;;
+    'daybook count --actor') values=actor ;;
     'daybook count --actor-type') : ;;
-    'daybook count --scope') : ;;
-    'daybook count --entity') : ;;
+    'daybook count --scope') values=scope ;;
+    'daybook count --entity') values=entity_type ;;
     'daybook count --correlation') : ;;
-    'daybook count --source') : ;;
+    'daybook count --source') files=1 ;;
     'daybook count --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook count --since') : ;;
     'daybook count --until') : ;;
@@ -93,15 +93,15 @@ _daybook_value() {
     'daybook count --meta') : ;;
     'daybook count --archives') : ;;
     'daybook values --format') choices='json csv' ;;
-    'daybook values --category') : ;;
-    'daybook values --action') : ;;
+    'daybook values --category') values=category ;;
+    'daybook values --action') values=action ;;
     'daybook values --severity') choices='info warning error' ;;
-    'daybook values --actor') : ;;
+    'daybook values --actor') values=actor ;;
     'daybook values --actor-type') : ;;
-    'daybook values --scope') : ;;
-    'daybook values --entity') : ;;
+    'daybook values --scope') values=scope ;;
+    'daybook values --entity') values=entity_type ;;
     'daybook values --correlation') : ;;
-    'daybook values --source') : ;;
+    'daybook values --source') files=1 ;;
     'daybook values --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook values --since') : ;;
     'daybook values --until') : ;;
@@ -118,15 +118,15 @@ _daybook_value() {
     'daybook state --format') choices='table line json ndjson' ;;
     'daybook changes --field') : ;;
     'daybook changes --format') choices='table line json ndjson csv' ;;
-    'daybook changes --category') : ;;
-    'daybook changes --action') : ;;
+    'daybook changes --category') values=category ;;
+    'daybook changes --action') values=action ;;
     'daybook changes --severity') choices='info warning error' ;;
-    'daybook changes --actor') : ;;
+    'daybook changes --actor') values=actor ;;
     'daybook changes --actor-type') : ;;
-    'daybook changes --scope') : ;;
-    'daybook changes --entity') : ;;
+    'daybook changes --scope') values=scope ;;
+    'daybook changes --entity') values=entity_type ;;
     'daybook changes --correlation') : ;;
-    'daybook changes --source') : ;;
+    'daybook changes --source') files=1 ;;
     'daybook changes --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook changes --since') : ;;
     'daybook changes --until') : ;;
@@ -141,15 +141,15 @@ _daybook_value() {
     'daybook export --mark') : ;;
     'daybook export --manifest') files=1 ;;
     'daybook export --proof') files=1 ;;
-    'daybook export --category') : ;;
-    'daybook export --action') : ;;
+    'daybook export --category') values=category ;;
+    'daybook export --action') values=action ;;
     'daybook export --severity') choices='info warning error' ;;
-    'daybook export --actor') : ;;
+    'daybook export --actor') values=actor ;;
     'daybook export --actor-type') : ;;
-    'daybook export --scope') : ;;
-    'daybook export --entity') : ;;
+    'daybook export --scope') values=scope ;;
+    'daybook export --entity') values=entity_type ;;
     'daybook export --correlation') : ;;
-    'daybook export --source') : ;;
+    'daybook export --source') files=1 ;;
     'daybook export --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook export --since') : ;;
     'daybook export --until') : ;;
@@ -162,15 +162,15 @@ _daybook_value() {
     'daybook report actors -n' | 'daybook report actors --limit') : ;;
     'daybook report actors --format') choices='table json csv' ;;
     'daybook report actors --html') files=1 ;;
-    'daybook report actors --category') : ;;
-    'daybook report actors --action') : ;;
+    'daybook report actors --category') values=category ;;
+    'daybook report actors --action') values=action ;;
     'daybook report actors --severity') choices='info warning error' ;;
-    'daybook report actors --actor') : ;;
+    'daybook report actors --actor') values=actor ;;
     'daybook report actors --actor-type') : ;;
-    'daybook report actors --scope') : ;;
-    'daybook report actors --entity') : ;;
+    'daybook report actors --scope') values=scope ;;
+    'daybook report actors --entity') values=entity_type ;;
     'daybook report actors --correlation') : ;;
-    'daybook report actors --source') : ;;
+    'daybook report actors --source') files=1 ;;
     'daybook report actors --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report actors --since') : ;;
     'daybook report actors --until') : ;;
@@ -183,15 +183,15 @@ _daybook_value() {
     'daybook report actions -n' | 'daybook report actions --limit') : ;;
     'daybook report actions --format') choices='table json csv' ;;
     'daybook report actions --html') files=1 ;;
-    'daybook report actions --category') : ;;
-    'daybook report actions --action') : ;;
+    'daybook report actions --category') values=category ;;
+    'daybook report actions --action') values=action ;;
     'daybook report actions --severity') choices='info warning error' ;;
-    'daybook report actions --actor') : ;;
+    'daybook report actions --actor') values=actor ;;
     'daybook report actions --actor-type') : ;;
-    'daybook report actions --scope') : ;;
-    'daybook report actions --entity') : ;;
+    'daybook report actions --scope') values=scope ;;
+    'daybook report actions --entity') values=entity_type ;;
     'daybook report actions --correlation') : ;;
-    'daybook report actions --source') : ;;
+    'daybook report actions --source') files=1 ;;
     'daybook report actions --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report actions --since') : ;;
     'daybook report actions --until') : ;;
@@ -204,15 +204,15 @@ _daybook_value() {
     'daybook report entities -n' | 'daybook report entities --limit') : ;;
     'daybook report entities --format') choices='table json csv' ;;
     'daybook report entities --html') files=1 ;;
-    'daybook report entities --category') : ;;
-    'daybook report entities --action') : ;;
+    'daybook report entities --category') values=category ;;
+    'daybook report entities --action') values=action ;;
     'daybook report entities --severity') choices='info warning error' ;;
-    'daybook report entities --actor') : ;;
+    'daybook report entities --actor') values=actor ;;
     'daybook report entities --actor-type') : ;;
-    'daybook report entities --scope') : ;;
-    'daybook report entities --entity') : ;;
+    'daybook report entities --scope') values=scope ;;
+    'daybook report entities --entity') values=entity_type ;;
     'daybook report entities --correlation') : ;;
-    'daybook report entities --source') : ;;
+    'daybook report entities --source') files=1 ;;
     'daybook report entities --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report entities --since') : ;;
     'daybook report entities --until') : ;;
@@ -225,15 +225,15 @@ _daybook_value() {
     'daybook report scopes -n' | 'daybook report scopes --limit') : ;;
     'daybook report scopes --format') choices='table json csv' ;;
     'daybook report scopes --html') files=1 ;;
-    'daybook report scopes --category') : ;;
-    'daybook report scopes --action') : ;;
+    'daybook report scopes --category') values=category ;;
+    'daybook report scopes --action') values=action ;;
     'daybook report scopes --severity') choices='info warning error' ;;
-    'daybook report scopes --actor') : ;;
+    'daybook report scopes --actor') values=actor ;;
     'daybook report scopes --actor-type') : ;;
-    'daybook report scopes --scope') : ;;
-    'daybook report scopes --entity') : ;;
+    'daybook report scopes --scope') values=scope ;;
+    'daybook report scopes --entity') values=entity_type ;;
     'daybook report scopes --correlation') : ;;
-    'daybook report scopes --source') : ;;
+    'daybook report scopes --source') files=1 ;;
     'daybook report scopes --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report scopes --since') : ;;
     'daybook report scopes --until') : ;;
@@ -246,15 +246,15 @@ _daybook_value() {
     'daybook report fields -n' | 'daybook report fields --limit') : ;;
     'daybook report fields --format') choices='table json csv' ;;
     'daybook report fields --html') files=1 ;;
-    'daybook report fields --category') : ;;
-    'daybook report fields --action') : ;;
+    'daybook report fields --category') values=category ;;
+    'daybook report fields --action') values=action ;;
     'daybook report fields --severity') choices='info warning error' ;;
-    'daybook report fields --actor') : ;;
+    'daybook report fields --actor') values=actor ;;
     'daybook report fields --actor-type') : ;;
-    'daybook report fields --scope') : ;;
-    'daybook report fields --entity') : ;;
+    'daybook report fields --scope') values=scope ;;
+    'daybook report fields --entity') values=entity_type ;;
     'daybook report fields --correlation') : ;;
-    'daybook report fields --source') : ;;
+    'daybook report fields --source') files=1 ;;
     'daybook report fields --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report fields --since') : ;;
     'daybook report fields --until') : ;;
@@ -267,15 +267,15 @@ _daybook_value() {
     'daybook report severities -n' | 'daybook report severities --limit') : ;;
     'daybook report severities --format') choices='table json csv' ;;
     'daybook report severities --html') files=1 ;;
-    'daybook report severities --category') : ;;
-    'daybook report severities --action') : ;;
+    'daybook report severities --category') values=category ;;
+    'daybook report severities --action') values=action ;;
     'daybook report severities --severity') choices='info warning error' ;;
-    'daybook report severities --actor') : ;;
+    'daybook report severities --actor') values=actor ;;
     'daybook report severities --actor-type') : ;;
-    'daybook report severities --scope') : ;;
-    'daybook report severities --entity') : ;;
+    'daybook report severities --scope') values=scope ;;
+    'daybook report severities --entity') values=entity_type ;;
     'daybook report severities --correlation') : ;;
-    'daybook report severities --source') : ;;
+    'daybook report severities --source') files=1 ;;
     'daybook report severities --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report severities --since') : ;;
     'daybook report severities --until') : ;;
@@ -288,15 +288,15 @@ _daybook_value() {
     'daybook report timeline --by') choices='actor severity action' ;;
     'daybook report timeline --format') choices='table json csv' ;;
     'daybook report timeline --html') files=1 ;;
-    'daybook report timeline --category') : ;;
-    'daybook report timeline --action') : ;;
+    'daybook report timeline --category') values=category ;;
+    'daybook report timeline --action') values=action ;;
     'daybook report timeline --severity') choices='info warning error' ;;
-    'daybook report timeline --actor') : ;;
+    'daybook report timeline --actor') values=actor ;;
     'daybook report timeline --actor-type') : ;;
-    'daybook report timeline --scope') : ;;
-    'daybook report timeline --entity') : ;;
+    'daybook report timeline --scope') values=scope ;;
+    'daybook report timeline --entity') values=entity_type ;;
     'daybook report timeline --correlation') : ;;
-    'daybook report timeline --source') : ;;
+    'daybook report timeline --source') files=1 ;;
     'daybook report timeline --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report timeline --since') : ;;
     'daybook report timeline --until') : ;;
@@ -307,15 +307,15 @@ _daybook_value() {
     'daybook report timeline --archives') : ;;
     'daybook report hours --format') choices='table json csv' ;;
     'daybook report hours --html') files=1 ;;
-    'daybook report hours --category') : ;;
-    'daybook report hours --action') : ;;
+    'daybook report hours --category') values=category ;;
+    'daybook report hours --action') values=action ;;
     'daybook report hours --severity') choices='info warning error' ;;
-    'daybook report hours --actor') : ;;
+    'daybook report hours --actor') values=actor ;;
     'daybook report hours --actor-type') : ;;
-    'daybook report hours --scope') : ;;
-    'daybook report hours --entity') : ;;
+    'daybook report hours --scope') values=scope ;;
+    'daybook report hours --entity') values=entity_type ;;
     'daybook report hours --correlation') : ;;
-    'daybook report hours --source') : ;;
+    'daybook report hours --source') files=1 ;;
     'daybook report hours --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report hours --since') : ;;
     'daybook report hours --until') : ;;
@@ -329,15 +329,15 @@ _daybook_value() {
     'daybook report bursts -n' | 'daybook report bursts --limit') : ;;
     'daybook report bursts --format') choices='table json csv' ;;
     'daybook report bursts --html') files=1 ;;
-    'daybook report bursts --category') : ;;
-    'daybook report bursts --action') : ;;
+    'daybook report bursts --category') values=category ;;
+    'daybook report bursts --action') values=action ;;
     'daybook report bursts --severity') choices='info warning error' ;;
-    'daybook report bursts --actor') : ;;
+    'daybook report bursts --actor') values=actor ;;
     'daybook report bursts --actor-type') : ;;
-    'daybook report bursts --scope') : ;;
-    'daybook report bursts --entity') : ;;
+    'daybook report bursts --scope') values=scope ;;
+    'daybook report bursts --entity') values=entity_type ;;
     'daybook report bursts --correlation') : ;;
-    'daybook report bursts --source') : ;;
+    'daybook report bursts --source') files=1 ;;
     'daybook report bursts --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report bursts --since') : ;;
     'daybook report bursts --until') : ;;
@@ -349,15 +349,15 @@ _daybook_value() {
     'daybook report unattributed -n' | 'daybook report unattributed --limit') : ;;
     'daybook report unattributed --format') choices='table json csv' ;;
     'daybook report unattributed --html') files=1 ;;
-    'daybook report unattributed --category') : ;;
-    'daybook report unattributed --action') : ;;
+    'daybook report unattributed --category') values=category ;;
+    'daybook report unattributed --action') values=action ;;
     'daybook report unattributed --severity') choices='info warning error' ;;
-    'daybook report unattributed --actor') : ;;
+    'daybook report unattributed --actor') values=actor ;;
     'daybook report unattributed --actor-type') : ;;
-    'daybook report unattributed --scope') : ;;
-    'daybook report unattributed --entity') : ;;
+    'daybook report unattributed --scope') values=scope ;;
+    'daybook report unattributed --entity') values=entity_type ;;
     'daybook report unattributed --correlation') : ;;
-    'daybook report unattributed --source') : ;;
+    'daybook report unattributed --source') files=1 ;;
     'daybook report unattributed --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook report unattributed --since') : ;;
     'daybook report unattributed --until') : ;;
@@ -370,15 +370,15 @@ _daybook_value() {
     'daybook report case --html') files=1 ;;
     'daybook revert --reason') : ;;
     'daybook revert --format') choices='json' ;;
-    'daybook revert --category') : ;;
-    'daybook revert --action') : ;;
+    'daybook revert --category') values=category ;;
+    'daybook revert --action') values=action ;;
     'daybook revert --severity') choices='info warning error' ;;
-    'daybook revert --actor') : ;;
+    'daybook revert --actor') values=actor ;;
     'daybook revert --actor-type') : ;;
-    'daybook revert --scope') : ;;
-    'daybook revert --entity') : ;;
+    'daybook revert --scope') values=scope ;;
+    'daybook revert --entity') values=entity_type ;;
     'daybook revert --correlation') : ;;
-    'daybook revert --source') : ;;
+    'daybook revert --source') files=1 ;;
     'daybook revert --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook revert --since') : ;;
     'daybook revert --until') : ;;
@@ -389,15 +389,15 @@ _daybook_value() {
     'daybook prune --older-than') : ;;
     'daybook prune --before') : ;;
     'daybook prune --max-entries') : ;;
-    'daybook prune --category') : ;;
-    'daybook prune --action') : ;;
+    'daybook prune --category') values=category ;;
+    'daybook prune --action') values=action ;;
     'daybook prune --severity') choices='info warning error' ;;
-    'daybook prune --actor') : ;;
+    'daybook prune --actor') values=actor ;;
     'daybook prune --actor-type') : ;;
-    'daybook prune --scope') : ;;
-    'daybook prune --entity') : ;;
+    'daybook prune --scope') values=scope ;;
+    'daybook prune --entity') values=entity_type ;;
     'daybook prune --correlation') : ;;
-    'daybook prune --source') : ;;
+    'daybook prune --source') files=1 ;;
     'daybook prune --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook prune --since') : ;;
     'daybook prune --until') : ;;
@@ -417,15 +417,15 @@ _daybook_value() {
     'daybook clear --format') choices='json' ;;
     'daybook retention set --max-age') : ;;
     'daybook retention set --max-entries') : ;;
-    'daybook retention set --category') : ;;
-    'daybook retention set --action') : ;;
+    'daybook retention set --category') values=category ;;
+    'daybook retention set --action') values=action ;;
     'daybook retention set --severity') choices='info warning error' ;;
-    'daybook retention set --actor') : ;;
+    'daybook retention set --actor') values=actor ;;
     'daybook retention set --actor-type') : ;;
-    'daybook retention set --scope') : ;;
-    'daybook retention set --entity') : ;;
+    'daybook retention set --scope') values=scope ;;
+    'daybook retention set --entity') values=entity_type ;;
     'daybook retention set --correlation') : ;;
-    'daybook retention set --source') : ;;
+    'daybook retention set --source') files=1 ;;
     'daybook retention set --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook retention set --since') : ;;
     'daybook retention set --until') : ;;
@@ -459,15 +459,15 @@ _daybook_value() {
     'daybook proof --consistency') : ;;
     'daybook hold place --reason') : ;;
     'daybook hold place --release-key') : ;;
-    'daybook hold place --category') : ;;
-    'daybook hold place --action') : ;;
+    'daybook hold place --category') values=category ;;
+    'daybook hold place --action') values=action ;;
     'daybook hold place --severity') choices='info warning error' ;;
-    'daybook hold place --actor') : ;;
+    'daybook hold place --actor') values=actor ;;
     'daybook hold place --actor-type') : ;;
-    'daybook hold place --scope') : ;;
-    'daybook hold place --entity') : ;;
+    'daybook hold place --scope') values=scope ;;
+    'daybook hold place --entity') values=entity_type ;;
     'daybook hold place --correlation') : ;;
-    'daybook hold place --source') : ;;
+    'daybook hold place --source') files=1 ;;
     'daybook hold place --not') choices='category= action= severity= actor= actor-type= scope= entity= correlation= source= search= changed= meta=' ;;
     'daybook hold place --until') : ;;
     'daybook hold place --search') : ;;
@@ -504,7 +504,7 @@ _daybook_value() {
     'daybook verify --seal-key') files=1 ;;
     'daybook verify --format') choices='json' ;;
     'daybook capture add --entity-type') : ;;
-    'daybook capture add --scope') : ;;
+    'daybook capture add --scope') values=scope ;;
     'daybook capture add --actor-column') : ;;
     'daybook capture add --name-column') : ;;
     'daybook capture add --ignore') : ;;
@@ -521,7 +521,7 @@ _daybook_value() {
     'daybook actors list --name') : ;;
     'daybook actors list --format') choices='table json ndjson csv' ;;
     'daybook actors import --columns') choices='seq id ts recorded_at category action severity actor actor_type actor_name recorded_by scope entity_type entity_id entity_name message metadata old_values new_values changed_fields correlation_id reverts source' ;;
-    'daybook actors import --scope') : ;;
+    'daybook actors import --scope') values=scope ;;
     'daybook actors import --from') : ;;
     'daybook actors import --attach') : ;;
     'daybook actors import --format') choices='json' ;;
@@ -559,19 +559,44 @@ _daybook_value() {
     'daybook import --redact') : ;;
     'daybook import --rejects') files=1 ;;
     'daybook import --format') choices='json' ;;
+    'daybook completion --values') choices='action actor category scope entity_type' ;;
+    'daybook completion --prefix') : ;;
     *) return 1 ;;
   esac
 }
 
+# Values of a field that begin with a text, as words of bash: nothing of them is ever run.
+_daybook_values() {
+  local value quoted end='' guard=(command)
+  if type -P timeout >/dev/null; then guard=(timeout 1); fi
+  if [[ $1 == entity_type ]]; then end=':'; fi
+  COMPREPLY=()
+  while IFS= read -r value; do
+    printf -v quoted '%q' "$value$end"
+    # bash takes what stands before the last colon for words of their own.
+    COMPREPLY+=("${quoted#"$3"}")
+  done < <("${guard[@]}" daybook "${database[@]}" completion --values "$1" --prefix "$2" 2>/dev/null </dev/null)
+  if [[ -n $end ]]; then compopt -o nospace 2>/dev/null; fi
+}
+
 _daybook() {
   local current=${COMP_WORDS[COMP_CWORD]} path='daybook' option='' literal='' position=0
+  local last=$COMP_CWORD whole values='' database=()
   local files='' choices='' options='' index word
   # bash makes three words of --format=csv, and of type:id.
   if [[ $current == '=' ]]; then current=''; fi
+  whole=$current
+  if [[ $current == ':' ]]; then
+    current='' last=$((COMP_CWORD - 1)) whole=${COMP_WORDS[COMP_CWORD - 1]}:
+  fi
+  while ((last > 2)) && [[ ${COMP_WORDS[last - 1]} == ':' ]]; do
+    last=$((last - 2)) whole=${COMP_WORDS[last]}:$whole
+  done
 
-  for ((index = 1; index < COMP_CWORD; index++)); do
+  for ((index = 1; index < last; index++)); do
     word=${COMP_WORDS[index]}
     if [[ -n $option ]]; then
+      if [[ $option == --db && $word != '=' ]]; then database=("--db=$word"); fi
       if [[ $word != '=' ]]; then option=''; fi
       continue
     fi
@@ -720,7 +745,7 @@ _daybook() {
     'daybook mirror remove') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook exec') options='--file --reason --correlation --migration --foreign-keys --dry-run --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
     'daybook import') options='--list --table --source --map --id-from --time-format --records --delimiter --header --key --column --entity-type --order --pattern --exact --assume-tz --scope-from --redact --dry-run --verify --rejects --format -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
-    'daybook completion') options='-h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
+    'daybook completion') options='--values --prefix -h --help --db --schema --as --as-type --tz --busy-timeout --color -q --quiet' choices='' ;;
   esac
   if [[ -n $option ]]; then
     choices=''
@@ -729,12 +754,27 @@ _daybook() {
     choices=$options
   else
     case "$path $position" in
+    'daybook note 0') values=entity_type ;;
+    'daybook history 0') values=entity_type ;;
+    'daybook browse 0') values=entity_type ;;
     'daybook values 0') choices='seq id ts recorded_at category action severity actor actor_type actor_name recorded_by scope entity_type entity_id entity_name message metadata old_values new_values changed_fields correlation_id reverts source' ;;
+    'daybook state 0') values=entity_type ;;
+    'daybook changes 0') values=entity_type ;;
+    'daybook report case 0') values=entity_type ;;
     'daybook verify '*) files=1 ;;
     'daybook backup 0') files=1 ;;
     'daybook actors import 0') files=1 ;;
+    'daybook import 0') choices='ndjson csv sqlite ledgrab settlement-audit notes audit-logs supa-audit postgresql-audit django-auditlog sqlite-history-json logged-actions lnbits-audit' ;;
+    'daybook import 1') files=1 ;;
     'daybook completion 0') choices='bash zsh fish' ;;
     esac
+  fi
+  if [[ -n $values ]]; then
+    # A word in quotes is left alone; of any other, a backslash is only one in its text.
+    COMPREPLY=()
+    if [[ $whole != *[\'\"]* ]]; then _daybook_values "$values" "${whole//\\/}" "${whole%"$current"}"; fi
+    compopt +o default 2>/dev/null
+    return
   fi
   COMPREPLY=($(compgen -W "$choices" -- "$current"))
   # Where it finds nothing, bash goes on to the names of files; that is right only where a file is meant.

@@ -2,6 +2,8 @@ import type { EventEmitter } from 'node:events';
 import type { Argument, Command, Option } from 'commander';
 import { ENTRY_FIELDS, SEVERITIES } from '../core/entry.js';
 import { CONDITION_OPTIONS } from '../core/filter-words.js';
+import type { LeapField } from '../core/leap-fields.js';
+import { IMPORT_FORMATS } from '../importers/index.js';
 import { doesInWords } from './does.js';
 
 /** What follows an option, or stands as an argument. */
@@ -10,6 +12,8 @@ export interface TreeValue {
   readonly name: string;
   /** The values that are allowed, where they are few; else empty. */
   readonly choices: readonly string[];
+  /** The field of entries whose values may stand here; null where the trail has nothing to offer. */
+  readonly values: LeapField | null;
   readonly isFile: boolean;
 }
 
@@ -79,7 +83,10 @@ function describeOption(option: Option): TreeOption {
     long: option.long ?? null,
     short: option.short ?? null,
     description,
-    value: placeholder === undefined ? null : describeValue(placeholder, option.argChoices ?? knownAfter(option)),
+    value:
+      placeholder === undefined
+        ? null
+        : describeValue(placeholder, option.argChoices ?? knownAfter(option), VALUE_OPTIONS[option.long ?? '']),
     valueIsOptional: option.optional,
     defaultValue: defaultText(option.defaultValue, option.defaultValueDescription ?? inWords),
     environment: option.envVar ?? variable ?? null,
@@ -94,8 +101,23 @@ const KNOWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   '--tz': ['UTC', 'local'],
 };
 
-/** The same for arguments. Formats of import are known to the command alone. */
-const KNOWN_ARGUMENTS: Readonly<Record<string, readonly string[]>> = { field: ENTRY_FIELDS };
+/** Options behind which values of the trail may stand. */
+const VALUE_OPTIONS: Readonly<Record<string, LeapField>> = {
+  '--action': 'action',
+  '--actor': 'actor',
+  '--category': 'category',
+  '--scope': 'scope',
+  '--entity': 'entity_type',
+};
+
+/** Arguments that are an entity. */
+const ENTITY_ARGUMENT = /^(?:type:id|type:id\|type|entity)$/;
+
+/** The same for arguments. */
+const KNOWN_ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  field: ENTRY_FIELDS,
+  format: [...IMPORT_FORMATS.keys()],
+};
 
 function knownAfter({ long }: Option): readonly string[] | undefined {
   return long === undefined ? undefined : KNOWN_OPTIONS[long];
@@ -118,7 +140,11 @@ function splitDescription(text: string): {
 
 function describeArgument(argument: Argument): TreeArgument {
   return {
-    ...describeValue(argument.name(), argument.argChoices ?? KNOWN_ARGUMENTS[argument.name()]),
+    ...describeValue(
+      argument.name(),
+      argument.argChoices ?? KNOWN_ARGUMENTS[argument.name()],
+      ENTITY_ARGUMENT.test(argument.name()) ? 'entity_type' : undefined,
+    ),
     description: argument.description,
     required: argument.required,
     variadic: argument.variadic,
@@ -126,9 +152,18 @@ function describeArgument(argument: Argument): TreeArgument {
   };
 }
 
-function describeValue(placeholder: string, choices: readonly string[] | undefined): TreeValue {
+function describeValue(
+  placeholder: string,
+  choices: readonly string[] | undefined,
+  values: LeapField | undefined,
+): TreeValue {
   const name = placeholder.replace(/\.\.\.$/, '');
-  return { name, choices: choices ?? [], isFile: /^(?:file|directory)$/i.test(name) };
+  return {
+    name,
+    choices: choices ?? [],
+    values: choices === undefined ? (values ?? null) : null,
+    isFile: /^(?:file|directory|source)$/i.test(name),
+  };
 }
 
 function defaultText(value: unknown, inWords: string | undefined): string | null {

@@ -3,8 +3,8 @@ import type { CommandTree, TreeArgument, TreeOption, TreeValue } from './command
 export type Shell = 'bash' | 'zsh' | 'fish';
 
 /**
- * A script that completes commands, options and their values in a shell. All it offers stands in the script: pressing
- * Tab starts no program and opens no database.
+ * A script that completes commands, options and their values in a shell. What it offers stands in the script, but for values
+ * of the trail: these the program is asked for, with a limit of time, and where it says nothing there is nothing.
  */
 export function completionScript(shell: Shell, tree: CommandTree): string {
   return { bash: bashScript, zsh: zshScript, fish: fishScript }[shell](tree);
@@ -104,15 +104,38 @@ ${values.join('\n')}
   esac
 }
 
+# Values of a field that begin with a text, as words of bash: nothing of them is ever run.
+_${program}_values() {
+  local value quoted end='' guard=(command)
+  if type -P timeout >/dev/null; then guard=(timeout 1); fi
+  if [[ $1 == entity_type ]]; then end=':'; fi
+  COMPREPLY=()
+  while IFS= read -r value; do
+    printf -v quoted '%q' "$value$end"
+    # bash takes what stands before the last colon for words of their own.
+    COMPREPLY+=("\${quoted#"$3"}")
+  done < <("\${guard[@]}" ${program} "\${database[@]}" completion --values "$1" --prefix "$2" 2>/dev/null </dev/null)
+  if [[ -n $end ]]; then compopt -o nospace 2>/dev/null; fi
+}
+
 _${program}() {
   local current=\${COMP_WORDS[COMP_CWORD]} path=${quote(program)} option='' literal='' position=0
+  local last=$COMP_CWORD whole values='' database=()
   local files='' choices='' options='' index word
   # bash makes three words of --format=csv, and of type:id.
   if [[ $current == '=' ]]; then current=''; fi
+  whole=$current
+  if [[ $current == ':' ]]; then
+    current='' last=$((COMP_CWORD - 1)) whole=\${COMP_WORDS[COMP_CWORD - 1]}:
+  fi
+  while ((last > 2)) && [[ \${COMP_WORDS[last - 1]} == ':' ]]; do
+    last=$((last - 2)) whole=\${COMP_WORDS[last]}:$whole
+  done
 
-  for ((index = 1; index < COMP_CWORD; index++)); do
+  for ((index = 1; index < last; index++)); do
     word=\${COMP_WORDS[index]}
     if [[ -n $option ]]; then
+      if [[ $option == --db && $word != '=' ]]; then database=("--db=$word"); fi
       if [[ $word != '=' ]]; then option=''; fi
       continue
     fi
@@ -142,6 +165,13 @@ ${offers.join('\n')}
 ${positions.join('\n')}
     esac
   fi
+  if [[ -n $values ]]; then
+    # A word in quotes is left alone; of any other, a backslash is only one in its text.
+    COMPREPLY=()
+    if [[ $whole != *[\\'\\"]* ]]; then _${program}_values "$values" "\${whole//\\\\/}" "\${whole%"$current"}"; fi
+    compopt +o default 2>/dev/null
+    return
+  fi
   COMPREPLY=($(compgen -W "$choices" -- "$current"))
   # Where it finds nothing, bash goes on to the names of files; that is right only where a file is meant.
   if [[ -z $files ]]; then compopt +o default 2>/dev/null; fi
@@ -153,19 +183,38 @@ complete -o default -F _${program} ${program}
 
 /** Whether a shell can say anything about this value. */
 function isKnown(value: TreeValue): boolean {
-  return value.isFile || value.choices.length > 0;
+  return value.isFile || value.choices.length > 0 || value.values !== null;
 }
 
 function bashOffer(value: TreeValue | null): string {
   if (value?.isFile === true) return 'files=1';
+  if (value !== null && value.values !== null) return `values=${value.values}`;
   return value !== null && isKnown(value) ? `choices=${quote(value.choices.join(' '))}` : ':';
 }
 
 function zshScript(tree: CommandTree): string {
   const program = tree.name;
-  const functions = places(tree).map(zshFunction);
+  const functions = places(tree).map((place) => zshFunction(place, tree.name));
   return `#compdef ${program}
 # zsh completion for ${program}. Made from its commands: do not edit.
+
+# Values of a field that begin with the word so far; zsh quotes them.
+__${program}_values() {
+  local -a found database guard
+  local index word
+  for ((index = 2; index <= $#whole; index++)); do
+    word=\${whole[index]}
+    case $word in
+      --db) database=("--db=\${(Q)whole[index + 1]}") ;;
+      --db=*) database=("\${(Q)word}") ;;
+    esac
+  done
+  guard=(command)
+  if (( $+commands[timeout] )); then guard=(timeout 1); fi
+  found=("\${(@f)$($guard ${program} $database completion --values $1 --prefix "\${(Q)PREFIX}" 2>/dev/null </dev/null)}")
+  found=(\${found:#})
+  if [[ $1 == entity_type ]]; then compadd -S ':' -a found; else compadd -a found; fi
+}
 
 ${functions.join('\n')}
 # Found through fpath, this file is the body of the function; read by \`source\`, it has to say what it completes.
@@ -177,7 +226,9 @@ fi
 `;
 }
 
-function zshFunction({ path, command, inherited }: Place): string {
+function zshFunction({ path, command, inherited }: Place, program: string): string {
+  // Below the program words are those behind its command; --db may stand before it.
+  const whole = path === program ? '  local -a whole=("${words[@]}")\n' : '';
   const name = `_${path.replaceAll(/[ -]/g, '_')}`;
   const options = [...command.options, ...inherited].map(zshOption);
   if (command.subcommands.length === 0) {
@@ -196,7 +247,7 @@ ${specifications.map((specification) => `    ${specification}`).join(' \\\n')}
     return `        ${words}) ${name}_${subcommand.name.replaceAll('-', '_')} ;;`;
   });
   return `${name}() {
-  local context state state_descr line curcontext=$curcontext
+${whole}  local context state state_descr line curcontext=$curcontext
   typeset -A opt_args
   local -a commands
   commands=(
@@ -237,6 +288,7 @@ function zshArgument(argument: TreeArgument): string {
 
 function zshOffer(value: TreeValue): string {
   const name = value.name.replaceAll(/[:\\]/g, String.raw`\$&`);
+  if (value.values !== null) return `${name}: __daybook_values ${value.values}`;
   // An empty list, not a message: beside a message zsh would list the options and not complete them.
   return `${name}:${value.isFile ? '_files' : `(${value.choices.join(' ')})`}`;
 }
@@ -281,6 +333,34 @@ ${steps.join('\n')}
     end
 end
 
+# Values of a field that begin with the word so far; fish quotes them.
+function __${program}_values
+    set -l database
+    set -l is_database no
+    for word in (commandline -opc)[2..-1]
+        if test $is_database = yes
+            set database --db=$word
+            set is_database no
+        end
+        switch $word
+            case --db
+                set is_database yes
+            case '--db=*'
+                set database $word
+        end
+    end
+    set -l guard command
+    type --query --no-functions timeout
+    and set guard timeout 1
+    set -l prefix (commandline -ct | string replace --regex -- '^--[a-z-]+=' '' | string unescape)
+    set -l ending ''
+    test "$argv[1]" = entity_type
+    and set ending :
+    $guard ${program} $database completion --values $argv[1] --prefix "$prefix" 2>/dev/null </dev/null | while read -l value
+        printf '%s\\n' $value$ending
+    end
+end
+
 complete -c ${program} -f
 ${all.flatMap(fishLines).join('\n')}
 `;
@@ -308,5 +388,6 @@ function fishLines(place: Place): string[] {
 
 function fishOffer(value: TreeValue): string {
   if (value.isFile) return ' -F';
+  if (value.values !== null) return ` -f -a '(__daybook_values ${value.values})'`;
   return value.choices.length > 0 ? ` -f -a ${quote(value.choices.join(' '))}` : ' -f';
 }

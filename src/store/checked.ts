@@ -1,6 +1,7 @@
 import { ENTRY_FIELDS, HISTORY_FIELDS } from '../core/entry.js';
 import { checkFilter } from '../core/filter-shape.js';
 import type { Filter } from '../core/filter.js';
+import { LEAP_FIELDS } from '../core/leap-fields.js';
 import { expectOneOf, expectSomeOf, expectWhole } from '../core/given.js';
 import { GROUP_FIELDS } from '../core/report.js';
 import type { AuditStore, Key, Order, PageQuery, PruneRule } from './audit-store.js';
@@ -41,6 +42,7 @@ const FILTERS: FiltersIn = {
   explain: ofQuery,
   extent: (filter) => [filter],
   values: (_field, filter) => [filter],
+  nextValues: null,
   groups: ({ filter, seen }) => (seen === undefined ? [filter] : [filter, seen]),
   countBetween: (filter) => [filter],
   courses: ({ filter }) => [filter],
@@ -161,6 +163,10 @@ const VALUES: { readonly [Member in keyof AuditStore]?: (...asked: Asked<AuditSt
   fields: checkColumnQuery,
   explain: checkQuery,
   values: (field) => expectOneOf('field', field, ENTRY_FIELDS),
+  nextValues: (field, _from, limit) => {
+    expectOneOf('field', field, LEAP_FIELDS);
+    expectWhole('limit', limit, 1);
+  },
   groups: ({ by, limit }) => {
     expectSomeOf('by', by, GROUP_FIELDS);
     expectWhole('limit', limit, 1);

@@ -1,5 +1,6 @@
 import type { Cell } from '../core/cell.js';
 import type { EntryField, HistoryEntry, HistoryField } from '../core/entry.js';
+import type { LeapField } from '../core/leap-fields.js';
 import type { Filter } from '../core/filter.js';
 import type { Mark } from '../core/mark.js';
 import type { PrunePlan } from './pruning.js';
@@ -114,4 +115,9 @@ export interface Reads {
   /** The trail as it is now. Cheap: who waits for entries may ask many times a second. */
   mark(): Promise<Mark>;
   values(field: EntryField, filter: Filter): Promise<readonly ValueCount[]>;
+  /**
+   * The first values of a field from this text on, in the order of their bytes, found by leaps through its index: what that takes
+   * does not grow with the trail.
+   */
+  nextValues(field: LeapField, from: string, limit: number): Promise<readonly string[]>;
 }

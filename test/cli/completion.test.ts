@@ -1,11 +1,13 @@
+import Database from 'better-sqlite3';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { describeCommand } from '../../src/cli/command-tree.js';
 import { completionScript } from '../../src/cli/completion.js';
 import type { Shell } from '../../src/cli/completion.js';
+import { cli, given, ok, trail } from '../support/cli.js';
 import { temporaryDirectory } from '../support/program.js';
 import { fakeProgram } from './fake-program.js';
 
@@ -90,6 +92,8 @@ describe('bash completion', () => {
       '--limit',
       '--format',
       '--category',
+      '--actor',
+      '--scope',
       '-h',
       '--help',
       '--db',
@@ -152,6 +156,132 @@ describe.skipIf(isMissing('fish'))('fish completion (needs fish)', () => {
   ])('offers $offers for $line', async ({ line, offers }) => {
     expect((await fish(line)).toSorted()).toEqual(offers);
   });
+});
+
+/** Values that do something, or stand for something else, where a shell reads them as its own. */
+const HOSTILE = [
+  'u-1',
+  'u $(touch ran)',
+  'u`touch ran`',
+  "u'; touch ran; '",
+  'u*',
+  'u\\back "q"',
+  'u;touch ran',
+  'u&|<>',
+  'ü 田中',
+  '-u',
+];
+
+/** A folder with a program that has these values, and writes down what it was asked. */
+function trailOf(values: readonly string[]): { bin: string; asked: () => string } {
+  const bin = temporaryDirectory();
+  const texts = path.join(bin, 'values');
+  writeFileSync(texts, values.map((value) => `${value}\n`).join(''));
+  const log = path.join(bin, 'asked');
+  writeFileSync(path.join(bin, 'daybook'), `#!/bin/sh\nprintf '<%s>' "$@" >> '${log}'\ncat '${texts}'\n`, {
+    mode: 0o755,
+  });
+  return { bin, asked: () => readFileSync(log, 'utf8') };
+}
+
+async function typed(shell: Shell, bin: string, line: string): Promise<string> {
+  const { directory, script } = scene(shell);
+  const PATH = `export PATH='${bin}':"$PATH"\n`;
+  const start = path.join(directory, '.zshrc');
+  writeFileSync(
+    start,
+    `${shell === 'zsh' ? 'autoload -Uz compinit; compinit -D -u\n' : ''}${PATH}source '${script}'\n${STAND_IN}`,
+  );
+  const screen = await typeInto(
+    shell === 'zsh' ? 'zsh -i' : `bash --noprofile --rcfile '${start}' -i`,
+    line,
+    directory,
+  );
+  expect(existsSync(path.join(directory, 'ran')), screen).toBe(false);
+  return screen;
+}
+
+describe('values of the trail', () => {
+  test('are quoted as bash reads them, and nothing in them is run', async () => {
+    for (const value of HOSTILE) {
+      const { bin, asked } = trailOf([value]);
+      expect(await typed('bash', bin, 'daybook --db x.db history --actor \t\r')).toContain(`<--actor> <${value}> `);
+      expect(asked()).toContain('<--db=x.db><completion><--values><actor><--prefix><>');
+    }
+  }, 60_000);
+
+  test.each([
+    { keys: 'daybook history --scope mach\t\r', reached: '<--scope> <machine:7> ' },
+    { keys: 'daybook history --scope machine:\t\r', reached: '<--scope> <machine:7> ' },
+    { keys: 'daybook history --scope=machine:\t\r', reached: '<--scope=machine:7> ' },
+    { keys: 'daybook history mach\t7 --fo\tjs\t\r', reached: '<history> <machine:7> <--format> <json>' },
+  ])('hold colons in bash: $keys', async ({ keys, reached }) => {
+    const { bin } = trailOf([keys.includes('--scope') ? 'machine:7' : 'machine']);
+    expect(await typed('bash', bin, keys)).toContain(reached);
+  });
+
+  test('of several are listed, and no file is offered where there is none', async () => {
+    const { bin } = trailOf([]);
+    expect(await typed('bash', bin, 'daybook history --actor pla\t\r')).toContain('<--actor> <pla> ');
+  });
+
+  test.skipIf(isMissing('zsh'))(
+    'are quoted as zsh reads them',
+    async () => {
+      for (const value of ["u'; touch ran $(touch ran); '", 'u* `touch ran`\\"']) {
+        const { bin, asked } = trailOf([value]);
+        expect(await typed('zsh', bin, 'daybook --db x.db history --actor=\t\r')).toContain(`<--actor=${value}> `);
+        expect(asked()).toContain('<--db=x.db><completion><--values><actor><--prefix><>');
+      }
+    },
+    60_000,
+  );
+
+  test.skipIf(isMissing('fish'))('are quoted as fish reads them', async () => {
+    const { bin, asked } = trailOf(HOSTILE);
+    const { directory, script } = scene('fish');
+    const program = `set -x PATH '${bin}' $PATH; source $argv[1]; complete --do-complete $argv[2]`;
+    for (const [line, prefix] of [
+      ['daybook --db x.db history --actor ', ''],
+      ['daybook --db=x.db history --actor=u', '--actor='],
+    ]) {
+      const offers = await ask('fish', ['--no-config', '-c', program, script, line ?? ''], directory);
+      expect(offers.map((offer) => offer.split('\t')[0])).toEqual(
+        expect.arrayContaining(
+          HOSTILE.filter((value) => prefix === '' || value.startsWith('u')).map((value) => prefix + value),
+        ),
+      );
+    }
+    expect(asked()).toContain('<--db=x.db><completion><--values><actor><--prefix><u>');
+    expect(existsSync(path.join(directory, 'ran'))).toBe(false);
+  });
+});
+
+test('the program tells values of the trail, each in a line, and waits for no lock', async () => {
+  await given(
+    ...['u-2', 'u-1', 'x', 'u-two\nlines', 'u-\u202egpj', 'u-\u001b[2J'].map((actor) => ({
+      action: 'a',
+      actor,
+      scope: `s:${actor}`,
+    })),
+  );
+  const actors = ['completion', '--values', 'actor'];
+  expect(await ok([...actors, '--prefix', 'u-'])).toBe('u-1\nu-2\n');
+  expect(await ok([...actors, '--prefix', 'y'])).toBe('');
+  expect(await ok(['completion', '--values', 'entity_type'])).toBe('');
+  expect(await ok(['completion', '--values', 'scope', '--prefix', 's:x'])).toBe('s:x\n');
+  for (const words of [
+    ['completion'],
+    ['completion', 'bash', '--values', 'actor'],
+    ['completion', '--values', 'message'],
+  ]) {
+    expect(await cli(words)).toMatchObject({ code: 2, stdout: '' });
+  }
+  const other = new Database(await trail());
+  other.pragma('journal_mode = DELETE');
+  other.exec('BEGIN EXCLUSIVE');
+  expect(await cli([...actors, '--busy-timeout', '1h'])).toMatchObject({ code: 5, stdout: '' });
+  other.close();
 });
 
 test.each(['bash', 'zsh', 'fish'] as const)('says nothing of what is hidden, in %s', (shell) => {

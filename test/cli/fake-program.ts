@@ -21,6 +21,8 @@ export function fakeProgram(): Command {
     .option('-n, --limit <n>', 'how many', '50')
     .addOption(new Option('--format <format>', 'how to print').choices(['table', 'line', 'json', 'ndjson', 'csv']))
     .option('--category <category...>', 'any of these', [])
+    .option('--actor <actor...>', 'whose', [])
+    .option('--scope <scope...>', 'where', [])
     .addOption(new Option('--secret', 'not for people').hideHelp())
     .addHelpText(
       'after',

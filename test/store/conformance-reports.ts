@@ -5,6 +5,7 @@ import type { HistoryEntry } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import type { GroupField } from '../../src/core/report.js';
 import { GROUP_FIELDS } from '../../src/core/report.js';
+import { LEAP_FIELDS } from '../../src/core/leap-fields.js';
 import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
 import type { AuditStore, Burst, Group } from '../../src/store/audit-store.js';
 import { entries, filter as anyFilter } from './arbitraries.js';
@@ -128,6 +129,30 @@ export function describeReports(
       expect(await names({ until: NOW }, 'actor')).toEqual([['u-1', 'Older']]);
       expect(await names({}, 'entity')).toEqual([['t:1', 'old']]);
     });
+  });
+
+  test('next values are all of a field from a text on, in order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        entries(30),
+        fc.constantFrom(...LEAP_FIELDS),
+        fc.string({ maxLength: 2 }),
+        async (drawn, field, text) => {
+          await onNewTrail(async (fresh) => {
+            await recordAll(fresh, drawn);
+            const all = (await readAll(fresh)).flatMap((entry) => entry[field] ?? []);
+            const from = text.replaceAll('\0', '');
+            const bytes = (value: string): Buffer => Buffer.from(value);
+            const expected = [...new Set(all)]
+              .toSorted((a, b) => Buffer.compare(bytes(a), bytes(b)))
+              .filter((value) => Buffer.compare(bytes(value), bytes(from)) >= 0);
+            expect(await fresh.nextValues(field, from, 100)).toEqual(expected);
+            expect(await fresh.nextValues(field, '', 2)).toHaveLength(Math.min(2, new Set(all).size));
+          });
+        },
+      ),
+      { numRuns: runs(40) },
+    );
   });
 
   describe('counts between edges', () => {

@@ -84,6 +84,7 @@ const METHODS = {
   find: 'reads',
   extent: 'reads',
   values: 'reads',
+  nextValues: 'reads',
   groups: 'reads',
   countBetween: 'reads',
   courses: 'reads',

@@ -1,11 +1,30 @@
 import type { EntryField } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import type { Filter } from '../../../core/filter.js';
+import type { LeapField } from '../../../core/leap-fields.js';
 import type { ValueCount } from '../../audit-store.js';
 import { concat } from '../../sql.js';
 import type { Connection, Generation } from '../engine/index.js';
 import { filterCondition } from './compile.js';
 import { columnOf } from './pages.js';
+
+/** The first values of a field from a text on: each is one leap through the index. */
+export async function readNextValues(
+  connection: Connection,
+  field: LeapField,
+  from: string,
+  limit: number,
+): Promise<string[]> {
+  const least = `SELECT e.${field} FROM daybook_entries AS e WHERE e.${field}`;
+  const rows = await connection.rows<[string]>({
+    sql: `WITH RECURSIVE leaps(value) AS (
+        (${least} >= ? ORDER BY 1 LIMIT 1)
+        UNION ALL SELECT (${least} > leaps.value ORDER BY 1 LIMIT 1) FROM leaps WHERE leaps.value IS NOT NULL
+      ) SELECT value FROM leaps WHERE value IS NOT NULL LIMIT ?`,
+    parameters: [from, limit],
+  });
+  return rows.map(([value]) => value);
+}
 
 /** So many values of a field are held at once, and so many characters of them. */
 const MOST_VALUES = 100_000;

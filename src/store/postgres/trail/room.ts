@@ -3,7 +3,7 @@ import type { Session } from '../engine/index.js';
 import { settleCutOff } from './accounts.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
 import { currentMark, readExtent } from './extent.js';
-import { readValues } from './field-values.js';
+import { readNextValues, readValues } from './field-values.js';
 import { findEntry } from './find-entries.js';
 import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
@@ -66,6 +66,7 @@ export function readsOf({ connection, generations, read }: Session): Reads {
     extent: (filter, within) => read(() => readExtent(connection, generations, filter, within)),
     mark: () => read(() => currentMark(connection, generations)),
     values: (field, filter) => read(() => readValues(connection, generations, field, filter)),
+    nextValues: (field, from, limit) => read(() => readNextValues(connection, field, from, limit)),
   };
 }
 

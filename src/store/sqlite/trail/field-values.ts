@@ -1,9 +1,23 @@
 import type { EntryField } from '../../../core/entry.js';
 import { DaybookError } from '../../../core/errors.js';
 import type { Filter } from '../../../core/filter.js';
+import type { LeapField } from '../../../core/leap-fields.js';
 import type { ValueCount } from '../../audit-store.js';
 import { filterCondition } from './compile.js';
 import type { Connection } from '../engine/index.js';
+
+/** The first values of a field from a text on: each is one leap through the index. */
+export function readNextValues(connection: Connection, field: LeapField, from: string, limit: number): string[] {
+  const least = `SELECT min(${field}) FROM daybook_entries INDEXED BY daybook_entries_by_${field} WHERE ${field}`;
+  return connection
+    .prepare<[string, number], string>(
+      `WITH RECURSIVE leaps(value) AS (
+         VALUES ((${least} >= ?)) UNION ALL SELECT (${least} > leaps.value) FROM leaps WHERE leaps.value IS NOT NULL
+       ) SELECT value FROM leaps WHERE value IS NOT NULL LIMIT ?`,
+    )
+    .pluck()
+    .all(from, limit);
+}
 
 /** So many values of a field are held at once, and so many characters of them. */
 const MOST_VALUES = 100_000;

@@ -3,7 +3,7 @@ import { followed, hurrying, markOf } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
 import { lastSeq, readExtent } from './extent.js';
-import { readValues } from './field-values.js';
+import { readNextValues, readValues } from './field-values.js';
 import { findEntry } from './find-entries.js';
 import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
@@ -57,6 +57,7 @@ export function readsOf({ connection, read, expectStanding }: Session): Reads {
         return markOf(lastSeq(connection));
       }),
     values: (field, filter) => read(() => readValues(connection, field, filter)),
+    nextValues: (field, from, limit) => read(() => readNextValues(connection, field, from, limit)),
   };
 }
 
