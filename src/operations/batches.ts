@@ -30,7 +30,7 @@ export function batchSizes(batchMs: () => number = () => BATCH_MS): BatchSizes {
 }
 
 /** So many batches say how large the next one may be. */
-const REMEMBERED = 5;
+const REMEMBERED = 20;
 
 /** How much to do while others wait, from how long it took before. */
 export interface ShortSizes {

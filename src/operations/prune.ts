@@ -70,6 +70,18 @@ const PAUSE_MS = 25;
 const LONG_PAUSE_MS = 75;
 const RENEW_MS = 5000;
 
+/**
+ * A batch that took longer, as it does where others need the processors, finds them in a longer sleep of that handler: so
+ * many milliseconds at the most, for who has waited for so long. A shorter pause would let the next batch begin before.
+ */
+const SLEEPS_MS = [
+  { waited: 178, sleep: 100 },
+  { waited: 128, sleep: 50 },
+  { waited: 53, sleep: 25 },
+] as const;
+/** Who wakes needs a processor then, too. */
+const WAKING_MS = 5;
+
 /** How many entries to delete at once, and how many pages to give back. */
 const DELETING = { first: 100, smallest: 10, largest: 5000 };
 const GIVING_BACK = { first: 64, smallest: 16, largest: 4096 };
@@ -263,8 +275,14 @@ async function deleteDoomed(
 async function pause(store: AuditStore, lockMs: number, readMs: number): Promise<void> {
   const released = performance.now();
   const log = await store.upkeep();
-  const restMs = log > LARGE_LOG / 4 ? LONG_PAUSE_MS : Math.min(lockMs, PAUSE_MS);
+  const restMs = Math.max(log > LARGE_LOG / 4 ? LONG_PAUSE_MS : 0, restAfter(lockMs));
   await sleep(Math.max(1, restMs - readMs - (performance.now() - released)));
+}
+
+/** How long to leave the lock to others after it was held for so long. */
+export function restAfter(lockMs: number): number {
+  const sleeping = SLEEPS_MS.find(({ waited }) => lockMs >= waited);
+  return sleeping === undefined ? Math.min(lockMs, PAUSE_MS) : sleeping.sleep + WAKING_MS;
 }
 
 async function giveBackSpace(store: AuditStore, run: PruneRun): Promise<{ freed: number; longest: number }> {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shortSizes } from '../../src/operations/batches.js';
+import { restAfter } from '../../src/operations/prune.js';
 
 const BOUNDS = { first: 100, smallest: 10, largest: 1000 };
 
@@ -20,8 +21,8 @@ function sizesFor(paces: readonly number[]): number[] {
 test('one slow batch makes the next ones small, until it is one of the last no more', () => {
   const fast = 0.05;
   expect(sizesFor([fast, fast, fast, fast])).toEqual([100, 200, 400, 500, 500]);
-  const sizes = sizesFor([fast, fast, fast, 0.25, ...Array.from({ length: 6 }, () => fast)]);
-  expect(sizes).toEqual([100, 200, 400, 500, 100, 100, 100, 100, 100, 200, 400]);
+  const sizes = sizesFor([fast, fast, fast, 0.25, ...Array.from({ length: 21 }, () => fast)]);
+  expect(sizes).toEqual([100, 200, 400, 500, ...Array.from({ length: 20 }, () => 100), 200, 400]);
 });
 
 test('a size is within its bounds, at most twice the last, and what the slowest of the last ones leaves room for', () => {
@@ -34,7 +35,7 @@ test('a size is within its bounds, at most twice the last, and what the slowest 
         if (index === 0) continue;
         expect(size).toBeLessThanOrEqual((sizes[index - 1] as number) * 2);
         if (size === BOUNDS.smallest) continue;
-        const slowest = Math.max(...paces.slice(Math.max(0, index - 5), index));
+        const slowest = Math.max(...paces.slice(Math.max(0, index - 20), index));
         expect(size * slowest).toBeLessThanOrEqual(25.001);
       }
     }),
@@ -47,4 +48,16 @@ test('what took no time, or did nothing, makes no size that is none', () => {
   expect(sizes.next()).toBe(200);
   sizes.took(0, 3);
   expect(sizes.next()).toBe(10);
+});
+
+test('a pause behind a long batch is longer than whoever waited for it may sleep', () => {
+  // How long the busy handler of SQLite sleeps, one time after the other; then 100 ms each.
+  const sleeps = [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100, 100, 100];
+  let waited = 0;
+  for (const sleep of sleeps) {
+    // Behind shorter ones who waited is served a batch later, at the latest.
+    if (waited >= 53) expect(restAfter(waited)).toBeGreaterThan(sleep);
+    waited += sleep;
+  }
+  expect([1, 25, 52].map(restAfter)).toEqual([1, 25, 25]);
 });
