@@ -13,5 +13,13 @@ export function wholeNumber(least: number): (text: string) => number {
 
 /** The same, or `all` of them. */
 export function wholeNumberOrAll(least: number): (text: string) => number {
-  return (text) => (text === 'all' ? Infinity : wholeNumber(least)(text));
+  return (text) => {
+    if (text === 'all') return Infinity;
+    try {
+      return wholeNumber(least)(text);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      throw new InvalidArgumentError(`${error.message.replace(/\.$/, '')}, or all.`);
+    }
+  };
 }

@@ -1,6 +1,11 @@
-/** The word that a mistyped one is nearest to, where it is near enough to be meant. */
+/** So many letters of a word are enough to mean it, where no other begins so. */
+const SHORTENED = 3;
+
+/** The word that a mistyped or shortened one is nearest to, where it is near enough to be meant. */
 export function nearestWord(typed: string, words: readonly string[]): string | undefined {
   const word = typed.toLowerCase();
+  const longer = words.filter((candidate) => candidate.toLowerCase().startsWith(word));
+  if (word.length >= SHORTENED && longer.length === 1) return longer[0];
   const [nearest] = words
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);

@@ -106,6 +106,7 @@ settlements.notes is like that already
     [['mirror', 'add', 'settlements.notes', '--key', 'id'], "required option '--entity-type <type>' not specified"],
     [[...ADD, '--entity-type', 'a:b'], '--entity-type "a:b" must not be empty and has no colon'],
     [[...ADD, '--latest', '0'], 'It must be a whole number, 1 or more'],
+    [['history', '-n', 'none'], 'It must be a whole number, 1 or more, or all'],
     [[...ADD, '--template', '{who}'], '{who} is none of'],
     [[...ADD, '--separator', String.raw`\x`], String.raw`--separator: \x is none of`],
     [[...ADD, '--format', 'ndjson'], '--format ndjson prints the rows that would change'],

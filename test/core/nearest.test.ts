@@ -47,6 +47,13 @@ describe('nearestWord', () => {
     expect(nearestWord('ERORR', ['info', 'error'])).toBe('error');
   });
 
+  test('a word cut short is the one that begins so, where there is only one', () => {
+    expect(nearestWord('warn', ['info', 'warning', 'error'])).toBe('warning');
+    expect(nearestWord('WAR', ['info', 'warning'])).toBe('warning');
+    expect(nearestWord('wa', ['info', 'warning'])).toBeUndefined();
+    expect(nearestWord('last', ['last-week', 'last-month'])).toBeUndefined();
+  });
+
   test('says so in words, or nothing', () => {
     expect(didYouMean('eror', ['error'])).toBe(' (did you mean error?)');
     expect(didYouMean('zzz', ['error'])).toBe('');
