@@ -72,7 +72,7 @@ const EMPTY = `
   DELETE FROM daybook.daybook_checkpoints;
   DELETE FROM daybook.daybook_actors;
   TRUNCATE daybook.daybook_seal_trail, daybook.daybook_seals, daybook.daybook_seal_tiles, daybook.daybook_seal_lease, daybook.daybook_seal_keys,
-    daybook.daybook_seal_removals RESTART IDENTITY;
+    daybook.daybook_seal_removals, daybook.daybook_erased, daybook.daybook_anchors RESTART IDENTITY;
   SELECT setval('daybook.daybook_entries_seq_seq', 1, false), setval('daybook.daybook_prunes_prune_seq', 1, false);`;
 
 /** A new trail with a database of its own; `remove` ends its connections. */

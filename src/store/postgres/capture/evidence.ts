@@ -14,7 +14,7 @@ import { and, concat, sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
 import { answer, firstBeyond, identifier, inTrail, literal, momentText } from '../engine/index.js';
 import type { Connection, Generation } from '../engine/index.js';
-import { currentMark } from '../trail/index.js';
+import { currentMark, MAY_HAVE_TAKEN } from '../trail/index.js';
 import { readInstalled } from './installed.js';
 import { keyTexts, rowText, typeOf } from './row-text.js';
 import { describe } from './tables.js';
@@ -332,8 +332,9 @@ export async function pruneReach(
 ): Promise<PruneReach | null> {
   const accounts = await connection.all<PruneReach & { criteria: string; rules: string }>(
     sql(
-      `SELECT criteria, rules, last_ts AS ts, last_seq AS seq FROM daybook_prunes
-       WHERE deleted > 0 AND last_seq > ? AND first_seq < ?`,
+      `SELECT criteria, rules, last_ts AS ts, last_seq AS seq FROM daybook_prunes AS p
+       WHERE deleted > 0 AND ${MAY_HAVE_TAKEN} AND last_seq > ? AND first_seq < ?`,
+      entityType,
       span.sinceSeq,
       span.untilSeq ?? Number.MAX_SAFE_INTEGER,
     ),

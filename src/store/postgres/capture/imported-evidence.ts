@@ -5,6 +5,7 @@ import type { NamedSource } from '../../imported-sources.js';
 import { and, concat, sql } from '../../sql.js';
 import { momentText, timeText } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
+import { MAY_HAVE_TAKEN } from '../trail/index.js';
 
 /** The sources that imports of row changes named, the last import of each first. */
 async function told(connection: Connection): Promise<NamedSource[]> {
@@ -43,7 +44,7 @@ export async function importedHistory(
     parameters: [type, own],
   });
   const accounts = await connection.all<{ criteria: string; rules: string; ts: string }>(
-    sql('SELECT criteria, rules, last_ts AS ts FROM daybook_prunes WHERE deleted > 0'),
+    sql(`SELECT criteria, rules, last_ts AS ts FROM daybook_prunes AS p WHERE deleted > 0 AND ${MAY_HAVE_TAKEN}`, type),
   );
   const { any, between } = importedReach(accounts, type, id, own);
   // Behind an emptying that a prune reached beyond, the row may have come again.

@@ -1,6 +1,6 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
 import { captureFunctions, CAPTURES } from './capture-schema.js';
-import { HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
+import { ERASURES, HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
 export interface Migration {
@@ -253,6 +253,7 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: (schema) =>
       [SEALS(schema), ...guardsOf(schema).flatMap(({ name, sql }) => (name === 'daybook_held' ? [sql] : []))].join(''),
   },
+  { version: 4, name: 'erasures', sql: ERASURES },
 ];
 
 /** Which migrations a trail has seen. */

@@ -75,6 +75,17 @@ CREATE TABLE ${schema}.daybook_holds (
 );
 `;
 
+/**
+ * Erasures: the account by which a skeleton came (`prune`), and what is signed of all skeletons of a plan before the first
+ * entry goes, 32 bytes each in the order of the ranges. A removal without that is a prune's.
+ */
+export const ERASURES = (schema: string): string => `
+ALTER TABLE ${schema}.daybook_erased ADD COLUMN prune bigint;
+CREATE INDEX daybook_erased_by_time ON ${schema}.daybook_erased (ts, seq);
+CREATE INDEX daybook_erased_by_prune ON ${schema}.daybook_erased (prune, entity_type);
+ALTER TABLE ${schema}.daybook_seal_removals ADD COLUMN skeletons bytea;
+`;
+
 /** The tables of evidence, without what all names of ours begin with. */
 export const SEAL_TABLES = [
   'seal_trail',

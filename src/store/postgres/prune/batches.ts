@@ -10,6 +10,7 @@ import type { Connection, Session, Statement } from '../engine/index.js';
 import { accountOf, checkpointReaches, closeAccount, fallsByAge, pageStatement, ruleMatches } from '../trail/index.js';
 import { destroySalts, lockTiles } from '../seals/index.js';
 import { unseenBy } from './plan.js';
+import { putSkeletons } from './skeletons.js';
 
 interface DoomedRow {
   readonly seq: number;
@@ -47,7 +48,8 @@ export async function deleteBatch(
 
 /**
  * The next doomed entries of a plan, oldest first. What one of them takes back comes with it, however young it is: it
- * would hold again for as long as they fall apart, and for good where the prune is cut off between them.
+ * would hold again for as long as they fall apart, and for good where the prune is cut off between them. An erasure takes
+ * what it is asked for and nothing else.
  */
 async function readDoomed(
   { connection, generations }: Session,
@@ -70,7 +72,7 @@ async function readDoomed(
   type Row = (Cell | boolean)[];
   const found = await connection.rows<Row>(pageStatement(generations, query, selected, limit + 1));
   const page = found.slice(0, limit);
-  const taking = page.filter((row) => row[2] !== null);
+  const taking = plan.erases ? [] : page.filter((row) => row[2] !== null);
   const taken =
     taking.length === 0 ? [] : await connection.rows<Row>(takenBack(selected, seqsOf(taking), seqsOf(page)));
   const rows = [...page, ...taken].map((row) => ({
@@ -124,6 +126,7 @@ async function deleteRows(
   }
   const seqs = rows.map((row) => String(row.seq));
   await countMissed(session, seqs);
+  if (plan.erases) await putSkeletons(connection, prune, seqs);
   const deleted = await connection.run({
     sql: 'DELETE FROM daybook_entries WHERE seq = ANY (?::bigint[])',
     parameters: [seqs],

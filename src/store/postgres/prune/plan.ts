@@ -1,3 +1,4 @@
+import { ACCOUNTS_OF_ITSELF } from '../../../core/erasure.js';
 import type { Filter } from '../../../core/filter.js';
 import type { Mark } from '../../../core/mark.js';
 import type { Key, PruneForecast, PrunePlan, PruneRule, ResolvedRule } from '../../audit-store.js';
@@ -23,7 +24,7 @@ export async function planPrune(
   generations: readonly Generation[],
   rules: readonly PruneRule[],
   reserved: readonly boolean[],
-  recordedBefore: string | null,
+  { recordedBefore = null, erases = false }: { readonly recordedBefore?: string | null; readonly erases?: boolean },
 ): Promise<PrunePlan> {
   const upTo = await currentMark(connection, generations);
   const oldestKept = async (filter: Filter, keep: number, reserve: boolean): Promise<Key | null> => {
@@ -36,14 +37,8 @@ export async function planPrune(
     const kept = keep === null ? null : await oldestKept(filter, keep, reserved[position] === true);
     resolved.push({ name, filter, before, oldestKept: kept });
   }
-  return {
-    rules: resolved,
-    upTo,
-    recordedBefore,
-    held: await heldFilters(connection),
-    kept: [],
-    erases: false,
-  };
+  const kept = erases ? [ACCOUNTS_OF_ITSELF] : [];
+  return { rules: resolved, upTo, recordedBefore, held: await heldFilters(connection), kept, erases };
 }
 
 interface ForecastRow {
@@ -81,8 +76,8 @@ export async function forecastPrune(
   const byAge = total((row) => row.byAge);
   return {
     count,
-    held: await heldBack(connection, generations, plan, count),
-    kept: 0,
+    held: await heldBack(connection, generations, plan, count, 'held'),
+    kept: await heldBack(connection, generations, plan, count, 'kept'),
     byAge,
     byCount: count - byAge,
     first: rows.map((row) => row.first).toSorted()[0] ?? null,
@@ -107,15 +102,16 @@ export async function forecastPrune(
   };
 }
 
-/** How many more a plan would take if no hold kept them. */
+/** How many more a plan would take without what keeps them. */
 async function heldBack(
   connection: Connection,
   generations: readonly Generation[],
   plan: PrunePlan,
   count: number,
+  without: 'held' | 'kept',
 ): Promise<number> {
-  if (plan.held.length === 0) return 0;
-  const all = concat('SELECT count(*)', doomedFrom({ ...plan, held: [] }, generations));
+  if (plan[without].length === 0) return 0;
+  const all = concat('SELECT count(*)', doomedFrom({ ...plan, [without]: [] }, generations));
   return (await counted(connection, all)) - count;
 }
 

@@ -1,22 +1,17 @@
-import { DaybookError } from '../../../core/errors.js';
 import type { Prunes, Retains } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { closeAccount, cutOffAccounts, lastAccount, openPrune, prunedSoFar, renewPrune } from '../trail/index.js';
 import { deleteBatch } from './batches.js';
 import { forecastPrune, planPrune } from './plan.js';
 import { changePolicy, readPolicies, standingPolicies } from './policies.js';
+import { erasedBetween, findErased } from './skeletons.js';
 
 /** What deletes entries. */
 export function prunesOf(session: Session): Prunes {
   const { connection, generations, read, write } = session;
   return {
     plan: (rules, reserved, planning) =>
-      read(() => {
-        if (planning?.erases === true) {
-          throw new DaybookError('usage', 'this daybook does not erase entries in PostgreSQL');
-        }
-        return planPrune(connection, generations, rules, reserved, planning?.recordedBefore ?? null);
-      }),
+      read(() => planPrune(connection, generations, rules, reserved, planning ?? {})),
     forecast: (plan) => read(() => forecastPrune(connection, generations, plan)),
     openPrune: (intent) => write(() => openPrune(session, intent)),
     renewPrune: (prune, archive) => write(() => renewPrune(session, prune, archive ?? null)),
@@ -25,9 +20,8 @@ export function prunesOf(session: Session): Prunes {
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(session)),
-    // Nothing is erased here yet.
-    findErased: async () => undefined,
-    erasedBetween: async () => [],
+    findErased: (seq) => read(() => findErased(connection, seq)),
+    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 

@@ -1,4 +1,6 @@
 import { LEAF_HEAD, TILE } from '../../../core/evidence/leaves.js';
+import { SKELETON_FIELDS } from '../../../core/erasure.js';
+import type { KeptSkeleton } from '../../../core/erasure.js';
 import { firstOf } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { Mark } from '../../../core/mark.js';
@@ -35,26 +37,33 @@ export async function leavesToSeal(
 
 /** The entries of runs, by seq. */
 export async function leavesIn({ connection }: Session, runs: readonly Run[]): Promise<LeafLines> {
-  return readRawLines(connection, ROOM, inRuns(runs));
+  const { sql: from, parameters } = inRuns(runs);
+  return readRawLines(connection, ROOM, { sql: `${from} ORDER BY e.seq`, parameters });
+}
+
+/** What is left of erased entries of runs. */
+async function skeletonsIn({ connection }: Session, runs: readonly Run[]): Promise<KeptSkeleton[]> {
+  const { sql: from, parameters } = inRuns(runs, 'daybook_erased');
+  const fields = SKELETON_FIELDS.map((field) => `e.${field}`).join(', ');
+  return connection.all<KeptSkeleton>({ sql: `SELECT ${fields}, e.prune ${from}`, parameters });
 }
 
 /** Tiles and the entries that they hold. */
 export async function tilesAndLines(
-  session: Session,
+  on: Session,
   { from, count, size, after }: { from: number; count: number; size: number; after: number },
 ): Promise<TilesAndLines> {
-  const { connection, generations } = session;
+  const { connection, generations } = on;
   const tiles = (await readTiles(connection, from, count)).map((tile) => cut(tile, size));
   const runs = tiles.flatMap((tile) => tile.runs ?? []);
-  const { lines, count: found } = await leavesIn(session, runs);
+  const { lines, count: found } = await leavesIn(on, runs);
   const [, last] = boundsOf(runs);
   const seen = inTrail(await markAt(connection, size), generations);
   const within = await counted(
     connection,
     concat(sql('SELECT count(*) FROM daybook_entries AS e WHERE e.seq > ? AND e.seq <= ? AND ', after, last), seen),
   );
-  // Nothing is erased here.
-  return { tiles, lines, count: found, within, skeletons: [] };
+  return { tiles, lines, count: found, within, skeletons: await skeletonsIn(on, runs) };
 }
 
 /** A tile with no more positions than a tree of this size has. */

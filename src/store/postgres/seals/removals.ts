@@ -9,20 +9,29 @@ import { tilesWithin, writeTiles } from './tiles.js';
 /** Keeps a signed removal. In the open transaction. */
 export async function putRemoval(
   connection: Connection,
-  { prune, ranges, note }: Omit<SealedRemoval, 'removal'>,
+  { prune, ranges, note, skeletons }: Omit<SealedRemoval, 'removal'>,
 ): Promise<void> {
-  await connection.run(
-    sql('INSERT INTO daybook_seal_removals (prune, ranges, note) VALUES (?, ?, ?)', prune, ranges, note),
-  );
+  await connection.run({
+    sql: 'INSERT INTO daybook_seal_removals (prune, ranges, note, skeletons) VALUES (?, ?, ?, ?)',
+    parameters: [prune, ranges, note, skeletons],
+  });
 }
 
 export async function readRemovals(connection: Connection, after: number): Promise<SealedRemoval[]> {
-  return connection.all<SealedRemoval>(
+  const rows = await connection.all<Omit<SealedRemoval, 'skeletons'> & { readonly skeletons: string | null }>(
     sql(
-      'SELECT removal, prune, ranges, note, NULL AS skeletons FROM daybook_seal_removals WHERE removal > ? ORDER BY removal',
+      `SELECT removal, prune, ranges, note, encode(skeletons, 'hex') AS skeletons FROM daybook_seal_removals
+       WHERE removal > ? ORDER BY removal`,
       after,
     ),
   );
+  return rows.map(({ removal, prune, ranges, note, skeletons }) => ({
+    removal,
+    prune,
+    ranges,
+    note,
+    skeletons: skeletons === null ? null : Buffer.from(skeletons, 'hex'),
+  }));
 }
 
 /**

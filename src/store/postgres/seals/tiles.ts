@@ -57,10 +57,13 @@ export async function tilesWithin(connection: Connection, first: number, last: n
   return rows.map(toTile);
 }
 
-/** FROM for the entries of runs. */
-export function inRuns(runs: readonly Run[]): Statement {
+/** FROM for the entries of runs, or for what is left of those that were erased. */
+export function inRuns(
+  runs: readonly Run[],
+  table: 'daybook_entries' | 'daybook_erased' = 'daybook_entries',
+): Statement {
   return {
-    sql: 'FROM unnest(?::bigint[], ?::bigint[]) AS run (first, last) JOIN daybook_entries AS e ON e.seq BETWEEN run.first AND run.last',
+    sql: `FROM unnest(?::bigint[], ?::bigint[]) AS run (first, last) JOIN ${table} AS e ON e.seq BETWEEN run.first AND run.last`,
     parameters: [runs.map(([first]) => String(first)), runs.map(([, last]) => String(last))],
   };
 }

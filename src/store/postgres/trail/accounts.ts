@@ -121,7 +121,7 @@ interface AccountRow {
 function toAccount(row: AccountRow): PruneAccount {
   return {
     prune: row.prune,
-    command: row.command === 'clear' ? 'clear' : 'prune',
+    command: row.command === 'clear' || row.command === 'erase' ? row.command : 'prune',
     state: row.state,
     actor: row.actor || 'unknown',
     actorType: row.actor_type || 'unknown',
@@ -176,13 +176,22 @@ export async function prunedSoFar(connection: Connection): Promise<number> {
   return counted(connection, sql('SELECT coalesce(sum(deleted), 0) FROM daybook_prunes'));
 }
 
-/** The last prune that deleted something and is closed. */
+/** The last prune that deleted something and is closed. An erasure is none. */
 export async function lastAccount(connection: Connection): Promise<PruneAccount | undefined> {
   const [row] = await connection.all<AccountRow>(
-    sql(`SELECT * FROM daybook_prunes WHERE state <> 'open' AND deleted > 0 ORDER BY prune DESC LIMIT 1`),
+    sql(
+      `SELECT * FROM daybook_prunes WHERE state <> 'open' AND deleted > 0 AND command <> 'erase' ORDER BY prune DESC LIMIT 1`,
+    ),
   );
   return row === undefined ? undefined : toAccount(row);
 }
+
+/**
+ * Whether an account `p` may have taken entries of a type: an erasure does not keep what it was asked, but skeletons, and
+ * these tell.
+ */
+export const MAY_HAVE_TAKEN = `(p.command <> 'erase' OR EXISTS (
+  SELECT FROM daybook_erased AS x WHERE x.prune = p.prune AND x.entity_type = ?))`;
 
 /**
  * How many entries are accounted for. What is not, PostgreSQL cannot tell: a transaction that is taken back, or an id that

@@ -203,7 +203,9 @@ function due(plan: PrunePlan, generations: readonly Generation[], alias: string)
     sql(`${alias}.seq NOT IN (SELECT entry FROM daybook_retention_entries)`),
     inTrail(plan.upTo, generations, alias),
     ...(plan.recordedBefore === null ? [] : [recordedBy(alias, plan.recordedBefore)]),
-    ...plan.held.map((filter) => wrap('(', filterCondition(filter, { generations }, alias), ') IS NOT TRUE')),
+    ...[...plan.held, ...plan.kept].map((filter) =>
+      wrap('(', filterCondition(filter, { generations }, alias), ') IS NOT TRUE'),
+    ),
     or(plan.rules.map((rule) => ruleMatches(rule, generations, alias))),
     ...plan.rules.map((rule) => or([concat('NOT ', ruleMatches(rule, generations, alias)), falls(rule, alias)])),
   ]);
@@ -211,9 +213,10 @@ function due(plan: PrunePlan, generations: readonly Generation[], alias: string)
 
 /**
  * Whether the entry `e` falls under a plan: it is due, and what it takes back (and what that one takes back, and so on)
- * does not stay.
+ * does not stay. What is to be erased goes whatever stays.
  */
 export function doomed(plan: PrunePlan, generations: readonly Generation[]): Sql {
+  if (plan.erases) return due(plan, generations, 'e');
   const earlier = concat('SELECT t.id, t.reverts, ', due(plan, generations, 't'), ' FROM ');
   return concat(
     due(plan, generations, 'e'),

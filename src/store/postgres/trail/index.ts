@@ -3,6 +3,7 @@ export {
   closeAccount,
   cutOffAccounts,
   lastAccount,
+  MAY_HAVE_TAKEN,
   openPrune,
   prunedSoFar,
   readTally,
