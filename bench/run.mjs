@@ -17,6 +17,8 @@ import { libraryRecord, libraryTransaction } from './rows/library.mjs';
 import { csvMemory, importMemory, ndjsonMemory, recordingMemory } from './rows/memory.mjs';
 import { mirror } from './rows/mirror.mjs';
 import { pages } from './rows/pages.mjs';
+import { stopServer } from './postgres.mjs';
+import { postgres } from './rows/postgres.mjs';
 import { pruneTime, pruneWait, pruneWaitBusy } from './rows/prune.mjs';
 import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
@@ -72,6 +74,7 @@ const ROWS = [
   mirror,
   ...reports,
   ...reportMemory,
+  ...postgres,
 ];
 
 const SIZES = [100_000, 1_000_000];
@@ -91,6 +94,7 @@ if (options.list) {
   try {
     await measureAll(chosenRows(), chosenSizes(), files);
   } finally {
+    stopServer();
     files.remove();
   }
 }
