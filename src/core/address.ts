@@ -19,5 +19,10 @@ function withoutPassword(url: string): string {
   const [, scheme = '', server = '', rest = ''] = /^([^:]*:\/\/)([^/?#]*(?:[^@]*@)?[^/?#]*)(.*)$/s.exec(url) ?? [];
   const who = /^([^:@]*):.*@/s.exec(server);
   const shown = who === null ? server : `${who[1] ?? ''}${server.slice(server.lastIndexOf('@'))}`;
-  return scheme + shown + rest.replaceAll(/([?&]|%26|%3f)((?:ssl)?passw(?:or)?d)=[^&#]*/gi, '$1$2=…');
+  // What is left can be pasted: whoever runs it is asked for what is not there.
+  const plain = rest.replace(/\?([^#]*)/, (_, query: string) => {
+    const others = query.split('&').filter((one) => !/^(?:ssl)?passw(?:or)?d=/i.test(one));
+    return others.length === 0 ? '' : `?${others.join('&')}`;
+  });
+  return scheme + shown + plain.replaceAll(/(%26|%3f|[?&])((?:ssl)?passw(?:or)?d)=[^&#]*/gi, '$1$2=…');
 }

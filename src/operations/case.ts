@@ -25,8 +25,8 @@ const MOST_PER_RELATED = 20;
 
 /**
  * Everything about one entity, for a dispute: its history oldest first, what was taken back and by whom, who and what it
- * was called, what else happened in the same units of work, and a checksum that anybody can compute again. `database` is
- * named in the command where it is given. Throws kind `missing` where no entry is about it; reading ends with kind
+ * was called, what else happened in the same units of work, and a checksum that anybody can compute again. `database` and
+ * `schema` are named in the command where they are given. Throws kind `missing` where no entry is about it; reading ends with kind
  * `failed` where entries fall to a prune meanwhile.
  *
  * @example const { summary, history } = await caseOf(store, { type: 'settlement', id: '42' });
@@ -34,7 +34,7 @@ const MOST_PER_RELATED = 20;
 export async function caseOf(
   store: AuditStore,
   entity: EntityPattern & { readonly id: string },
-  options: { readonly database?: string | undefined } = {},
+  options: { readonly database?: string | undefined; readonly schema?: string | undefined } = {},
 ): Promise<Case> {
   const filter: Filter = { entity: [entity] };
   const name = `${entity.type ?? ''}:${entity.id}`;
@@ -55,7 +55,7 @@ export async function caseOf(
       actors: actors.map(([actor, count]) => ({ actor, name: called.get(actor) ?? null, count })),
       pruned: await store.prunedSoFar(),
       sha256,
-      command: checksumCommand(filter, extent.upTo, options.database),
+      command: checksumCommand(filter, extent.upTo, options),
     },
     history: historyOf(store, filter, extent),
     related: relatedTo(
@@ -108,8 +108,16 @@ async function checksumOf(store: AuditStore, filter: Filter, extent: Extent): Pr
 }
 
 /** The mark leaves out what was recorded since, whatever its time. */
-function checksumCommand(filter: Filter, mark: Mark, database: string | undefined): string {
-  const words = [...(database === undefined ? [] : ['--db', database]), 'export', ...filterWords(filter)];
+function checksumCommand(
+  filter: Filter,
+  mark: Mark,
+  { database, schema }: { readonly database?: string | undefined; readonly schema?: string | undefined },
+): string {
+  const place = [
+    ...(database === undefined ? [] : ['--db', database]),
+    ...(schema === undefined ? [] : ['--schema', schema]),
+  ];
+  const words = [...place, 'export', ...filterWords(filter)];
   const exporting = ['daybook', ...words, '--mark', mark, '--format', 'ndjson'].map(shellWord).join(' ');
   return `${exporting} | sha256sum`;
 }

@@ -1,10 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { existsSync } from 'node:fs';
 import { Client } from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { HAS_POSTGRES, newDatabase, urlOf } from '../store/postgres-trail.js';
-import { cli, ok } from '../support/cli.js';
+import { cli, json, ok } from '../support/cli.js';
 import { psql } from '../support/postgres-cluster.js';
 
 const SECRET = 's3cr3t-word';
@@ -20,6 +22,23 @@ describe.skipIf(!HAS_POSTGRES)('what fails at a PostgreSQL server', () => {
     await ok(['init'], { db: url });
     const role = `DO $$ BEGIN CREATE ROLE asked_for_password LOGIN PASSWORD '${SECRET}'; EXCEPTION WHEN duplicate_object THEN NULL; END $$`;
     psql(folder, database, role);
+  });
+
+  test('a case names its server and schema in the command that computes its checksum again', async () => {
+    const db = `${url}&password=unused`;
+    const place = ['--schema', 'other "one"'];
+    await ok([...place, 'init'], { db });
+    await ok([...place, 'note', 'machine:7', 'jammed'], { db });
+    const { command, sha256 } = await json<{ command: string; sha256: string }>(
+      [...place, 'report', 'case', 'machine:7', '--format', 'json'],
+      { db },
+    );
+    expect(command).not.toContain('unused');
+    // What a shell makes of it.
+    const script = command.replace('daybook ', `printf '%s\\n' `).replace(' | sha256sum', '');
+    const [, pasted = '', ...words] = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n');
+    const exported = await ok(words, { db: pasted });
+    expect(createHash('sha256').update(exported).digest('hex')).toBe(sha256);
   });
 
   const count = async (db: string): ReturnType<typeof cli> => cli(['count'], { db });

@@ -12,7 +12,11 @@ test.each([
   ['postgres://u:secret@h/db', 'postgres://u@h/db'],
   ['postgresql://u:se@cret@h:5432/db', 'postgresql://u@h:5432/db'],
   ['postgres://h/db', 'postgres://h/db'],
-  ['POSTGRES://u@h/db?password=secret&x=1', 'POSTGRES://u@h/db?password=…&x=1'],
+  ['POSTGRES://u@h/db?password=secret&x=1', 'POSTGRES://u@h/db?x=1'],
+  ['postgres://u@h/db?x=1&sslpassword=a&passwd=b&y=2#c', 'postgres://u@h/db?x=1&y=2#c'],
+  ['postgres://u@h/db?x=1&password=a&password=b', 'postgres://u@h/db?x=1'],
+  ['postgres://u@h/db?password=a', 'postgres://u@h/db'],
+  ['postgres://u@h/db%3Fpassword=a', 'postgres://u@h/db%3Fpassword=…'],
 ])('%s is shown without its password', (text, shown) => {
   expect(addressOf(text)).toEqual({ engine: 'postgres', connects: text, shown });
 });

@@ -344,6 +344,20 @@ function addUnattributed(parent: Command, context: Context): void {
   );
 }
 
+/**
+ * What the command of a case has to name. Whoever gets it has no use for the folder of a file, which is called by its name
+ * alone; a server is named, since nobody finds a database without it.
+ */
+function placeToName(asked: Pick<Asked, 'globals' | 'context'>): {
+  readonly database: string | undefined;
+  readonly schema: string | undefined;
+} {
+  const { globals } = asked;
+  if (databaseToName(asked) === undefined) return { database: undefined, schema: undefined };
+  if (globals.db.engine !== 'postgres') return { database: nameOfDatabase(globals), schema: undefined };
+  return { database: globals.db.shown, schema: globals.schema === 'daybook' ? undefined : globals.schema };
+}
+
 /** What a database is called, without the place of it: the name of its file, or that of a server's database. */
 function nameOfDatabase({ db }: Globals): string {
   return db.shown.replace(/[?#].*$/s, (rest) => (db.shown.includes('://') ? '' : rest)).replace(/^.*\//s, '');
@@ -368,9 +382,7 @@ function addCase(parent: Command, context: Context): void {
       const { id } = pattern;
       await withStore(context, globals, async (store) => {
         const { caseOf, caseTimeline, caseWithNames } = await import('../../operations/case.js');
-        // Whoever gets it has no use for where the database lay: it is called by its name alone.
-        const database = databaseToName({ globals, context }) === undefined ? undefined : nameOfDatabase(globals);
-        const found = await caseOf(store, { ...pattern, id }, { database });
+        const found = await caseOf(store, { ...pattern, id }, placeToName({ globals, context }));
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
           const made = await madeWords(globals, context, nameOfDatabase(globals));
