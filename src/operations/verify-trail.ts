@@ -9,7 +9,7 @@ import { lookup, places, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { isHandoverBy, isResumptionBy, keyIn, readHandover, termAt, termsOf } from '../core/evidence/terms.js';
 import type { Term } from '../core/evidence/terms.js';
-import { edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
+import { areEdges, edgeAt, eachLeaf, isOpening, saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
 import { skeletonHash } from '../core/erasure.js';
@@ -422,11 +422,12 @@ function isInTree({ tiles }: CheckedArchive, { tile, root, hashes, edges }: Seal
 
 /** Whether a tile with so many leaves is as daybook writes it. */
 function isTile(tile: SealTile, leaves: number): boolean {
-  const { runs, hashes, root } = tile;
+  const { runs, hashes, root, edges } = tile;
   if (runs === null || seqsOf(runs).length !== leaves || !isOpening(tile)) return false;
   if (leaves < TILE) return hashes.length >= leaves * HASH_BYTES;
   if (root?.length !== HASH_BYTES) return false;
-  if (hashes.length === 0) return true;
+  // Where an edge is damaged, nobody would ask for it: its seal would be one that cannot be checked any more.
+  if (hashes.length === 0) return areEdges(edges, root);
   return hashes.length === TILE * HASH_BYTES && rootOf(grownBy(EMPTY, hashes, 0, TILE)).equals(root);
 }
 

@@ -28,6 +28,7 @@ export interface SealedTrail extends Sealed {
 /** A trail with a key, whatever engine has it. */
 export interface Sealed {
   readonly store: AuditStore;
+  readonly trail: { readonly clock: { now: number } };
   /** Where the key file is, and room for others. */
   readonly directory: string;
   readonly keyPath: string;
@@ -96,7 +97,7 @@ export async function sealedInPostgres(count = 10): Promise<Sealed & { readonly 
   };
 }
 
-async function withKey(store: AuditStore, directory: string, count: number): Promise<Omit<Sealed, 'tamper'>> {
+async function withKey(store: AuditStore, directory: string, count: number): Promise<Omit<Sealed, 'tamper' | 'trail'>> {
   const keyPath = path.join(directory, 'audit.seal');
   await initSeals(store, { origin: ORIGIN, path: keyPath, force: true, actor: ACTOR });
   const key = (): SealKey => readSealKey(keyPath);

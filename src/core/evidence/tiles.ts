@@ -156,27 +156,49 @@ export function edgesOf(hashes: Buffer, ends: readonly number[]): Buffer {
   return Buffer.concat(pieces);
 }
 
+interface Edge {
+  /** So many leaves. */
+  readonly end: number;
+  /** The subtree roots over these, and over the rest of the tile. */
+  readonly before: readonly { readonly root: Buffer; readonly width: number }[];
+  readonly after: readonly { readonly root: Buffer; readonly width: number }[];
+}
+
+/** Reads what `edgesOf` writes. A piece that is cut off has roots that are too short. */
+function readEdges(edges: Buffer | null): Edge[] {
+  const read: Edge[] = [];
+  for (let at = 0; edges !== null && at < edges.length;) {
+    const end = edges[at] as number;
+    at += 1;
+    const nodes = [...subtrees(0, end), ...subtrees(end, TILE)].map(({ width }) => {
+      const root = edges.subarray(at, at + HASH_BYTES);
+      at += HASH_BYTES;
+      return { root, width };
+    });
+    const count = subtrees(0, end).length;
+    read.push({ end, before: nodes.slice(0, count), after: nodes.slice(count) });
+  }
+  return read;
+}
+
+function leadsTo({ before, after }: Edge, root: Buffer): boolean {
+  const nodes = [...before, ...after];
+  if (nodes.some((node) => node.root.length !== HASH_BYTES)) return false;
+  return rootOf(nodes.reduce((tree, node) => grown(tree, node.root, node.width), EMPTY)).equals(root);
+}
+
+/** Whether what is kept of a tile for the trees that end in it leads to its root, each once and in their order. */
+export function areEdges(edges: Buffer | null, root: Buffer): boolean {
+  const read = readEdges(edges);
+  return read.every((edge, at) => edge.end > (read[at - 1]?.end ?? 0) && leadsTo(edge, root));
+}
+
 /**
  * The subtree roots over the first leaves of a tile, by what was kept of it: null where nothing was for this number, and
  * undefined where what was kept does not lead to the tile's root.
  */
-export function edgeAt(
-  edges: Buffer | null,
-  root: Buffer,
-  end: number,
-): { root: Buffer; width: number }[] | null | undefined {
-  for (let at = 0; edges !== null && at < edges.length;) {
-    const kept = edges[at] as number;
-    const before = subtrees(0, kept);
-    const pieces = [...before, ...subtrees(kept, TILE)];
-    const nodes = pieces.map(({ width }, index) => ({
-      root: edges.subarray(at + 1 + index * HASH_BYTES, at + 1 + (index + 1) * HASH_BYTES),
-      width,
-    }));
-    at += 1 + pieces.length * HASH_BYTES;
-    if (kept !== end) continue;
-    const whole = nodes.reduce((tree, node) => grown(tree, node.root, node.width), EMPTY);
-    return rootOf(whole).equals(root) ? nodes.slice(0, before.length) : undefined;
-  }
-  return null;
+export function edgeAt(edges: Buffer | null, root: Buffer, end: number): Edge['before'] | null | undefined {
+  const edge = readEdges(edges).find((one) => one.end === end);
+  if (edge === undefined) return null;
+  return leadsTo(edge, root) ? edge.before : undefined;
 }
