@@ -1,3 +1,4 @@
+import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { sha256 } from '../../../src/core/evidence/hashing.js';
 import { LEAF_HEAD, leafHash, leafHashInto, saltsOf } from '../../../src/core/evidence/leaves.js';
@@ -19,4 +20,29 @@ test('a leaf is SHA-256(0x00 || salt || line), copied or in place', () => {
   const target = Buffer.alloc(40);
   leafHashInto(target, 4, salt, room);
   expect(target.subarray(4, 36)).toEqual(expected);
+});
+
+test('json_quote of SQLite writes every code point as JSON.stringify does: lines are sealed by the one and checked by the other', () => {
+  const sqlite = new Database(':memory:');
+  const ask = sqlite.prepare<[number, number], string>(
+    `WITH RECURSIVE n(point) AS (SELECT ? UNION ALL SELECT point + 1 FROM n WHERE point < ?)
+     SELECT group_concat(json_quote('a' || char(point) || 'b'), char(10)) FROM n`,
+  );
+  // Surrogates are no code points of text, and char(0) ends a text of SQL.
+  let points = 0;
+  for (const [from, to] of [
+    [1, 0xd7ff],
+    [0xe000, 0x10ffff],
+  ] as const) {
+    const quoted = ask.pluck().get(from, to)?.split('\n') ?? [];
+    for (const [at, line] of quoted.entries()) {
+      const expected = JSON.stringify(`a${String.fromCodePoint(from + at)}b`);
+      // One assertion for each takes minutes.
+      if (line !== expected) expect(line, `U+${(from + at).toString(16)}`).toBe(expected);
+      points += 1;
+    }
+  }
+  sqlite.close();
+  // All but U+0000.
+  expect(points).toBe(1_112_063);
 });
