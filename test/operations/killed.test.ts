@@ -1,0 +1,100 @@
+import { expect, test } from 'vitest';
+import { rotateKey } from '../../src/operations/seal-terms.js';
+import { seal } from '../../src/operations/seal.js';
+import type { AuditStore } from '../../src/store/audit-store.js';
+import { ACTOR, NOW } from '../store/trail.js';
+import { sealedTrail } from './sealed.js';
+import type { SealedTrail } from './sealed.js';
+
+/**
+ * A store whose process dies at its nth call, before it is made or after it, as SIGKILL would have it: nothing that comes
+ * later reaches the database. Between two calls the key file changes at most once.
+ */
+function dying(store: AuditStore, at: number, when: 'before' | 'after'): { store: AuditStore; died: () => boolean } {
+  let calls = 0;
+  let dead = false;
+  return {
+    died: () => dead,
+    store: new Proxy(store, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return async (...given: unknown[]): Promise<unknown> => {
+          const isLast = calls === at;
+          calls += 1;
+          if (dead || (isLast && when === 'before')) {
+            dead = true;
+            throw new Error('killed');
+          }
+          const result: unknown = await (member as (...all: unknown[]) => unknown).apply(target, given);
+          if (!isLast) return result;
+          dead = true;
+          throw new Error('killed');
+        };
+      },
+    }),
+  };
+}
+
+type Work = (store: AuditStore, sealed: SealedTrail) => Promise<unknown>;
+
+const WORK: Readonly<Record<string, Work>> = {
+  seal: (store, { key }) => seal(store, key(), { now: NOW }),
+  'seal --accept-inserted': (store, { key }) =>
+    seal(store, key(), { now: NOW, accept: { reason: 'by hand', actor: ACTOR } }),
+  'seal rotate': (store, { key }) => rotateKey(store, key(), { now: NOW, actor: ACTOR }),
+};
+
+/** Two tiles, sealed, with a gap, and what is not sealed behind them. */
+async function scene(): Promise<SealedTrail> {
+  const sealed = await sealedTrail(270);
+  await sealed.seal();
+  sealed.trail.plain().exec(`UPDATE sqlite_sequence SET seq = 400 WHERE name = 'daybook_entries'`);
+  await sealed.record(10);
+  return sealed;
+}
+
+test.each(Object.keys(WORK))(
+  '%s that is killed at any of its steps is no fault, goes on, and hides nothing',
+  async (name) => {
+    const work = WORK[name] as Work;
+    let at = 0;
+    for (let ended = false; !ended; at++) {
+      for (const when of ['before', 'after'] as const) {
+        const sealed = await scene();
+        if (name.includes('inserted')) {
+          await sealed.seal();
+          sealed.tamper(`INSERT INTO daybook_entries (seq, action) VALUES (300, 'late')`);
+        }
+        const victim = dying(sealed.store, at, when);
+        const outcome = await work(victim.store, sealed).then(
+          () => 'done',
+          (error: unknown) => (error as Error).message,
+        );
+        const where = `${when} call ${at}: ${outcome}`;
+        if (!victim.died()) {
+          expect(outcome).toBe('done');
+          ended = true;
+          continue;
+        }
+        const found = async (): Promise<string[]> => sealed.found({ signed: sealed.key().signed });
+        const after = await found();
+        // Until it is accepted, what was inserted is a fault all the same.
+        if (!name.includes('inserted')) expect(after, where).toEqual(['intact']);
+        // The next process, which knows that the other is gone, goes on.
+        const next = await sealed.trail.open({ presence: { host: 'here', pid: 2, lives: () => false } });
+        if (name === 'seal rotate') await WORK['seal']?.(next, sealed);
+        else await work(next, sealed);
+        await WORK['seal']?.(next, sealed);
+        expect(await found(), where).toEqual(['intact']);
+        sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 405`);
+        expect(await found(), where).toEqual(['found', 'altered']);
+        sealed.tamper(`DELETE FROM daybook_entries WHERE seq = 405`);
+        expect(await found(), where).toEqual(['found', 'missing']);
+      }
+    }
+    // It was killed somewhere, at every step that it has.
+    expect(at).toBeGreaterThan(5);
+  },
+  900_000,
+);
