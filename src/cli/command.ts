@@ -62,19 +62,28 @@ interface Opening {
   readonly onlyReads?: boolean;
   /** Archives that are asked together with the trail. */
   readonly archives?: readonly string[] | undefined;
+  /** Whether these are first checked with the files of proofs beside them. */
+  readonly verified?: boolean;
 }
 
-/** Runs `work` with the trail open as the command declares it, and closes it whatever happens. */
+/**
+ * Runs `work` with the trail open as the command declares it, and closes it whatever happens. With archives it is given what is
+ * asked, and the trail alone beside it.
+ */
 export async function withStore<T>(
   context: Context,
   globals: Globals,
-  work: (store: AuditStore) => Promise<T>,
+  work: (store: AuditStore, trail: AuditStore) => Promise<T>,
   opening: Opening = {},
 ): Promise<T> {
   expectStreamsApart(globals.db);
   const store = await openTrail(context, globals, opening);
   try {
-    if (opening.archives === undefined) return await work(store);
+    if (opening.archives === undefined) return await work(store, store);
+    if (opening.verified === true) {
+      const { verifyArchives } = await import('../operations/verify-archives.js');
+      await verifyArchives(store, opening.archives);
+    }
     return await withArchives(store, opening.archives, context, work);
   } finally {
     await store.close();
@@ -86,7 +95,7 @@ async function withArchives<T>(
   store: AuditStore,
   archives: readonly string[],
   context: Context,
-  work: (store: AuditStore) => Promise<T>,
+  work: (store: AuditStore, trail: AuditStore) => Promise<T>,
 ): Promise<T> {
   const [{ openGathering }, { gather }] = await Promise.all([
     import('../store/open.js'),
@@ -95,7 +104,7 @@ async function withArchives<T>(
   const { now: clock, presence } = context;
   const gathering = await openGathering({ path: 'the gathered trail', clock, presence });
   try {
-    return await work(await interruptible(context, (signal) => gather(gathering, store, archives, signal)));
+    return await work(await interruptible(context, (signal) => gather(gathering, store, archives, signal)), store);
   } finally {
     await gathering.close();
   }

@@ -23,6 +23,18 @@ const MOST_LISTED = 1000;
 const MOST_RELATED = 200;
 const MOST_PER_RELATED = 20;
 
+/** Where the trail is, as a command names it. */
+interface CasePlace {
+  readonly database?: string | undefined;
+  readonly schema?: string | undefined;
+}
+
+/** The archives that a case was made with, as its command names them, and the trail without them. */
+interface CaseArchives {
+  readonly names: readonly string[];
+  readonly trail: AuditStore;
+}
+
 /**
  * Everything about one entity, for a dispute: its history oldest first, what was taken back and by whom, who and what it
  * was called, what else happened in the same units of work, and a checksum that anybody can compute again. `database` and
@@ -34,7 +46,7 @@ const MOST_PER_RELATED = 20;
 export async function caseOf(
   store: AuditStore,
   entity: EntityPattern & { readonly id: string },
-  options: { readonly database?: string | undefined; readonly schema?: string | undefined } = {},
+  options: CasePlace & { readonly archives?: CaseArchives | undefined } = {},
 ): Promise<Case> {
   const filter: Filter = { entity: [entity] };
   const name = `${entity.type ?? ''}:${entity.id}`;
@@ -53,7 +65,7 @@ export async function caseOf(
       count: extent.count,
       ...facts,
       actors: actors.map(([actor, count]) => ({ actor, name: called.get(actor) ?? null, count })),
-      pruned: await store.prunedSoFar(),
+      pruned: await goneFrom(store, options.archives?.trail),
       sha256,
       command: checksumCommand(filter, extent.upTo, options),
     },
@@ -107,17 +119,26 @@ async function checksumOf(store: AuditStore, filter: Filter, extent: Extent): Pr
   return { sha256: hash.digest('hex') };
 }
 
+/** How many entries the trail has lost and archives have not given back. */
+async function goneFrom(store: AuditStore, trail: AuditStore | undefined): Promise<number> {
+  if (trail === undefined) return store.prunedSoFar();
+  const [{ count: all }, { count: there }] = [await store.extent({}), await trail.extent({})];
+  return Math.max(0, (await trail.prunedSoFar()) - (all - there));
+}
+
 /** The mark leaves out what was recorded since, whatever its time. */
 function checksumCommand(
   filter: Filter,
   mark: Mark,
-  { database, schema }: { readonly database?: string | undefined; readonly schema?: string | undefined },
+  { database, schema, archives }: CasePlace & { readonly archives?: CaseArchives | undefined },
 ): string {
-  const place = [
+  const words = [
     ...(database === undefined ? [] : ['--db', database]),
     ...(schema === undefined ? [] : ['--schema', schema]),
+    'export',
+    ...filterWords(filter),
+    ...(archives?.names ?? []).flatMap((name) => ['--archives', name]),
   ];
-  const words = [...place, 'export', ...filterWords(filter)];
   const exporting = ['daybook', ...words, '--mark', mark, '--format', 'ndjson'].map(shellWord).join(' ');
   return `${exporting} | sha256sum`;
 }

@@ -63,7 +63,7 @@ async function gatherNames(gathering: Gathering, store: AuditStore): Promise<voi
 }
 
 /** The archive of this name, or those in the folder of it. */
-function filesOf(archive: string): readonly string[] {
+export function filesOf(archive: string): readonly string[] {
   try {
     if (!statSync(archive).isDirectory()) return [archive];
     const names = readdirSync(archive)

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { cli, given, inTestDirectory, ok } from '../support/cli.js';
@@ -66,6 +67,38 @@ describe('--archives: what was pruned is asked together with what is there', () 
     await prune('2026-02-02');
     expect(await answers()).not.toEqual(before);
     expect(await answers('--archives', inTestDirectory('archive'))).toEqual(before);
+  });
+
+  test('a case is what it was, and its command computes its checksum again', async () => {
+    await trail();
+    mkdirSync(inTestDirectory('archive'));
+    type Case = Record<'sha256' | 'command', string> & { pruned: number; rows: unknown[] };
+    const caseOf = async (...more: string[]): Promise<Case> =>
+      JSON.parse(await ok(['report', 'case', 'guild:1', '--format', 'json', ...more])) as Case;
+    const before = await caseOf();
+    await prune('2026-01-20');
+    expect((await caseOf()).sha256).not.toBe(before.sha256);
+    const found = await caseOf('--archives', inTestDirectory('archive'));
+    const {
+      mark: _mark,
+      up_to: _upTo,
+      command: _command,
+      ...facts
+    } = before as Case & Record<'mark' | 'up_to', unknown>;
+    expect(found).toMatchObject(facts);
+    await ok(['note', 'guild:1', 'later']);
+    const [, words = ''] = /^daybook (.*) \| sha256sum$/.exec(found.command.replace('--db audit.db ', '')) ?? [];
+    expect(words).toContain(' --archives archive ');
+    const entries = await ok(words.replace(' archive ', ` ${inTestDirectory('archive')} `).split(' '));
+    expect(createHash('sha256').update(entries).digest('hex')).toBe(before.sha256);
+    expect(await ok(['report', 'case', 'guild:1', '--archives', inTestDirectory('archive')])).not.toContain(
+      'pruned or erased',
+    );
+    // What no archive has is told.
+    await ok(['prune', '--before', '2026-02-10', '--yes', '--entity', 'guild:2']);
+    const { pruned } = await caseOf('--archives', inTestDirectory('archive'));
+    expect(pruned).toBeGreaterThan(0);
+    expect(pruned).toBeLessThan((await caseOf()).pruned);
   });
 
   test('each entry is there once, however often archives hold it, and beside the trail that still has it', async () => {
@@ -196,5 +229,55 @@ describe('--archives refuses', () => {
   ])('%s %s: with what archives have no part in', async (...words) => {
     await archived((text) => text);
     expect(await cli([...words, '--archives', archive()])).toMatchObject({ code: 2, stdout: '' });
+  });
+});
+
+describe('--archives with --verify', () => {
+  const key = (): string => inTestDirectory('audit.seal');
+  const archive = (): string => inTestDirectory('old.ndjson');
+  const count = (): ReturnType<typeof cli> => cli(['count', '--archives', archive(), '--verify']);
+
+  async function sealedArchive(): Promise<void> {
+    await given(...Array.from({ length: 300 }, (_, n) => ({ action: 'a', message: `number ${n}` })));
+    await ok(['seal', 'init', '--force', '--seal-key', key()]);
+    await ok(['seal', '--seal-key', key()]);
+    await ok(['prune', '--action', 'a', '--before', 'now', '--yes', '--archive', archive(), '--seal-key', key()]);
+  }
+
+  test('asks archives that are what was sealed, and no others', async () => {
+    await sealedArchive();
+    expect(await count()).toMatchObject({ code: 0, stdout: '302\n' });
+    const before = readFileSync(archive(), 'utf8');
+    writeFileSync(archive(), before.replace('"number 7"', '"number 8"'));
+    expect(await ok(['count', '--archives', archive()])).toBe('302\n');
+    expect(await count()).toMatchObject({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/old\.ndjson is not what was sealed: altered-between \(\d\)\n$/) as string,
+    });
+    writeFileSync(archive(), before.replace(/^.*"number 7".*\n/m, ''));
+    expect(await count()).toMatchObject({ code: 3, stderr: expect.stringContaining('incomplete (1)') as string });
+    writeFileSync(archive(), before);
+    expect((await count()).code).toBe(0);
+    rmSync(`${archive()}.proof`);
+    expect(await count()).toMatchObject({ code: 6, stderr: expect.stringContaining('old.ndjson.proof') as string });
+  });
+
+  test('asks none that another key has signed', async () => {
+    await sealedArchive();
+    const other = inTestDirectory('other.db');
+    await ok(['init'], { db: other });
+    await ok(['seal', 'init', '--force', '--seal-key', inTestDirectory('other.seal')], { db: other });
+    expect(await cli(['count', '--archives', archive(), '--verify'], { db: other })).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('bad-signature (1)') as string,
+    });
+  });
+
+  test('needs a trail that is sealed, and archives', async () => {
+    await given({ action: 'a' });
+    await ok(['export', '-o', archive()]);
+    expect(await count()).toMatchObject({ code: 7 });
+    expect(await cli(['count', '--verify'])).toMatchObject({ code: 2 });
   });
 });

@@ -34,7 +34,7 @@ const FILTERS = [
 const DOOMING = ['--seal-key', '--dry-run', '--archive', '--archive-dir', '--reason', '--yes', '--format'];
 
 const FORMS = ['--format', '--html', '--force', '--no-pager'];
-const REPORT = [...FORMS, ...FILTERS, '--archives'];
+const REPORT = [...FORMS, ...FILTERS, '--archives', '--verify'];
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   init: ['--alongside', '--grant'],
@@ -62,6 +62,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   history: [
     '--archives',
+    '--verify',
     '--fold',
     '--octet-framing',
     '--limit',
@@ -76,12 +77,13 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     '--no-pager',
   ],
   show: ['--around', '--format'],
-  count: ['--format', ...FILTERS, '--archives'],
-  values: ['--format', ...FILTERS, '--archives'],
+  count: ['--format', ...FILTERS, '--archives', '--verify'],
+  values: ['--format', ...FILTERS, '--archives', '--verify'],
   state: ['--where', '--at', '--at-entry', '--as-of', '--as-of-column', '--format', '--no-pager'],
   changes: ['--field', '--format', ...FILTERS, '--no-pager'],
   export: [
     '--archives',
+    '--verify',
     '--bom',
     '--octet-framing',
     '--format',
@@ -107,7 +109,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'report timeline': ['--bucket', '--by', ...REPORT],
   'report bursts': ['--window', '--more-than', '--limit', ...REPORT],
   'report unattributed': ['--limit', ...REPORT],
-  'report case': FORMS,
+  'report case': [...FORMS, '--archives', '--verify'],
   revert: ['--reason', '--apply', '--force', '--dry-run', '--format', ...FILTERS],
   prune: ['--older-than', '--before', '--max-entries', ...FILTERS, ...DOOMING],
   clear: ['--except-held', ...DOOMING],

@@ -89,7 +89,7 @@ const ARCHIVES = [
   'export',
   'history',
   'values',
-  ...[...REPORTS, 'unattributed'].map((name) => `report ${name}`),
+  ...[...REPORTS, 'unattributed', 'case'].map((name) => `report ${name}`),
 ];
 
 /** Every option and argument that names a file to read, or a folder whose files are named by daybook. */

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { addArchivesOption } from '../archives.js';
+import { addArchivesOption, withArchivesOf } from '../archives.js';
 import type { ArchivesOption } from '../archives.js';
 import { declare, withStore } from '../command.js';
 import type { AuditStore } from '../../store/audit-store.js';
@@ -25,6 +25,6 @@ export function addCount(program: Command, context: Context): void {
       const { count } = await store.extent(filter);
       await context.streams.stdout.write(options.format === 'json' ? `{"count": ${count}}\n` : `${count}\n`);
     };
-    await withStore(context, globals, print, { archives: options.archives });
+    await withStore(context, globals, print, { ...withArchivesOf(options) });
   });
 }

@@ -9,7 +9,7 @@ import type { FormatName } from '../../format/index.js';
 import type { ExportedInto, ExportFormatter, ExportTarget, ManifestWish } from '../../operations/export-into.js';
 import type { OutputPlace } from '../../operations/output-place.js';
 import type { AuditStore } from '../../store/audit-store.js';
-import { addArchivesOption, expectNoArchives } from '../archives.js';
+import { addArchivesOption, expectNoArchives, withArchivesOf } from '../archives.js';
 import type { ArchivesOption } from '../archives.js';
 import { readColumns } from '../columns.js';
 import { declare, entries, interruptible, note, originOf, withStore } from '../command.js';
@@ -82,7 +82,7 @@ export function addExport(program: Command, context: Context): void {
     await interruptible(context, (signal) =>
       withStore(context, globals, (store) => exportAll(store, { ...plan, ...places }, signal), {
         sequential: true,
-        archives: options.archives,
+        ...withArchivesOf(options),
       }),
     );
   });

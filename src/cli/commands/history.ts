@@ -9,7 +9,7 @@ import type { HistoryRequest } from '../../operations/history.js';
 import type { Content, Reading } from '../../operations/reading.js';
 import type { AuditStore } from '../../store/audit-store.js';
 import type { Output } from '../../terminal/streams.js';
-import { addArchivesOption, expectNoArchives } from '../archives.js';
+import { addArchivesOption, expectNoArchives, withArchivesOf } from '../archives.js';
 import type { ArchivesOption } from '../archives.js';
 import { readColumns } from '../columns.js';
 import { declare, interruptible, note, withStore } from '../command.js';
@@ -91,7 +91,7 @@ export function addHistory(program: Command, context: Context): void {
         if (options.follow === true) return followOn(store, request, { options, columns, globals, context });
         await showPage(store, request, { options, columns, globals, context });
       };
-      await withStore(context, globals, show, { live: options.follow === true, archives: options.archives });
+      await withStore(context, globals, show, { live: options.follow === true, ...withArchivesOf(options) });
     });
 }
 

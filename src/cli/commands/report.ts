@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Bucket } from '../../core/buckets.js';
@@ -15,6 +16,8 @@ import type {
   UnattributedRow,
 } from '../../core/report.js';
 import type { AuditStore } from '../../store/audit-store.js';
+import { addArchivesOption, withArchivesOf } from '../archives.js';
+import type { ArchivesOption } from '../archives.js';
 import { declare, declareGroup, withStore } from '../command.js';
 import type { Context } from '../context.js';
 import { readFilter } from '../filters.js';
@@ -57,7 +60,7 @@ async function report(
     const forms = await make(store, { filter, globals, context });
     await printReport(forms, options, { globals, context });
   };
-  await withStore(context, globals, print, { archives: options.archives });
+  await withStore(context, globals, print, { ...withArchivesOf(options) });
 }
 
 /** The beginning of every report in JSON. */
@@ -371,8 +374,8 @@ function addCase(parent: Command, context: Context): void {
     notes:
       'A case holds the history of the entity with diffs, oldest first; who took back what; its names; what else happened in the same units of work; and a checksum of its entries, with the command that computes it again.',
   }).argument('<type:id>', 'the entity');
-  addFormOptions(command, 'text to read, where it is not given').action(
-    async (entity: string, options: FormOptions, self: Command) => {
+  addArchivesOption(addFormOptions(command, 'text to read, where it is not given')).action(
+    async (entity: string, options: FormOptions & ArchivesOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const { filter } = await readFilter({}, globals, context, entity);
       const [pattern] = filter.entity ?? [];
@@ -380,9 +383,11 @@ function addCase(parent: Command, context: Context): void {
         throw new DaybookError('usage', `${JSON.stringify(entity)} is no entity: write type:id, such as settlement:42`);
       }
       const { id } = pattern;
-      await withStore(context, globals, async (store) => {
+      const make = async (store: AuditStore, trail: AuditStore): Promise<void> => {
         const { caseOf, caseTimeline, caseWithNames } = await import('../../operations/case.js');
-        const found = await caseOf(store, { ...pattern, id }, placeToName({ globals, context }));
+        const names = options.archives?.map((name) => path.basename(path.resolve(name)));
+        const archives = names === undefined ? undefined : { names, trail };
+        const found = await caseOf(store, { ...pattern, id }, { ...placeToName({ globals, context }), archives });
         if (options.html !== undefined) {
           const { casePage } = await import('../../format/report/case-page.js');
           const made = await madeWords(globals, context, nameOfDatabase(globals));
@@ -404,7 +409,8 @@ function addCase(parent: Command, context: Context): void {
         const shown = caseWithNames(store, found);
         const pieces = caseText(shown, { width: stdout.columns, zone: globals.zone, palette: colours });
         await printPieces(pieces, options, context);
-      });
+      };
+      await withStore(context, globals, make, { ...withArchivesOf(options) });
     },
   );
 }

@@ -6,7 +6,7 @@ import { DaybookError } from '../../core/errors.js';
 import { didYouMean } from '../../core/nearest.js';
 import type { AuditStore, ValueCount } from '../../store/audit-store.js';
 import { visible, visibleJson } from '../../terminal/sanitize.js';
-import { addArchivesOption } from '../archives.js';
+import { addArchivesOption, withArchivesOf } from '../archives.js';
 import type { ArchivesOption } from '../archives.js';
 import { declare, withStore } from '../command.js';
 import type { Context } from '../context.js';
@@ -48,7 +48,7 @@ export function addValues(program: Command, context: Context): void {
       const { withPager } = await import('../../terminal/pager.js');
       await withPager(context.streams, context.env, options.format === undefined, (out) => out.write(text));
     };
-    await withStore(context, globals, print, { archives: options.archives });
+    await withStore(context, globals, print, { ...withArchivesOf(options) });
   });
 }
 
