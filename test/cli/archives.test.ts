@@ -77,7 +77,7 @@ describe('--archives: what was pruned is asked together with what is there', () 
       JSON.parse(await ok(['report', 'case', 'guild:1', '--format', 'json', ...more])) as Case;
     const before = await caseOf();
     await prune('2026-01-20');
-    expect((await caseOf()).sha256).not.toBe(before.sha256);
+    expect((await cli(['report', 'case', 'guild:1'])).code).toBe(4);
     const found = await caseOf('--archives', inTestDirectory('archive'));
     const {
       mark: _mark,
@@ -238,7 +238,9 @@ describe('--archives with --verify', () => {
   const count = (): ReturnType<typeof cli> => cli(['count', '--archives', archive(), '--verify']);
 
   async function sealedArchive(): Promise<void> {
-    await given(...Array.from({ length: 300 }, (_, n) => ({ action: 'a', message: `number ${n}` })));
+    await given(
+      ...Array.from({ length: 300 }, (_, n) => ({ action: 'a', ts: '2026-01-01T00:00:00Z', message: `number ${n}` })),
+    );
     await ok(['seal', 'init', '--force', '--seal-key', key()]);
     await ok(['seal', '--seal-key', key()]);
     await ok(['prune', '--action', 'a', '--before', 'now', '--yes', '--archive', archive(), '--seal-key', key()]);
