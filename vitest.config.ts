@@ -4,6 +4,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/build-once.ts', 'test/support/postgres-cluster.ts'],
+    // One worker a processor: left to itself vitest keeps one processor free, and of two that is half.
+    maxWorkers: '100%',
     testTimeout: 90_000,
     hookTimeout: 90_000,
     coverage: {
