@@ -29,6 +29,8 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const SUM = /^(?<amount>\d+(?:\.\d+)?) (?<currency>[A-Za-z]{3,4})$/;
 /** `gross 1000`, of which the values before stand in one list and those after in another. */
 const VALUE = /^(?<name>[A-Za-z]\w*)(?:: ?|=| )(?<value>-?\d+(?:\.\d+)?)$/;
+/** What stands between two changes. */
+const APART = /[,;] /;
 /** What such a list may begin with. */
 const SIDE = /^(?:original|old|before|new|now|after)(?: values)?:? (?=[A-Za-z])/i;
 
@@ -96,7 +98,7 @@ interface Values {
  */
 function valuesOf(told: string, label: string): Values {
   const begin = told.startsWith('reason:') ? `; ${told}` : told;
-  const found = valuesBefore(begin, label);
+  const found = valuesIn(begin, label, APART);
   const { changes, others } = found;
   const at = others.findIndex(([name]) => name === 'reason');
   const text = String(others[at]?.[1] ?? '');
@@ -112,7 +114,7 @@ function valuesOf(told: string, label: string): Values {
 
 /** What changed, where values stand behind the reason: more of them, or those after, of which the first list has those before. */
 function changesIn(first: string, behind: string, changes: readonly ValueChange[]): readonly ValueChange[] | undefined {
-  const more = behind.split(', ').map((part) => changeIn(part, ''));
+  const more = behind.split(APART).map((part) => changeIn(part, ''));
   if (more.every((change) => change !== undefined && change.name !== '' && isLosslessNumber(change.after))) {
     return [...changes, ...(more as ValueChange[])];
   }
@@ -149,11 +151,15 @@ function changeIn(part: string, label: string): ValueChange | undefined {
   return groups && { name, before: valueOf(groups['before'] ?? ''), after: valueOf(groups['after'] ?? '') };
 }
 
-/** The values as earlier versions read them: a reason goes to the end. */
+/** The values as earlier versions read them: a reason goes to the end, and a comma alone stands between two. */
 function valuesBefore(told: string, label: string): Values {
+  return valuesIn(told, label, ', ');
+}
+
+function valuesIn(told: string, label: string, apart: string | RegExp): Values {
   const clauses = clausesOf(told);
   const first = firstClause(told);
-  const changes = first.split(', ').map((part) => changeIn(part, label));
+  const changes = first.split(apart).map((part) => changeIn(part, label));
   // Half of what looks like a list of values is no list of values.
   const all = changes.every((change) => change !== undefined) ? changes : [];
   const sum = SUM.exec(first)?.groups;

@@ -499,6 +499,16 @@ describe('memos', () => {
       'partial_dispense',
       { original_gross: 10, new_gross: 5, reason: 'jam' },
     ],
+    [
+      'partial-dispense: gross 10 -> 5; net 9 -> 4; reason: jam; method: cash',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam; method: cash' },
+    ],
+    [
+      'partial dispense: reason: jam; gross 10 -> 5; net 9 -> 4',
+      'partial_dispense',
+      { original_gross: 10, new_gross: 5, original_net: 9, new_net: 4, reason: 'jam' },
+    ],
     // Values of another name are none of these: the reason goes to the end.
     ['partial dispense: gross 10; reason: jam; net 5', 'partial_dispense', { reason: 'jam; net 5' }],
     ['partial dispense: gross 10 -> 9, and then some', 'partial_dispense', {}],
