@@ -74,5 +74,5 @@ export type { ExportRequest, ExportResult, FileFormat } from './library/export.j
 export type { OutputStream } from './library/stream-target.js';
 export type { CaptureSettings } from './library/capture.js';
 export type { CaptureChange } from './core/capture.js';
-export type { Status } from './operations/status.js';
+export type { StandingHold, Status } from './operations/status.js';
 export type { Problem, ProblemCode } from './operations/problems.js';

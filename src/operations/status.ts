@@ -29,7 +29,7 @@ export interface Status {
   readonly problems: readonly Problem[];
 }
 
-interface StandingHold {
+export interface StandingHold {
   readonly name: string;
   readonly until: string | null;
   readonly passed: boolean;

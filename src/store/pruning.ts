@@ -1,4 +1,3 @@
-import type { ErasedEntry } from '../core/erasure.js';
 import type { Filter } from '../core/filter.js';
 import type { Mark } from '../core/mark.js';
 import type { PruneAccount, PruneIntent, RuleCount } from '../core/prune-account.js';
@@ -101,8 +100,4 @@ export interface Prunes {
   prunedSoFar(): Promise<number>;
   /** The accounts of prunes that ended before they were done, and that nobody has closed since. */
   cutOffPrunes(): Promise<readonly PruneAccount[]>;
-  /** What is left of an erased entry. */
-  findErased(seq: number): Promise<ErasedEntry | undefined>;
-  /** So many skeletons of entries between two keys, from the first on; a key itself is none of them. */
-  erasedBetween(first: Key | null, last: Key | null, limit: number): Promise<readonly ErasedEntry[]>;
 }

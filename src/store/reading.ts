@@ -1,5 +1,6 @@
 import type { Cell } from '../core/cell.js';
 import type { EntryField, HistoryEntry, HistoryField } from '../core/entry.js';
+import type { ErasedEntry } from '../core/erasure.js';
 import type { LeapField } from '../core/leap-fields.js';
 import type { Filter } from '../core/filter.js';
 import type { Mark } from '../core/mark.js';
@@ -120,4 +121,8 @@ export interface Reads {
    * does not grow with the trail.
    */
   nextValues(field: LeapField, from: string, limit: number): Promise<readonly string[]>;
+  /** What is left of an erased entry. */
+  findErased(seq: number): Promise<ErasedEntry | undefined>;
+  /** So many skeletons of entries between two keys, from the first on; a key itself is none of them. */
+  erasedBetween(first: Key | null, last: Key | null, limit: number): Promise<readonly ErasedEntry[]>;
 }

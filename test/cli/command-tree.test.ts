@@ -30,7 +30,7 @@ describe('the command tree', () => {
       long: '--db',
       short: null,
       description: 'the database',
-      value: { name: 'file', choices: [], isFile: true },
+      value: { name: 'file', choices: [], isFile: true, values: null },
       valueIsOptional: false,
       defaultValue: 'audit.db',
       environment: 'DAYBOOK_DB',
@@ -47,7 +47,14 @@ describe('the command tree', () => {
 
   test('leaves out hidden options and empty defaults, and shortens a variadic placeholder', () => {
     const { options } = below(tree, 'history');
-    expect(options.map(({ long }) => long)).toEqual(['--limit', '--format', '--category', '--help']);
+    expect(options.map(({ long }) => long)).toEqual([
+      '--limit',
+      '--format',
+      '--category',
+      '--actor',
+      '--scope',
+      '--help',
+    ]);
     expect(options[2]).toMatchObject({ defaultValue: null, value: { name: 'category' } });
   });
 
@@ -57,6 +64,7 @@ describe('the command tree', () => {
         name: 'file',
         choices: [],
         isFile: true,
+        values: null,
         description: 'where to',
         required: true,
         variadic: false,

@@ -150,7 +150,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'actors import': ['--columns', '--scope', '--exact', '--from', '--attach', '--format'],
   'actors remove': [],
   exec: ['--file', '--reason', '--correlation', '--migration', '--foreign-keys', '--dry-run', '--format'],
-  completion: [],
+  completion: ['--values', '--prefix'],
   capture: [],
   'capture add': [
     '--entity-type',

@@ -117,7 +117,7 @@ export const EVERY_COMMAND: Readonly<Record<string, EveryCommand>> = {
   'seal rotate': line('seal rotate --seal-key @scene.seal'),
   'seal resume': line('seal resume --after-restore --reason LONG --seal-key @scene.seal', { code: 7 }),
   'seal anchor --request': line('seal anchor --request @seal.tsq', { code: 7 }),
-  'seal anchor --add': line('seal anchor --add @people.csv', { code: 6 }),
+  'seal anchor': line('seal anchor --add @people.csv', { code: 6 }),
   'seal status': line('seal status'),
   'seal list': line('seal list'),
   'seal key': line('seal key'),

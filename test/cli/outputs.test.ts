@@ -33,7 +33,7 @@ interface Output {
   readonly keeps: boolean;
 }
 
-const REPORTS = ['actors', 'actions', 'entities', 'scopes', 'fields', 'severities', 'timeline', 'bursts'];
+const REPORTS = ['actors', 'actions', 'entities', 'scopes', 'fields', 'severities', 'timeline', 'hours', 'bursts'];
 
 /** Every option and argument that names a file to write. */
 const WRITTEN: Readonly<Record<string, Output>> = {
@@ -80,6 +80,7 @@ const WRITTEN: Readonly<Record<string, Output>> = {
 /** The same of a trail that is sealed, or is to be. */
 const WRITTEN_OF_SEALED: Readonly<Record<string, (file: string) => readonly string[]>> = {
   'export --proof': (file) => ['export', '--output', inTestDirectory('data.ndjson'), '--proof', file],
+  'seal anchor --request': (file) => ['seal', 'anchor', '--request', file],
   'seal init --seal-key': (file) => ['seal', 'init', '--seal-key', file],
 };
 
@@ -99,11 +100,15 @@ const OTHERS: readonly string[] = [
   ...['seal', 'seal resume', 'seal rotate', 'seal status', 'prune', 'clear', 'erase', 'verify'].map(
     (name) => `${name} --seal-key`,
   ),
+  'seal anchor --add',
+  'seal anchor --witness-key',
   'hold place --release-key',
   'hold release --signature',
+  'verify --archive',
   'verify --checkpoint',
   'verify --key',
   'verify --proof',
+  'verify --witness-key',
   'verify [file]',
   'prune --archive-dir',
   'clear --archive-dir',

@@ -31,7 +31,7 @@ test('an empty trail has nothing to tell and no problem', async () => {
   const { bytes, ...rest } = await ask(store);
   expect(rest).toEqual({
     database: 'audit.db',
-    schema_version: 7,
+    schema_version: 8,
     entries: 0,
     oldest: null,
     newest: null,

@@ -1527,6 +1527,7 @@ export function describeStore(
         expect(await store.forecast(plan)).toEqual({
           count: 4,
           held: 0,
+          kept: 0,
           byAge: 3,
           byCount: 1,
           first: '2026-01-31T00:00:00.000Z',

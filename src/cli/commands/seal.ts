@@ -212,6 +212,7 @@ interface AnchorOptions {
 function addAnchor(group: Command, context: Context): void {
   declare(group, 'anchor', {
     does: 'changes',
+    doesWith: { '--request': 'reads' },
     description: 'ask somebody else for the time of a seal, and keep what they say',
     examples: [
       'seal anchor --request seal.tsq',

@@ -44,8 +44,6 @@ export function openSqlite(options: SqliteOptions): AuditStore {
       lastPrune: true,
       prunedSoFar: true,
       cutOffPrunes: true,
-      findErased: true,
-      erasedBetween: true,
     }),
     ...lazily(async () => (await import('./names/index.js')).directoryOf(session), {
       actors: true,

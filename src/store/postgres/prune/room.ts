@@ -4,7 +4,6 @@ import { closeAccount, cutOffAccounts, lastAccount, openPrune, prunedSoFar, rene
 import { deleteBatch } from './batches.js';
 import { forecastPrune, planPrune } from './plan.js';
 import { changePolicy, readPolicies, standingPolicies } from './policies.js';
-import { erasedBetween, findErased } from './skeletons.js';
 
 /** What deletes entries. */
 export function prunesOf(session: Session): Prunes {
@@ -20,8 +19,6 @@ export function prunesOf(session: Session): Prunes {
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(session)),
-    findErased: (seq) => read(() => findErased(connection, seq)),
-    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Checkpoints, Reads, Records } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { settleCutOff } from './accounts.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
+import { erasedBetween, findErased } from './erased.js';
 import { currentMark, readExtent } from './extent.js';
 import { readNextValues, readValues } from './field-values.js';
 import { findEntry } from './find-entries.js';
@@ -67,6 +68,8 @@ export function readsOf({ connection, generations, read }: Session): Reads {
     mark: () => read(() => currentMark(connection, generations)),
     values: (field, filter) => read(() => readValues(connection, generations, field, filter)),
     nextValues: (field, from, limit) => read(() => readNextValues(connection, field, from, limit)),
+    findErased: (seq) => read(() => findErased(connection, seq)),
+    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 

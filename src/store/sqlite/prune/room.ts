@@ -2,7 +2,6 @@ import type { Prunes, Retains } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { closePrune, cutOffAccounts, lastAccount, openPrune, prunedSoFar, renewPrune } from '../trail/index.js';
 import { deleteBatch } from './batches.js';
-import { erasedBetween, findErased } from './skeletons.js';
 import { forecastPrune, planPrune } from './plan.js';
 import { changePolicy, readPolicies, standingPolicies } from './policies.js';
 
@@ -19,8 +18,6 @@ export function prunesOf({ connection, options, clock, read, change }: Session):
     lastPrune: () => read(() => lastAccount(connection)),
     prunedSoFar: () => read(() => prunedSoFar(connection)),
     cutOffPrunes: () => read(() => cutOffAccounts(connection, options)),
-    findErased: (seq) => read(() => findErased(connection, seq)),
-    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 

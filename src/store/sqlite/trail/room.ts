@@ -2,6 +2,7 @@ import type { BatchOutcome, Checkpoints, Reads, Records } from '../../audit-stor
 import { followed, hurrying, markOf } from '../engine/index.js';
 import type { Session } from '../engine/index.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
+import { erasedBetween, findErased } from './erased.js';
 import { lastSeq, readExtent } from './extent.js';
 import { readNextValues, readValues } from './field-values.js';
 import { findEntry } from './find-entries.js';
@@ -58,6 +59,8 @@ export function readsOf({ connection, read, expectStanding }: Session): Reads {
       }),
     values: (field, filter) => read(() => readValues(connection, field, filter)),
     nextValues: (field, from, limit) => read(() => readNextValues(connection, field, from, limit)),
+    findErased: (seq) => read(() => findErased(connection, seq)),
+    erasedBetween: (first, last, limit) => read(() => erasedBetween(connection, first, last, limit)),
   };
 }
 
