@@ -2,7 +2,7 @@ import { DaybookError } from '../core/errors.js';
 import { wrongValue } from '../core/given.js';
 import { revertOf } from '../operations/revert.js';
 import { ofPostgresClients } from '../store/attached.js';
-import type { PostgresClient, PostgresClientOf } from '../store/attached.js';
+import type { PostgresClient, PostgresClientOf } from '../store/postgres-client.js';
 import { becameOf, changeContextOf, readRevert } from './attach.js';
 import type { AttachOptions, Recorded, RevertRequest } from './attach.js';
 import { readContext, within } from './context.js';

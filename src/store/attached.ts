@@ -14,7 +14,6 @@ export { recordOfApplication, setContextSql, withContext } from './sqlite/contex
 export { attempt, connectionOf, expectTrail, isConnection, nameOf } from './sqlite/engine/index.js';
 export type { Connection } from './sqlite/engine/index.js';
 export { setContextSql as setPostgresContextSql } from './postgres/context/index.js';
-export type { PostgresClient, PostgresClientOf } from './postgres-client.js';
 export { findEntry } from './sqlite/trail/index.js';
 
 /** What works on an application's client of PostgreSQL. It is loaded where it is used, and the driver with it. */

@@ -54,7 +54,15 @@ describe.skipIf(!HAS_POSTGRES)('the program on PostgreSQL', () => {
   });
 
   test('says which command it does not have there', async () => {
-    const { code, stderr } = await daybook('state', 'account:1');
+    const { code, stderr } = await daybook(
+      'mirror',
+      'add',
+      'settlements.notes',
+      '--entity-type',
+      'settlement',
+      '--key',
+      'id',
+    );
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('PostgreSQL') });
   });
 });

@@ -441,7 +441,7 @@ describe.each(ENGINES)('an erasure from a sealed trail in %s', (engine, sealedTr
     ],
   ])('%s: is found', async (_what, sql, codes) => {
     const sealed = await scene();
-    await sealed.tamper('CREATE TABLE kept AS SELECT * FROM daybook_entries');
+    await sealed.tamper('DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT * FROM daybook_entries');
     await prune(sealed, [rule({ filter: of('number 3'), before: NOW + 1, keep: null })]);
     await erase(sealed, of('number 7'));
     expect(await sealed.found()).toEqual(['intact']);

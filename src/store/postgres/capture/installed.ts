@@ -128,7 +128,7 @@ export async function mendFunctions(connection: Connection, change: Change): Pro
   for (const { sql: text } of missing) await connection.run(sql(text));
   for (const { installed, problem } of captures) {
     // What else is wrong with a table is for who refreshes it.
-    if (problem === null || !problem.startsWith('is captured by functions')) continue;
+    if (problem === null || !isOfFunctions(problem)) continue;
     await fit(connection, installed, { problem, change, before: installed.settings });
   }
 }
@@ -137,6 +137,11 @@ export async function mendFunctions(connection: Connection, change: Change): Pro
  * Whether changes may have gone without an entry: the function that the triggers call looks at the columns as they are, and
  * a table with another name keeps its triggers.
  */
+/** Whether a problem is that of the functions which all triggers call. */
+export function isOfFunctions(problem: string): boolean {
+  return problem.startsWith('is captured by functions');
+}
+
 function losesEntries(problem: string | null): boolean {
   return losesChanges(problem) && !/^(?:is called|has other columns|has no primary key)/.test(problem ?? '');
 }

@@ -1,7 +1,8 @@
+// Nothing of this loads the driver: who only wants the statements may have none.
+
 import type { HeldContext } from '../../signed.js';
 import { sql } from '../../sql.js';
 import type { Sql } from '../../sql.js';
-import { identifier } from '../engine/index.js';
 import type { Connection } from '../engine/index.js';
 
 /** Who is acting in a transaction, and why: what captured entries say of it. */
@@ -33,14 +34,6 @@ export function contextCall(context: ChangeContext): Sql {
 /** Tells the open transaction who acts. */
 export async function setContext(connection: Connection, context: ChangeContext): Promise<void> {
   await connection.rows(contextCall(context));
-}
-
-/** Does what has triggers and rules of the application run, with the names that these know. */
-export async function asApplication<T>(connection: Connection, schema: string, work: () => Promise<T>): Promise<T> {
-  await connection.script('SET LOCAL search_path TO DEFAULT');
-  const result = await work();
-  await connection.script(`SET LOCAL search_path = pg_catalog, ${identifier(schema)}, pg_temp`);
-  return result;
 }
 
 /** The statements that set and clear a context, for whoever runs them himself. */

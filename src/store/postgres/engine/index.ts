@@ -1,3 +1,4 @@
+export { asApplication } from './as-application.js';
 export { captureFunctions, WRITTEN } from './capture-schema.js';
 export { answer, connectionOf, counted, identifier, literal } from './connection.js';
 export type { Connection, Statement } from './connection.js';
