@@ -4,7 +4,8 @@ import type { SchemaObject } from './schema.js';
 
 // What is the same for all captured tables. A table's triggers are two lines around one function: their arguments say how
 // the table is captured, so that a dump carries them. The columns and the key are asked of the catalog for each row: a
-// column that comes, goes or gets another name breaks no write.
+// column that comes, goes or gets another name breaks no write. `OFFSET 0` looks up each column's type by its oid: to join
+// them would read all types of the database for each row.
 //
 // The function runs with the rights of the trail's owner, and so it lets no code of others run: whatever is not of a type
 // that PostgreSQL brings is written by its output function, and no cast of anybody's is asked. It pins what a session
@@ -66,14 +67,15 @@ BEGIN
   FROM (
     SELECT d.*, d.redacted OR (d.name <> ALL (known) AND NOT d.ignored AND d.in_key IS NULL AND (d.secret OR d.renamed)) AS hidden
     FROM (
-      SELECT a.attname::text AS name, a.attnum AS place, coalesce(nullif(t.typbasetype, 0), t.oid) AS type, k.place AS in_key,
+      SELECT a.attname::text AS name, a.attnum AS place, t.type, k.place AS in_key,
         a.attname = ANY (ARRAY(SELECT json_array_elements_text(settings -> 'redact'))) AS redacted,
         a.attname = ANY (ARRAY(SELECT json_array_elements_text(settings -> 'ignore'))) AS ignored,
         a.attname = ANY (ARRAY(SELECT json_array_elements_text(settings -> 'json'))) AS document,
         lower(regexp_replace(regexp_replace(a.attname, '([a-z0-9])([A-Z])', '\1_\2', 'g'), '[^A-Za-z0-9]+', '_', 'g')) ~ '${SECRET}' AS secret,
         EXISTS (SELECT FROM json_array_elements_text(settings -> 'redact') AS r (was)
           WHERE NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = TG_RELID AND b.attname = r.was AND NOT b.attisdropped)) AS renamed
-      FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
+      FROM pg_attribute AS a
+      CROSS JOIN LATERAL (SELECT coalesce(nullif(b.typbasetype, 0), b.oid) AS type FROM pg_type AS b WHERE b.oid = a.atttypid OFFSET 0) AS t
       LEFT JOIN (SELECT u.num, u.place FROM pg_index AS i, unnest(i.indkey::int2[]) WITH ORDINALITY AS u (num, place)
         WHERE i.indrelid = TG_RELID AND i.indisprimary) AS k ON k.num = a.attnum
       WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped
