@@ -153,7 +153,8 @@ async function buildProgram() {
     outfile: 'dist/program/screen.mjs',
     // What was written for CommonJS asks for Node's own modules this way.
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
-    define: { ...shared.define, 'process.env.NODE_ENV': '"production"' },
+    // Layout fetches its machine code from a data: address, for which Node loads a whole HTTP client, unless there is no fetch.
+    define: { ...shared.define, 'process.env.NODE_ENV': '"production"', fetch: 'undefined' },
     // What ink loads for those who work on ink itself.
     plugins: [empty('react-devtools-core')],
   });

@@ -208,14 +208,25 @@ export async function createBrowser(
     if (detail !== null) await openDetail();
   };
 
-  /** Counting goes through many entries: it is done when the list is there to be seen, and other keys may come first. */
+  let counting = 0;
+  /** Counting goes through many entries: it is done when the list is there to be seen, and keys do not wait for it. */
   const countAll = async (): Promise<void> => {
-    const asked = question;
-    const parts = await asked.timeline(Math.max(1, columns));
-    const found = await asked.count();
-    if (asked !== question) return;
-    timeline = parts;
-    count = found;
+    counting += 1;
+    const mine = counting;
+    try {
+      await nextTurn();
+      if (mine !== counting) return;
+      const parts = await question.timeline(Math.max(1, columns));
+      if (mine !== counting) return;
+      timeline = parts;
+      changed();
+      await nextTurn();
+      const found = await question.count();
+      if (mine !== counting) return;
+      count = found;
+    } catch (error) {
+      if (mine === counting) message = messageOf(error);
+    }
     changed();
   };
 
@@ -231,7 +242,7 @@ export async function createBrowser(
       const { stretch: found, at } = await question.around(entry);
       await go(found, at, found.newer ? null : 0);
     }
-    later(countAll);
+    void countAll();
   };
 
   /** `entry` is one that matches, and is selected then. */
@@ -269,13 +280,14 @@ export async function createBrowser(
     asking = { label, text, done, ...(complete && { complete }) };
   };
 
-  const say = (text: string): void => {
+  const say = async (text: string): Promise<void> => {
     message = text;
     changed();
+    await nextTurn();
   };
 
   const run = async (command: readonly string[]): Promise<boolean> => {
-    say(`${command[0]} …`);
+    await say(`${command[0]} …`);
     const { code, said } = await desk.run(command);
     message = said.trim().replaceAll('\n', ' · ') || (code === 0 ? 'done' : `exit code ${code}`);
     return code === 0;
@@ -293,7 +305,7 @@ export async function createBrowser(
       replace(found, entry);
       above = found.newer ? null : 0;
     }
-    later(countAll);
+    void countAll();
   };
 
   const fold = async (): Promise<void> => {
@@ -320,8 +332,9 @@ export async function createBrowser(
         const ms = next === undefined ? Number.MAX_SAFE_INTEGER : next - 1;
         if (next === undefined) return go(await question.newest(), 0, 0);
         const { stretch: found, at } = await question.at(ms);
-        const before = timeline.slice(part + 1).reduce((sum, one) => sum + one.count, 0);
-        return go(found, at, found.newer ? Math.max(0, before - at) : 0);
+        // A change of a key is one in the timeline and two entries in the list: then places cannot be told from it.
+        const before = totalOf(timeline) === count ? Math.max(0, totalOf(timeline.slice(part + 1)) - at) : null;
+        return go(found, at, found.newer ? before : 0);
       }
     }
     message = by < 0 ? 'nothing is older' : 'nothing is newer';
@@ -386,7 +399,7 @@ export async function createBrowser(
       message = follows ? 'following' : '';
     },
     h: async () => {
-      if (hours === null) say('counting …');
+      if (hours === null) await say('counting …');
       hours = hours === null ? await question.hours() : null;
       message = '';
     },
@@ -489,7 +502,7 @@ export async function createBrowser(
     queue = queue
       .then(work)
       .catch((error: unknown) => {
-        message = error instanceof Error ? error.message : String(error);
+        message = messageOf(error);
       })
       .then(changed);
     return queue;
@@ -497,7 +510,7 @@ export async function createBrowser(
   const copies: string[] = [];
 
   show();
-  void later(countAll);
+  void countAll();
   return {
     scene: () => ({
       words: question.words,
@@ -522,14 +535,29 @@ export async function createBrowser(
         ({ columns, rows: height } = next);
         if (detail !== null) await openDetail();
         show();
-        await countAll();
+        void countAll();
       }),
-    look: () =>
-      later(async () => {
+    look: async () => {
+      if (!follows) return;
+      await later(async () => {
         if (follows && asking === null && (await question.hasNews())) await again();
-      }),
+      });
+    },
     ended,
   };
+}
+
+function totalOf(timeline: readonly Part[]): number {
+  return timeline.reduce((sum, { count }) => sum + count, 0);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** When what is due now is done: the screen is drawn, the keys that came are read. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The lines of the list: the entries of a folded correlation id are one line, where the newest of them stands. */

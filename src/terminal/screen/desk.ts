@@ -28,7 +28,7 @@ export interface Question {
   count(): Promise<number>;
   /** How many entries share a correlation id. */
   countOf(correlation: string): Promise<number>;
-  /** The whole of it in so many parts of one length; none where nothing matches. */
+  /** The whole of it in so many parts of one length; none where nothing matches. Other work may come in between. */
   timeline(parts: number): Promise<readonly Part[]>;
   /** Counts by weekday (Monday first) and hour. */
   hours(): Promise<readonly (readonly number[])[]>;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { conditionsIn, createBrowser, KEY_WORDS, listHeight } from '../../../src/terminal/screen/browser.js';
 import type { Browser, Key, Scene } from '../../../src/terminal/screen/browser.js';
 import { entries, fakeDesk } from './desk.js';
@@ -9,7 +9,15 @@ const SIZE = { columns: 80, rows: 24 };
 
 async function browse(count = 200, words: readonly string[] = []): Promise<{ browser: Browser; desk: FakeDesk }> {
   const desk = fakeDesk(entries(count));
-  return { desk, browser: await createBrowser(desk, words, SIZE, () => undefined) };
+  const browser = await createBrowser(desk, words, SIZE, () => undefined);
+  await counted(browser);
+  return { desk, browser };
+}
+
+/** Counting goes on beside the keys. */
+async function counted(browser: Browser): Promise<Scene> {
+  await vi.waitFor(() => expect(browser.scene().count).not.toBeNull(), { interval: 1 });
+  return browser.scene();
 }
 
 /** Presses letters one after the other; names stand in angle brackets. */
@@ -54,7 +62,6 @@ describe('moving', () => {
 
   test('says the place of the selected entry in the list', async () => {
     const { browser } = await browse();
-    await press(browser, '?q');
     const { above, selected, count } = await press(browser, 'jjj');
     expect([(above ?? NaN) + selected + 1, count]).toEqual([4, 200]);
     const end = await press(browser, 'G');
@@ -228,6 +235,61 @@ test('follows what is recorded', async () => {
   desk.all = entries(14);
   await browser.look();
   expect(selectedSeq(browser.scene())).toBe(10);
+});
+
+test('keys do not wait for the count, and an error of it is said', async () => {
+  const desk = fakeDesk(entries(50));
+  let fail: () => void = () => undefined;
+  const failing = new Promise<void>((resolve) => (fail = resolve));
+  const timeline = async (): Promise<never> => {
+    await failing;
+    throw new Error('the disk is gone');
+  };
+  const slow = { ...desk, ask: async (words: readonly string[]) => ({ ...(await desk.ask(words)), timeline }) };
+  const browser = await createBrowser(slow, [], SIZE, () => undefined);
+  expect(selectedSeq(await press(browser, 'jj'))).toBe(48);
+  expect(browser.scene().count).toBeNull();
+  fail();
+  await vi.waitFor(() => expect(browser.scene().message).toBe('the disk is gone'));
+});
+
+test('the count of a filter that was left is not shown', async () => {
+  const desk = fakeDesk(entries(50));
+  const begin: (() => void)[] = [];
+  const slow = {
+    ...desk,
+    ask: async (words: readonly string[]) => {
+      const question = await desk.ask(words);
+      const go = new Promise<void>((resolve) => begin.push(resolve));
+      return { ...question, timeline: async (parts: number) => go.then(() => question.timeline(parts)) };
+    },
+  };
+  const browser = await createBrowser(slow, [], SIZE, () => undefined);
+  await press(browser, 'a');
+  for (const go of begin.toReversed()) go();
+  expect((await counted(browser)).count).toBe(10);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(browser.scene().count).toBe(10);
+});
+
+test('nothing is drawn again where nothing happens', async () => {
+  const changed = vi.fn<() => void>();
+  const browser = await createBrowser(fakeDesk(entries(50)), [], SIZE, changed);
+  await counted(browser);
+  const before = changed.mock.calls.length;
+  await browser.look();
+  expect(changed).toHaveBeenCalledTimes(before);
+});
+
+test('where the timeline counts fewer than the list has, it does not tell the place', async () => {
+  const desk = fakeDesk(entries(100));
+  const fewer = {
+    ...desk,
+    ask: async (words: readonly string[]) => ({ ...(await desk.ask(words)), count: async () => 101 }),
+  };
+  const browser = await createBrowser(fewer, [], SIZE, () => undefined);
+  await counted(browser);
+  expect((await press(browser, '<left>'.repeat(30))).above).toBeNull();
 });
 
 test('shows the hours of the week and the keys, until any key', async () => {

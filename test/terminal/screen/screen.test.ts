@@ -6,6 +6,7 @@ import { createBrowser } from '../../../src/terminal/screen/browser.js';
 import { Screen } from '../../../src/terminal/screen/screen.js';
 import { rulerFor } from '../../../src/terminal/width.js';
 import { entries, fakeDesk } from './desk.js';
+import { shownOn } from './terminal.js';
 
 async function shown(): Promise<ReturnType<typeof render>> {
   const desk = fakeDesk(entries(100));
@@ -41,16 +42,17 @@ test.each([
   // Esc and a letter, fast.
   ['/entry 5\r\x1bn', 'note on file:6: '],
 ])('%j is a key, or some', async (keys, seen) => {
-  const { stdin, lastFrame, unmount } = await shown();
-  await vi.waitFor(() => expect(lastFrame()).toContain('> entry 100'.replace('> ', '>')));
+  const { stdin, frames, unmount } = await shown();
+  const screenText = (): string => shownOn(24, frames).join('\n');
+  await vi.waitFor(() => expect(screenText()).toContain('>entry 100'));
   stdin.write(keys);
-  await vi.waitFor(() => expect(lastFrame()).toMatch(new RegExp(`>${seen}\\s|${seen.replace(/[()]/g, '\\$&')}`)));
+  await vi.waitFor(() => expect(screenText()).toMatch(new RegExp(`>${seen}\\s|${seen.replace(/[()]/g, '\\$&')}`)));
   unmount();
 });
 
 test('a copy goes to the clipboard of the terminal', async () => {
-  const { stdin, frames, lastFrame, unmount } = await shown();
-  await vi.waitFor(() => expect(lastFrame()).toContain('entry 100'));
+  const { stdin, frames, unmount } = await shown();
+  await vi.waitFor(() => expect(shownOn(24, frames).join('\n')).toContain('entry 100'));
   stdin.write('y');
   const code = `\x1b]52;c;${Buffer.from('daybook history').toString('base64')}\x07`;
   await vi.waitFor(() => expect(frames.some((frame) => frame.includes(code))).toBe(true));
