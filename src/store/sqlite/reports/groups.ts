@@ -228,9 +228,10 @@ export function countBetween(
 ): readonly number[] {
   return reading(connection, () => {
     const upTo = seqOf(mark);
-    const changes = entriesToCount(connection, filter, { withFields: false, upTo });
+    const within = between(filter, edges);
+    const changes = entriesToCount(connection, within, { withFields: false, upTo });
     if (changes !== undefined) {
-      const condition = and([filterCondition(filter, 'e', upTo), sql('e.seq <= ?', upTo)]);
+      const condition = and([filterCondition(within, 'e', upTo), sql('e.seq <= ?', upTo)]);
       return countEach(connection, concat('SELECT e.ts_ms FROM ', changes, ' AS e WHERE ', condition), edges);
     }
     const drive = chooseDrive(connection, filter);
@@ -254,6 +255,13 @@ export function countBetween(
       .pluck()
       .all(...statement.parameters);
   });
+}
+
+/** A filter for what is between the edges: nothing else needs to be looked at. */
+function between(filter: Filter, edges: readonly number[]): Filter {
+  const [first = 0, last = 0] = [edges[0], edges.at(-1)];
+  const { since = first, until = last - 1 } = filter;
+  return { ...filter, since: Math.max(since, first), until: Math.min(until, last - 1) };
 }
 
 /** Counts what matches between the edges, which ascend, where no index has the answer. */
