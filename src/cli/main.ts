@@ -45,13 +45,15 @@ export async function buildProgram(): Promise<Command> {
 
 function systemContext(): Context {
   let heard = false;
+  // Each recorded line asks for it.
+  let host: string | undefined;
   return {
     streams: systemStreams(),
     env: process.env,
     now: Date.now,
     user,
     isRoot: () => process.geteuid?.() === 0,
-    host: () => hostname(),
+    host: () => (host ??= hostname()),
     presence: thisProcess(),
     onInterrupt: (interrupted) => {
       // A second signal ends the program the hard way, whatever it is about to do then.
