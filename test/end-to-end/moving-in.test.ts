@@ -241,7 +241,7 @@ describe('docs/guilds.md', () => {
   test.skipIf(noPostgres)('in PostgreSQL no change goes without its record', { timeout: 120_000 }, async () => {
     const desk = await newDesk();
     await desk.follow({ language: 'sh', text: 'daybook init' });
-    const [trigger, snapshot, bring, ask] = blocksOf('guilds.md', 'In PostgreSQL');
+    const [, trigger, snapshot, bring, ask] = blocksOf('guilds.md', 'In PostgreSQL');
     const acting = (actor: string, sql: string): string =>
       `BEGIN; SELECT set_config('app.actor_id', '${actor}', true); ${sql}; COMMIT;`;
     await withPostgres(async ({ run, url }) => {
