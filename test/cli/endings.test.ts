@@ -196,6 +196,7 @@ const ROOMY = new Set([
   'retention remove',
   'mirror remove',
   'seal',
+  'seal --accept-inserted',
   'seal init',
   'seal rotate',
   'seal resume',
