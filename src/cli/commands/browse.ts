@@ -178,10 +178,11 @@ async function ask(store: AuditStore, words: readonly string[], world: World): P
     count: async () => (await store.extent(filter, { upTo: browsed.upTo })).count,
     countOf: async (correlation) =>
       (await store.extent({ ...filter, correlation_id: [correlation] }, { upTo: browsed.upTo })).count,
-    async timeline(parts) {
+    async timeline(parts, wanted) {
       const edges = await browsing.partsOf(store, browsed, parts);
       const counted = [];
       for (const [index, start] of edges.slice(0, -1).entries()) {
+        if (!wanted()) break;
         const [count = 0] = await store.countBetween(filter, [start, edges[index + 1] ?? start], browsed.upTo);
         counted.push({ start, count });
         // Keys come first: a part of a million entries is counted in some milliseconds, all of them in a second.

@@ -216,7 +216,7 @@ export async function createBrowser(
     try {
       await nextTurn();
       if (mine !== counting) return;
-      const parts = await question.timeline(Math.max(1, columns));
+      const parts = await question.timeline(Math.max(1, columns), () => mine === counting);
       if (mine !== counting) return;
       timeline = parts;
       changed();
@@ -324,7 +324,11 @@ export async function createBrowser(
 
   const moveInTime = async (by: number): Promise<void> => {
     const entry = current();
-    if (entry === undefined || timeline.length === 0) return;
+    if (entry === undefined) return;
+    if (timeline.length === 0) {
+      message = 'the timeline is still being counted';
+      return;
+    }
     const here = partAt(timeline, Date.parse(entry.ts));
     for (let part = here + by; part >= 0 && part < timeline.length; part += by) {
       if ((timeline[part]?.count ?? 0) > 0) {

@@ -28,8 +28,11 @@ export interface Question {
   count(): Promise<number>;
   /** How many entries share a correlation id. */
   countOf(correlation: string): Promise<number>;
-  /** The whole of it in so many parts of one length; none where nothing matches. Other work may come in between. */
-  timeline(parts: number): Promise<readonly Part[]>;
+  /**
+   * The whole of it in so many parts of one length; none where nothing matches. Keys may come in between; when it is no
+   * longer wanted, it ends early.
+   */
+  timeline(parts: number, wanted: () => boolean): Promise<readonly Part[]>;
   /** Counts by weekday (Monday first) and hour. */
   hours(): Promise<readonly (readonly number[])[]>;
   /** Whether anything has been recorded since it was asked. */

@@ -249,6 +249,7 @@ test('keys do not wait for the count, and an error of it is said', async () => {
   const browser = await createBrowser(slow, [], SIZE, () => undefined);
   expect(selectedSeq(await press(browser, 'jj'))).toBe(48);
   expect(browser.scene().count).toBeNull();
+  expect((await press(browser, '<left>')).message).toBe('the timeline is still being counted');
   fail();
   await vi.waitFor(() => expect(browser.scene().message).toBe('the disk is gone'));
 });
@@ -256,20 +257,32 @@ test('keys do not wait for the count, and an error of it is said', async () => {
 test('the count of a filter that was left is not shown', async () => {
   const desk = fakeDesk(entries(50));
   const begin: (() => void)[] = [];
+  const stillWanted: boolean[] = [];
   const slow = {
     ...desk,
     ask: async (words: readonly string[]) => {
       const question = await desk.ask(words);
       const go = new Promise<void>((resolve) => begin.push(resolve));
-      return { ...question, timeline: async (parts: number) => go.then(() => question.timeline(parts)) };
+      return {
+        ...question,
+        timeline: async (parts: number, wanted: () => boolean) => {
+          await go;
+          stillWanted.push(wanted());
+          return question.timeline(parts, wanted);
+        },
+      };
     },
   };
   const browser = await createBrowser(slow, [], SIZE, () => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 5));
   await press(browser, 'a');
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  // The newer one is there first.
   for (const go of begin.toReversed()) go();
   expect((await counted(browser)).count).toBe(10);
   await new Promise((resolve) => setTimeout(resolve, 5));
   expect(browser.scene().count).toBe(10);
+  expect(stillWanted).toEqual([true, false]);
 });
 
 test('nothing is drawn again where nothing happens', async () => {
