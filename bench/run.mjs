@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createFiles } from './databases.mjs';
+import { browseKeys, browseScreen } from './rows/browse.mjs';
 import { captureAtRest, captureInBulk, captureOneByOne, captureRenewed } from './rows/capture.mjs';
 import { csv, ndjson } from './rows/export.mjs';
 import { imports } from './rows/import.mjs';
@@ -40,6 +41,8 @@ import { rowState } from './rows/state.mjs';
 const ROWS = [
   help,
   history,
+  browseScreen,
+  browseKeys,
   recordWithoutIds,
   recordWithIds,
   libraryRecord,
