@@ -1,8 +1,11 @@
+import { existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
+import { executePrune, preparePrune } from '../../src/operations/prune.js';
 import { rotateKey } from '../../src/operations/seal-terms.js';
 import { seal } from '../../src/operations/seal.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { ACTOR, NOW } from '../store/trail.js';
+import { ACTOR, NOW, rule } from '../store/trail.js';
 import { sealedTrail } from './sealed.js';
 import type { SealedTrail } from './sealed.js';
 
@@ -38,10 +41,19 @@ function dying(store: AuditStore, at: number, when: 'before' | 'after'): { store
 
 type Work = (store: AuditStore, sealed: SealedTrail) => Promise<unknown>;
 
+const archiveOf = ({ trail }: SealedTrail): string => path.join(trail.directory, 'archive.ndjson');
+
+async function prune(store: AuditStore, sealed: SealedTrail): Promise<void> {
+  const rules = [rule({ keep: 40 })];
+  const prepared = await preparePrune(store, { command: 'prune', rules, actor: ACTOR, reason: null }, NOW);
+  await executePrune(store, prepared, { busyTimeout: 0, archive: archiveOf(sealed), sealKey: sealed.key(), now: NOW });
+}
+
 const WORK: Readonly<Record<string, Work>> = {
   seal: (store, { key }) => seal(store, key(), { now: NOW }),
   'seal --accept-inserted': (store, { key }) =>
     seal(store, key(), { now: NOW, accept: { reason: 'by hand', actor: ACTOR } }),
+  'a prune of a sealed trail': prune,
   'seal rotate': (store, { key }) => rotateKey(store, key(), { now: NOW, actor: ACTOR }),
 };
 
@@ -82,7 +94,11 @@ test.each(Object.keys(WORK))(
         // Until it is accepted, what was inserted is a fault all the same.
         if (!name.includes('inserted')) expect(after, where).toEqual(['intact']);
         // The next process, which knows that the other is gone, goes on.
-        const next = await sealed.trail.open({ presence: { host: 'here', pid: 2, lives: () => false } });
+        const next = await sealed.trail.open({ presence: { host: 'here', pid: 2, lives: (pid) => pid === 2 } });
+        if (existsSync(archiveOf(sealed))) {
+          rmSync(archiveOf(sealed));
+          rmSync(`${archiveOf(sealed)}.proof`, { force: true });
+        }
         if (name === 'seal rotate') await WORK['seal']?.(next, sealed);
         else await work(next, sealed);
         await WORK['seal']?.(next, sealed);
