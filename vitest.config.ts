@@ -13,9 +13,9 @@ export default defineConfig({
       include: ['src/**'],
       reporter: ['text-summary', 'html'],
       thresholds: {
-        // To be raised to 95 again: the rooms of PostgreSQL and of evidence are new.
-        'src/core/**': { branches: 85 },
-        'src/store/**': { branches: 80 },
+        'src/core/**': { branches: 95 },
+        // To be raised to 95 as well: the rooms of PostgreSQL are new.
+        'src/store/**': { branches: 91 },
       },
     },
   },
