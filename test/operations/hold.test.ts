@@ -10,6 +10,7 @@ import type { AuditStore } from '../../src/store/audit-store.js';
 import { filter as anyFilter } from '../store/arbitraries.js';
 import { HAS_POSTGRES } from '../store/postgres-trail.js';
 import { initialize } from '../../src/store/postgres/index.js';
+import { initialize as initializeSqlite } from '../../src/store/sqlite/upkeep/initialize.js';
 import { addressOf } from '../../src/core/address.js';
 import { ACTOR, NOW, numbered, readAll, recordAll, rule, sqliteTrail } from '../store/trail.js';
 import { sealedInPostgres, sealedTrail } from './sealed.js';
@@ -45,6 +46,24 @@ describe('a hold', () => {
     const told = (await readAll(store, { filter: {} })).map(({ action }) => action);
     expect(told).toEqual(['prune']);
     await expect(store.releaseHold("o'brien's?", 'again', null, ACTOR)).rejects.toMatchObject({ kind: 'missing' });
+  });
+
+  test('whose trigger is gone, or is one of an earlier version, is put back by init, which tells it', async () => {
+    const { store, trail, tamper, found, seal } = await sealedTrail(5);
+    await store.placeHold(hold('court', { changed: ['fee'] }), ACTOR);
+    await seal();
+    const trigger = `daybook_hold_${Buffer.from('court').toString('hex')}`;
+    const earlier = `CREATE TRIGGER ${trigger} BEFORE DELETE ON daybook_entries BEGIN SELECT RAISE(ABORT, 'kept'); END`;
+    for (const sql of [`DROP TRIGGER ${trigger}`, `DROP TRIGGER ${trigger}; ${earlier}`]) {
+      tamper(sql);
+      expect(await store.holds()).toMatchObject([{ binds: false }]);
+      expect(
+        initializeSqlite({ path: trail.path, alongside: false, busyTimeout: 1000, clock: () => NOW, actor: ACTOR }),
+      ).toMatchObject({ outcome: 'repaired', repaired: expect.arrayContaining(['the hold court']) as string[] });
+      expect(await store.holds()).toMatchObject([{ binds: true }]);
+      await seal();
+      expect(await found()).toEqual(['intact']);
+    }
   });
 
   test('binds every program, and a batch that was planned before', async () => {
@@ -203,9 +222,8 @@ describe.skipIf(!HAS_POSTGRES)('a hold in PostgreSQL', () => {
     await missed(
       'CREATE OR REPLACE FUNCTION daybook.daybook_held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$',
     );
+    await missed(`UPDATE daybook.daybook_holds SET condition = 'FALSE'`);
     expect(await found()).toEqual(['intact']);
-    await plain.query(`UPDATE daybook.daybook_holds SET condition = 'FALSE'`);
-    expect(await found()).toEqual(['found', 'held-missing']);
     await tamper('DELETE FROM daybook_holds');
     expect((await verify()).findings).toMatchObject([{ code: 'held-missing', first: ['court'] }]);
   });

@@ -1,1 +1,1 @@
-export { heldFilters, holdsOf } from './room.js';
+export { heldFilters, holdsOf, renewHolds } from './room.js';

@@ -53,6 +53,21 @@ export async function heldFilters(connection: Connection): Promise<Filter[]> {
   return rows.map(([text]) => filterFromJson(text));
 }
 
+/** Gives holds the conditions of today: earlier versions wrote them otherwise. In the open transaction; gives their names. */
+export async function renewHolds(connection: Connection): Promise<string[]> {
+  const rows = await connection.rows<[string, string, string]>(
+    sql('SELECT name, filter, condition FROM daybook_holds ORDER BY name'),
+  );
+  const renewed: string[] = [];
+  for (const [name, filter, before] of rows) {
+    const condition = conditionOf(filterFromJson(filter));
+    if (condition === before) continue;
+    await connection.run(sql('UPDATE daybook_holds SET condition = ? WHERE name = ?', condition, name));
+    renewed.push(`the hold ${name}`);
+  }
+  return renewed;
+}
+
 /** Whether the trigger that asks the holds is there, as it was made. */
 async function watches(connection: Connection, schema: string): Promise<boolean> {
   const own = objectsOf(identifier(schema)).find(({ name }) => name === 'daybook_held');

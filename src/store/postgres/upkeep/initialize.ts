@@ -5,6 +5,7 @@ import { formatTimestamp } from '../../../core/timestamp.js';
 import type { Initialized } from '../../audit-store.js';
 import { sql } from '../../sql.js';
 import { mendFunctions } from '../capture/index.js';
+import { renewHolds } from '../holds/index.js';
 import {
   answer,
   connect,
@@ -81,16 +82,18 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
   // What was captured by another function than ours is a gap.
   await mendFunctions(connection, { actor, clock, schema });
   for (const object of missing) if (object.type !== 'function') await run(server, object.sql);
+  const holds = await renewHolds(connection);
   const repaired = [
     ...(moved ? ['the marks of a trail that came from another server'] : []),
     ...missing.map((object) => object.name),
+    ...holds,
   ];
   if (upgraded || repaired.length > 0) {
     const entry = newEntry({
       ...actor,
       category: 'system',
       action: 'init',
-      severity: missing.length > 0 ? 'warning' : 'info',
+      severity: missing.length + holds.length > 0 ? 'warning' : 'info',
       message: upgraded ? `upgraded the schema from ${before} to ${SCHEMA_VERSION}` : `put back ${repaired.join(', ')}`,
       metadata: JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired }),
     });

@@ -1,1 +1,1 @@
-export { heldFilters, holdsOf, holdTriggerTexts } from './room.js';
+export { heldFilters, holdsOf, holdTriggerTexts, renewHolds } from './room.js';

@@ -59,6 +59,19 @@ export function holdTriggerTexts(connection: Connection): string[] {
   return readHolds(connection).map(({ name, filter }) => triggerOf(name, filter));
 }
 
+/**
+ * Gives holds the triggers of today: earlier versions wrote the conditions otherwise, and another program may have dropped
+ * one. In the open transaction; gives the names of those that it put back.
+ */
+export function renewHolds(connection: Connection): string[] {
+  const missing = readHolds(connection).filter(({ binds }) => !binds);
+  for (const { name, filter } of missing) {
+    connection.exec(`DROP TRIGGER IF EXISTS ${triggerName(name)}`);
+    connection.exec(triggerOf(name, filter));
+  }
+  return missing.map(({ name }) => `the hold ${name}`);
+}
+
 function triggerName(name: string): string {
   return `daybook_hold_${Buffer.from(name).toString('hex')}`;
 }

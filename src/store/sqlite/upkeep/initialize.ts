@@ -21,6 +21,7 @@ import {
   SCHEMA_VERSION,
 } from '../engine/index.js';
 import type { Connection, Migration } from '../engine/index.js';
+import { renewHolds } from '../holds/index.js';
 import { giveEntries } from '../prune/index.js';
 import { inserter, mendAccounts, spoiledAccounts } from '../trail/index.js';
 import { isOwn, missingObjects } from './facts.js';
@@ -160,7 +161,12 @@ function upgrade(connection: Connection, options: InitializeOptions): void {
 
 /** Puts back what is missing or was spoiled, each in a transaction with its entry, and gives what it was. */
 function repair(connection: Connection, options: InitializeOptions): string[] {
-  return [...putBack(connection, options), ...closeGuard(connection, options), ...mend(connection, options)];
+  return [
+    ...putBack(connection, options),
+    ...putBackHolds(connection, options),
+    ...closeGuard(connection, options),
+    ...mend(connection, options),
+  ];
 }
 
 /** Gives captured tables the triggers of today in place of earlier ones, each table in a transaction with its entry. */
@@ -218,6 +224,14 @@ function putBack(connection: Connection, options: InitializeOptions): string[] {
       return [name];
     }),
   );
+}
+
+function putBackHolds(connection: Connection, options: InitializeOptions): string[] {
+  return writing(connection, () => {
+    const repaired = renewHolds(connection);
+    if (repaired.length > 0) recordInit(connection, options, { from: SCHEMA_VERSION, to: SCHEMA_VERSION, repaired });
+    return repaired;
+  });
 }
 
 /** Names are looked up from this schema on. */
