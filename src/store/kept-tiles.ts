@@ -1,7 +1,7 @@
 import { readCheckpoint, timeOf } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { TILE } from '../core/evidence/leaves.js';
-import { readRuns, seqsOf } from '../core/evidence/seqs.js';
+import { readRuns, runsLength, seqsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { closedAt, edgesOf } from '../core/evidence/tiles.js';
 import type { SealTile } from './seals.js';
@@ -21,9 +21,30 @@ export function boundsOf(runs: readonly Run[]): [first: number, last: number] {
 /** The seqs of a tile as they are kept; null where another program made them what does not fit to their bounds. */
 export function keptRuns(seqs: string, first: number, last: number): readonly Run[] | null {
   const runs = readRuns(seqs);
-  if (runs === undefined) return null;
+  if (runs === undefined || runsLength(runs) > TILE) return null;
   const bounds = boundsOf(runs);
   return bounds[0] === first && bounds[1] === last ? runs : null;
+}
+
+/** Between which seqs a tile is. */
+export interface TileBounds {
+  readonly tile: number;
+  readonly first_seq: number;
+  readonly last_seq: number;
+}
+
+/** The tiles that may hold one of these seqs: entries that go together may lie far apart. */
+export function tilesOf(bounds: readonly TileBounds[], seqs: Iterable<number>): number[] {
+  const sorted = Float64Array.from(seqs).toSorted();
+  return bounds.flatMap(({ tile, first_seq: first, last_seq: last }) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((sorted[middle] ?? 0) < first) low = middle + 1;
+      else high = middle;
+    }
+    return (sorted[low] ?? Infinity) <= last ? [tile] : [];
+  });
 }
 
 /** A seal that ends inside a tile. */

@@ -4,7 +4,7 @@ import { withEdges, withoutEntries } from '../../kept-tiles.js';
 import type { EndingSeal } from '../../kept-tiles.js';
 import { sql } from '../../sql.js';
 import type { Connection } from '../engine/index.js';
-import { tilesWithin, writeTiles } from './tiles.js';
+import { tilesWithAny, writeTiles } from './tiles.js';
 
 /** Keeps a signed removal. In the open transaction. */
 export async function putRemoval(
@@ -42,13 +42,8 @@ export async function readRemovals(connection: Connection, after: number): Promi
 export async function destroySalts(connection: Connection, seqs: readonly number[]): Promise<void> {
   if (seqs.length === 0) return;
   const gone = new Set(seqs);
-  let [first, last] = [Infinity, 0];
-  for (const seq of seqs) {
-    first = Math.min(first, seq);
-    last = Math.max(last, seq);
-  }
   const closed: SealTile[] = [];
-  for (const tile of await tilesWithin(connection, first, last)) {
+  for (const tile of await tilesWithAny(connection, seqs)) {
     const without = withoutEntries(tile, gone);
     if (without === undefined) continue;
     closed.push(

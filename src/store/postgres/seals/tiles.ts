@@ -1,7 +1,8 @@
 import { runsLength, runsText } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { SealTile } from '../../audit-store.js';
-import { boundsOf, keptRuns } from '../../kept-tiles.js';
+import { boundsOf, keptRuns, tilesOf } from '../../kept-tiles.js';
+import type { TileBounds } from '../../kept-tiles.js';
 import { sql } from '../../sql.js';
 import type { Connection, Session, Statement } from '../engine/index.js';
 import { renewLease } from './lease.js';
@@ -54,6 +55,19 @@ export async function tilesWithin(connection: Connection, first: number, last: n
       last,
     ),
   );
+  return rows.map(toTile);
+}
+
+/** The tiles that may hold one of these seqs. */
+export async function tilesWithAny(connection: Connection, seqs: readonly number[]): Promise<SealTile[]> {
+  const [first, last] = boundsOf(seqs.map((seq) => [seq, seq]));
+  const bounds = await connection.all<TileBounds>(
+    sql('SELECT tile, first_seq, last_seq FROM daybook_seal_tiles WHERE last_seq >= ? AND first_seq <= ?', first, last),
+  );
+  const rows = await connection.all<TileRow>({
+    sql: `SELECT ${COLUMNS} FROM daybook_seal_tiles WHERE tile = ANY (?::bigint[])`,
+    parameters: [tilesOf(bounds, seqs).map(String)],
+  });
   return rows.map(toTile);
 }
 

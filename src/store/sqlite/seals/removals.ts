@@ -3,7 +3,7 @@ import type { SealedRemoval } from '../../audit-store.js';
 import { withEdges, withoutEntries } from '../../kept-tiles.js';
 import type { EndingSeal } from '../../kept-tiles.js';
 import type { Connection } from '../engine/index.js';
-import { tilesWithin } from './tiles.js';
+import { tilesWithAny } from './tiles.js';
 
 /** Keeps a signed removal. In the open transaction. */
 export function putRemoval(
@@ -30,15 +30,10 @@ export function readRemovals(connection: Connection, after: number): SealedRemov
 export function destroySalts(connection: Connection, seqs: readonly number[]): void {
   if (seqs.length === 0) return;
   const gone = new Set(seqs);
-  let [first, last] = [Infinity, 0];
-  for (const seq of seqs) {
-    first = Math.min(first, seq);
-    last = Math.max(last, seq);
-  }
   const put = connection.prepare(
     'UPDATE daybook_seal_tiles SET secret = ?, salts = ?, hashes = ?, edges = ? WHERE tile = ?',
   );
-  for (const tile of tilesWithin(connection, first, last)) {
+  for (const tile of tilesWithAny(connection, seqs)) {
     const without = withoutEntries(tile, gone);
     if (without === undefined) continue;
     const { secret, salts, hashes, edges } = without.isClosed

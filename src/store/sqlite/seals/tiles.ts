@@ -1,7 +1,8 @@
 import { runsLength, runsText } from '../../../core/evidence/seqs.js';
 import type { Run } from '../../../core/evidence/seqs.js';
 import type { SealTile } from '../../audit-store.js';
-import { boundsOf, keptRuns } from '../../kept-tiles.js';
+import { boundsOf, keptRuns, tilesOf } from '../../kept-tiles.js';
+import type { TileBounds } from '../../kept-tiles.js';
 import { sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
 import type { Circumstances } from '../trail/index.js';
@@ -43,6 +44,20 @@ export function tilesWithin(connection: Connection, first: number, last: number)
       'SELECT * FROM daybook_seal_tiles WHERE last_seq >= ? AND first_seq <= ? ORDER BY last_seq',
     )
     .all(first, last)
+    .map(toTile);
+}
+
+/** The tiles that may hold one of these seqs. */
+export function tilesWithAny(connection: Connection, seqs: readonly number[]): SealTile[] {
+  const [first, last] = boundsOf(seqs.map((seq) => [seq, seq]));
+  const bounds = connection
+    .prepare<[number, number], TileBounds>(
+      'SELECT tile, first_seq, last_seq FROM daybook_seal_tiles WHERE last_seq >= ? AND first_seq <= ?',
+    )
+    .all(first, last);
+  return connection
+    .prepare<[string], TileRow>('SELECT * FROM daybook_seal_tiles WHERE tile IN (SELECT value FROM json_each(?))')
+    .all(JSON.stringify(tilesOf(bounds, seqs)))
     .map(toTile);
 }
 
