@@ -63,7 +63,7 @@ export async function timeline(
       }
     } else {
       const points = await store.courses({ filter, by, edges, upTo, limit: MOST_ROWS + 1 });
-      rows.push(...rowsOfPoints(points, edges, { filled, names }));
+      for (const row of rowsOfPoints(points, edges, { filled, names })) rows.push(row);
     }
     if (rows.length > MOST_ROWS) {
       const what = by === undefined ? `buckets of one ${bucket}` : `pairs of ${bucket} and ${by}`;

@@ -258,7 +258,7 @@ export function countBetween(
 }
 
 /** A filter for what is between the edges: nothing else needs to be looked at. */
-function between(filter: Filter, edges: readonly number[]): Filter {
+export function between(filter: Filter, edges: readonly number[]): Filter {
   const [first = 0, last = 0] = [edges[0], edges.at(-1)];
   const { since = first, until = last - 1 } = filter;
   return { ...filter, since: Math.max(since, first), until: Math.min(until, last - 1) };

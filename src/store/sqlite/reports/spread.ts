@@ -6,7 +6,7 @@ import type { CoursePoint, CourseQuery } from '../../audit-store.js';
 import { and, concat, join, reading, seqOf, sql } from '../engine/index.js';
 import type { Connection, Sql } from '../engine/index.js';
 import { chooseDrive, conditionsOf, filterCondition, indexedBy, windowOf } from '../trail/index.js';
-import { DIMENSIONS, expanded, lastUpTo } from './groups.js';
+import { between, DIMENSIONS, expanded, lastUpTo } from './groups.js';
 import { entriesToCount } from './key-changes.js';
 
 // Counting happens here and not in SQL: a row that comes along costs less than one that SQLite sorts into groups.
@@ -19,14 +19,13 @@ export function readCourses(
   const { shown, present } = DIMENSIONS[by];
   const wanted = [
     sql(present),
-    sql('e.ts_ms >= ? AND e.ts_ms < ?', edges[0] ?? 0, edges.at(-1) ?? 0),
     ...(keys === undefined ? [] : [sql(`${shown} IN (SELECT value FROM json_each(?))`, JSON.stringify(keys))]),
   ];
   return reading(connection, () => {
     const places = edges.slice(1).map(() => new Map<string, number>());
     let points = 0;
     const asked = {
-      filter,
+      filter: between(filter, edges),
       upTo,
       withFields: by === 'field',
       columns: `e.ts_ms, ${shown}`,
