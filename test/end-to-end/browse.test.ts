@@ -8,6 +8,8 @@ interface Terminal {
   keys(...names: readonly string[]): Promise<void>;
   /** Waits until the screen shows this, and gives what it shows. */
   sees(text: string): Promise<string>;
+  /** Whether it shows its cursor. */
+  cursor(): Promise<boolean>;
 }
 
 /** The program on a real terminal of this size, in a tmux of its own. */
@@ -28,6 +30,7 @@ async function terminal(
   });
   let screen = '';
   return {
+    cursor: async () => (await tmux('display-message', '-p', '#{cursor_flag}')).trim() === '1',
     keys: async (...names) => void (await tmux('send-keys', ...names)),
     async sees(text) {
       const look = async (): Promise<boolean> => (screen = await tmux('capture-pane', '-p')).includes(text);
@@ -53,9 +56,10 @@ test('on a real terminal: the list, an entry in full, a note that is recorded, a
     }),
   );
   expect(await runWithStdin(['record', '--stdin'], `${lines.join('\n')}\n`, { cwd })).toMatchObject({ code: 0 });
-  const { keys, sees } = await terminal(cwd, { columns: 80, rows: 24 });
+  const { keys, sees, cursor } = await terminal(cwd, { columns: 80, rows: 24 });
 
   const first = await sees('1 of 500');
+  expect(await cursor()).toBe(false);
   expect(first.split('\n').find((line) => line.startsWith('>'))).toMatch(/ann +update +file:f4 +entry 500$/);
   await keys('Down', 'Enter');
   expect(await sees('actor_type')).toContain('2 of 500');
@@ -70,6 +74,7 @@ test('on a real terminal: the list, an entry in full, a note that is recorded, a
   expect(await sees('1 of 57')).toMatch(/>.*note +file:f4 +hi/);
   await keys('q');
   expect(await sees('the end')).not.toContain('entry');
+  expect(await cursor()).toBe(true);
   expect(await run(['count', '--action', 'note'], { cwd })).toMatchObject({ stdout: '1\n' });
 }, 120_000);
 

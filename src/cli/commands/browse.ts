@@ -34,8 +34,6 @@ export function addBrowse(program: Command, context: Context): void {
     }
     const words = wordsOf(self);
     const show = async (store: AuditStore): Promise<void> => {
-      // Where these are set, ink takes the terminal for a log and draws nothing before the end.
-      for (const name of ['CI', 'CONTINUOUS_INTEGRATION']) delete process.env[name];
       const { showScreen } = await import('../../terminal/screen/index.js');
       const { palette } = await import('../../terminal/colour.js');
       const desk = await deskFor(store, { globals, context, database: databaseFlags(self) });

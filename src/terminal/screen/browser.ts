@@ -209,28 +209,42 @@ export async function createBrowser(
   };
 
   let counting = 0;
+  let isCounting = false;
+  let isCountedAgain = false;
   /** Counting goes through many entries: it is done when the list is there to be seen, and keys do not wait for it. */
   const countAll = async (): Promise<void> => {
     counting += 1;
     const mine = counting;
+    const asked = question;
+    [isCounting, isCountedAgain] = [true, false];
     try {
       await nextTurn();
       if (mine !== counting) return;
-      const parts = await question.timeline(Math.max(1, columns), () => mine === counting);
+      const parts = await asked.timeline(Math.max(1, columns), () => mine === counting);
       if (mine !== counting) return;
       timeline = parts;
       changed();
       await nextTurn();
-      const found = await question.count();
+      const found = await asked.count();
       if (mine !== counting) return;
       count = found;
     } catch (error) {
-      if (mine === counting) message = messageOf(error);
+      if (mine !== counting) return;
+      message = messageOf(error);
     }
     changed();
+    isCounting = false;
+    if (isCountedAgain) void countAll();
+  };
+
+  /** Ends the counting of a question that was left. */
+  const endCounting = (): void => {
+    counting += 1;
+    isCounting = false;
   };
 
   const put = async (next: Question, entry?: HistoryEntry): Promise<void> => {
+    endCounting();
     question = next;
     folds = new Map();
     timeline = [];
@@ -305,7 +319,9 @@ export async function createBrowser(
       replace(found, entry);
       above = found.newer ? null : 0;
     }
-    void countAll();
+    // Where entries come faster than all are counted, each count must come to its end.
+    if (isCounting) isCountedAgain = true;
+    else void countAll();
   };
 
   const fold = async (): Promise<void> => {

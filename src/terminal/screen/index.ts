@@ -19,8 +19,8 @@ export interface ScreenOptions {
 /** How often is looked for new entries, while the screen follows. */
 const LOOK_MS = 200;
 
-/** The other screen of a terminal: what stood there before comes back at the end. */
-const OTHER_SCREEN = ['\x1b[?1049h\x1b[2J\x1b[H', '\x1b[?1049l'] as const;
+/** The other screen of a terminal, without its cursor: what stood there before comes back at the end. */
+const OTHER_SCREEN = ['\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H', '\x1b[?25h\x1b[?1049l'] as const;
 
 /** Shows the trail on the full screen until the user has had enough, or the signal. */
 export async function showScreen(options: ScreenOptions): Promise<void> {

@@ -237,6 +237,33 @@ test('follows what is recorded', async () => {
   expect(selectedSeq(browser.scene())).toBe(10);
 });
 
+test('a count comes to its end where entries are recorded faster than all are counted, and begins once more', async () => {
+  const desk = fakeDesk(entries(50));
+  const counts: (() => void)[] = [];
+  const slow = {
+    ...desk,
+    ask: async (words: readonly string[]) => {
+      const question = await desk.ask(words);
+      return {
+        ...question,
+        hasNews: async () => true,
+        timeline: async (parts: number, wanted: () => boolean) => {
+          await new Promise<void>((resolve) => counts.push(resolve));
+          return wanted() ? question.timeline(parts, wanted) : [];
+        },
+      };
+    },
+  };
+  const browser = await createBrowser(slow, [], SIZE, () => undefined);
+  await press(browser, 'F');
+  await vi.waitFor(() => expect(counts).toHaveLength(1), { interval: 1 });
+  for (let looks = 0; looks < 3; looks += 1) await browser.look();
+  expect(counts).toHaveLength(1);
+  counts[0]?.();
+  await vi.waitFor(() => expect(counts).toHaveLength(2), { interval: 1 });
+  expect((await counted(browser)).timeline.length).toBeGreaterThan(0);
+});
+
 test('keys do not wait for the count, and an error of it is said', async () => {
   const desk = fakeDesk(entries(50));
   let fail: () => void = () => undefined;
