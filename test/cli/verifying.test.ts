@@ -99,3 +99,13 @@ test('status, manifests and backups name the active holds, and status says whose
   expect(told).toMatch(/hold case-17 +until 2026-03-\S+, which has passed: it binds until it is released\n/);
   expect(told).toMatch(/hold case-19 +until it is released\n/);
 });
+
+test('seal --accept-inserted asks for a reason that says something', async () => {
+  await given({ action: 'a' });
+  for (const reason of [[], ['--reason', ''], ['--reason', ' \t']]) {
+    expect(await cli(['seal', '--accept-inserted', ...reason])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('takes a reason') as string,
+    });
+  }
+});

@@ -95,7 +95,8 @@ export function addSeal(program: Command, context: Context): void {
 function acceptance({ acceptInserted, reason }: SealOptions, actor: Actor): Acceptance | undefined {
   if (acceptInserted === undefined && reason === undefined) return undefined;
   if (acceptInserted === undefined) throw new DaybookError('usage', '--reason goes with --accept-inserted');
-  const problem = reason === undefined ? 'is missing' : reason === '' ? 'must not be empty' : textProblem(reason);
+  const problem =
+    reason === undefined ? 'is missing' : reason.trim() === '' ? 'must not be empty' : textProblem(reason);
   if (reason !== undefined && problem === undefined) return { reason, actor };
   throw new DaybookError('usage', `--accept-inserted takes a reason: --reason ${problem ?? ''}`);
 }
