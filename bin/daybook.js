@@ -15,7 +15,8 @@ function start() {
   if (!fs.existsSync(program)) return fail('the program has not been built', 'npm run build');
   if (node[0] < 22 || (node[0] === 22 && node[1] < 14)) {
     // There, loading its machine code would end the process with a segmentation fault and no word.
-    var driver = require('better-sqlite3/package.json').version;
+    var driver = versionOfDriver();
+    if (driver === null) return fail('better-sqlite3 is not installed', 'npm ci');
     if (parseInt(driver, 10) > 12) {
       return fail(
         'better-sqlite3 ' + driver + ' needs Node 22.14 or later, and this is Node ' + process.versions.node,
@@ -26,6 +27,16 @@ function start() {
   if (node[0] >= 22) keepCompiledCode();
   // All is written by then; a pipe that it still waits for must not keep it.
   require(program).main(process.argv.slice(2)).then(process.exit);
+}
+
+/** Null where it is not installed. */
+function versionOfDriver() {
+  try {
+    return require('better-sqlite3/package.json').version;
+  } catch (error) {
+    if (error.code === 'MODULE_NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 function fail(problem, hint) {

@@ -92,6 +92,26 @@ describe('the door', () => {
     });
   });
 
+  test('says that better-sqlite3 is not installed', async () => {
+    const copy = temporaryDirectory();
+    await cp(path.dirname(PROGRAM), path.join(copy, 'bin'), { recursive: true });
+    await mkdir(path.join(copy, 'dist/program'), { recursive: true });
+    await writeFile(path.join(copy, 'dist/program/cli.js'), '');
+    const pretence = path.join(copy, 'pretence.cjs');
+    const versions = `{ ...process.versions, node: '20.19.0' }`;
+    await writeFile(pretence, `Object.defineProperty(process, 'versions', { value: ${versions} });`);
+    const outcome = await new Promise((resolve) => {
+      execFile(process.execPath, ['--require', pretence, path.join(copy, 'bin/daybook.js')], (error, stdout, stderr) =>
+        resolve({ code: error?.code, stdout, stderr }),
+      );
+    });
+    expect(outcome).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'daybook: better-sqlite3 is not installed\ntry: npm ci\n',
+    });
+  });
+
   test('says which better-sqlite3 an old Node cannot load', async () => {
     const root = path.dirname(path.dirname(PROGRAM));
     const copy = temporaryDirectory();
