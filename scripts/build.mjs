@@ -255,8 +255,14 @@ async function buildLibrary() {
     splitting: true,
     chunkNames: 'library/[name]-[hash]',
   });
-  await rm(path.join(root, 'dist/library'), { recursive: true, force: true });
-  await Promise.all(result.outputFiles.map(putInPlace));
+  // The door last, and what nothing needs any more behind it: somebody may load the library meanwhile.
+  const isDoor = (file) => path.dirname(file.path) === path.join(root, 'dist');
+  await Promise.all(result.outputFiles.filter((file) => !isDoor(file)).map(putInPlace));
+  await Promise.all(result.outputFiles.filter(isDoor).map(putInPlace));
+  const made = new Set(result.outputFiles.map((file) => path.basename(file.path)));
+  const chunks = path.join(root, 'dist/library');
+  const left = (await readdir(chunks)).filter((name) => !made.has(name));
+  await Promise.all(left.map((name) => rm(path.join(chunks, name))));
 }
 
 async function buildTypes() {
