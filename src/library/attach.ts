@@ -14,8 +14,8 @@ import {
 import type { Connection } from '../store/attached.js';
 import type { RecordOutcome, RecordRequest } from '../store/audit-store.js';
 import type { OpenConnection } from '../store/open-connection.js';
-import { expectWho, readContext, within } from './context.js';
-import type { Context, Who } from './context.js';
+import { changeContextOf, readContext, within } from './context.js';
+import type { Context } from './context.js';
 import { requestOf, requestsOf } from './entry-fields.js';
 import type { Bound, EntryFields } from './entry-fields.js';
 import { told } from './errors.js';
@@ -156,15 +156,6 @@ function attached<Application extends OpenConnection>(
     },
     with: (context) => told(() => attached(opened, { ...bound, context: bindTo(context) })),
   };
-}
-
-/** A context that must say who acts, as a transaction is told of it. Throws kind `usage` where it does not. */
-export function changeContextOf(
-  context: Context,
-): Who & { readonly [Name in Exclude<keyof Context, 'actor'>]-?: Exclude<Context[Name], undefined> } {
-  const { correlationId = null, reason = null } = context;
-  const { actor, actorType = 'user', recordedBy = null } = expectWho(context);
-  return { actor, actorType, recordedBy, correlationId, reason };
 }
 
 /** Why and by whom; its reason is the message, and stands nowhere else. */

@@ -1,7 +1,6 @@
 import { expectOneOf } from '../core/given.js';
 import { setContextSql, setPostgresContextSql } from '../store/attached.js';
-import { changeContextOf } from './attach.js';
-import { readContext } from './context.js';
+import { changeContextOf, readContext } from './context.js';
 import type { Context, Who } from './context.js';
 import { told } from './errors.js';
 import { expectKeys } from './question.js';

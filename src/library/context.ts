@@ -69,3 +69,12 @@ export function actorOf(context: Context): Actor {
   const { actor, actorType = 'user', recordedBy = null } = expectWho(context);
   return { actor, actor_type: actorType, recorded_by: recordedBy };
 }
+
+/** A context that must say who acts, as a transaction is told of it. Throws kind `usage` where it does not. */
+export function changeContextOf(
+  context: Context,
+): Who & { readonly [Name in Exclude<keyof Context, 'actor'>]-?: Exclude<Context[Name], undefined> } {
+  const { correlationId = null, reason = null } = context;
+  const { actor, actorType = 'user', recordedBy = null } = expectWho(context);
+  return { actor, actorType, recordedBy, correlationId, reason };
+}
