@@ -69,7 +69,7 @@ describe('a word of a shell', () => {
           for (const word of words) expect(visible(word, { newlines: 'mark' })).toBe(word);
           expect(read(shell, words)).toEqual(given);
         }),
-        { numRuns: 15 },
+        { numRuns: 30 },
       );
       // Each word is a process of its own for bash.
     },
