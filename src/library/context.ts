@@ -58,7 +58,7 @@ export function within(outer: Context, inner: Context): Context {
 }
 
 /** Who acts, by a context that must say it. Throws kind `usage` where it does not. */
-export function expectWho(context: Context): Who {
+function expectWho(context: Context): Who {
   const { actor } = context;
   if (actor !== undefined) return { ...context, actor };
   throw new DaybookError('usage', 'actor is missing: say who acts, here or with(context)', { field: 'actor' });
