@@ -57,6 +57,9 @@ export function isDaybookError(thrown: unknown): thrown is DaybookError {
  */
 export class ResourceError extends DaybookError {}
 
+/** What is refused as it stands, and may be well in a moment: whoever waits for a lock tries it again. */
+export class MayPass extends DaybookError {}
+
 /** The error for a database that is not what was written into it. */
 export class Damaged extends ResourceError {
   constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {

@@ -6,7 +6,7 @@ import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
 import type { Gathering } from './gathering.js';
-import { patientlyInSlices, SLICE_MS } from './patience.js';
+import { patientlyInSlices, SLICE_MS, withPatience } from './patience.js';
 import type { Listen } from './patience.js';
 import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
@@ -31,7 +31,7 @@ export interface OpenOptions {
   readonly schema?: string;
   /** Runs what takes long with a signal that an interrupt sets. */
   readonly interruptible?: Interruptible;
-  /** Lets an interrupt end the wait for a lock of what writes, too. */
+  /** Lets an interrupt end the wait for a lock. */
   readonly onInterrupt?: Listen;
   /** Is told where a private copy is read, because the database itself cannot be; `unfinished` after a crash. */
   readonly onCopy?: (from: 'copy' | 'unfinished copy') => Promise<void>;
@@ -58,21 +58,23 @@ export async function openStore(address: Address, options: OpenOptions): Promise
     return openPostgres({ address, schema, readonly, busyTimeout, clock, presence });
   }
   const { openSqlite, openLive, openReadable } = await sqlite();
+  const { onInterrupt: listen, live = false, interruptible = uninterrupted, onCopy } = options;
   const path = address.connects;
+  const wait =
+    listen === undefined
+      ? undefined
+      : async <T>(work: () => Promise<T>): Promise<T> => patientlyInSlices(busyTimeout, listen, work);
+  const patience = wait === undefined ? busyTimeout : Math.min(busyTimeout, SLICE_MS);
   const open = (copy?: string): AuditStore =>
-    openSqlite({ path, copy, readonly, busyTimeout, sequential, clock, presence });
-  if (!readonly) return options.onInterrupt === undefined ? open() : openInterruptible(options.onInterrupt);
-  if (options.live === true) return openLive(path, open);
-  const reader = { presence, interruptible: options.interruptible ?? uninterrupted };
-  const { opened, from } = await openReadable(path, reader, open);
-  if (from !== 'itself') await options.onCopy?.(from);
-  return opened;
-
-  async function openInterruptible(listen: Listen): Promise<AuditStore> {
-    const wait = async <T>(work: () => Promise<T>): Promise<T> => patientlyInSlices(busyTimeout, listen, work);
-    const slice = Math.min(busyTimeout, SLICE_MS);
-    return wait(async () => openSqlite({ path, readonly, busyTimeout: slice, wait, sequential, clock, presence }));
-  }
+    openSqlite({ path, copy, readonly, busyTimeout: patience, wait, sequential, clock, presence });
+  if (!readonly) return wait === undefined ? open() : wait(async () => open());
+  const read = async (): Promise<AuditStore> => {
+    if (live) return openLive(path, open);
+    const { opened, from } = await openReadable(path, { presence, interruptible }, open);
+    if (from !== 'itself') await onCopy?.(from);
+    return opened;
+  };
+  return wait === undefined ? read() : withPatience(await wait(read), wait);
 }
 
 /**

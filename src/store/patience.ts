@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import { ResourceError } from '../core/errors.js';
+import { MayPass, ResourceError } from '../core/errors.js';
+import type { DaybookError } from '../core/errors.js';
 import type { AuditStore } from './audit-store.js';
 
 // A driver that waits for a lock by itself lets nothing else of the process go on: no timer, no request. So it is told not
@@ -45,7 +46,7 @@ async function triedAgain<T>(
   patience: number,
   pauses: readonly number[],
   work: () => Promise<T>,
-  between: (error: ResourceError) => Promise<void>,
+  between: (error: DaybookError) => Promise<void>,
 ): Promise<T> {
   const deadline = performance.now() + patience;
   for (let tries = 0; ; tries++) {
@@ -61,19 +62,19 @@ async function triedAgain<T>(
 }
 
 /** Not the lease of another prune, which only its own end gives back. */
-function isLocked(error: unknown): error is ResourceError {
-  return error instanceof ResourceError && error.kind === 'busy';
+function isLocked(error: unknown): error is DaybookError {
+  return (error instanceof ResourceError && error.kind === 'busy') || error instanceof MayPass;
 }
 
 /** What was read of a list once cannot be read again. */
 const ONCE: ReadonlySet<string> = new Set(['importNames'] satisfies (keyof AuditStore)[]);
 
 /** The same store, whose methods wait in this way. Each is one transaction, or only reads: a try that failed did nothing. */
-export function withPatience(store: AuditStore, patience: number): AuditStore {
+export function withPatience(store: AuditStore, wait: <T>(work: () => Promise<T>) => Promise<T>): AuditStore {
   const patient = Object.entries(store).map(([name, method]: [string, unknown]) => {
     if (typeof method !== 'function' || ONCE.has(name)) return [name, method];
     const work = method as (...asked: unknown[]) => Promise<unknown>;
-    return [name, async (...asked: unknown[]) => patiently(patience, () => work(...asked))];
+    return [name, async (...asked: unknown[]) => wait(() => work(...asked))];
   });
   return Object.fromEntries(patient) as AuditStore;
 }

@@ -136,6 +136,14 @@ while True:
 print('locked', flush=True)
 time.sleep(60)`;
 
+const LOCKING_READERS = `
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+connection.execute('PRAGMA journal_mode = DELETE')
+connection.execute('BEGIN EXCLUSIVE')
+print('locked', flush=True)
+time.sleep(60)`;
+
 describe('where another program holds the lock', () => {
   test.each([
     ['record --stdin', ['record', '--stdin'], 'nothing was recorded'],
@@ -161,6 +169,29 @@ describe('where another program holds the lock', () => {
     expect(locking.child.exitCode).toBe(null);
     expect(countEntries(file)).toBe(FEW);
     expect(otherFiles(directory)).toEqual(['names.csv']);
+  });
+
+  test.each([
+    ['history', ['history']],
+    ['status', ['status']],
+    ['report', ['report', 'actors']],
+    ['export', ['export', '-o', 'out.csv']],
+  ])('a signal ends the wait of %s, which only reads', async (_name, words) => {
+    const directory = temporaryDirectory();
+    const file = await copyTrail(small, directory);
+    // Without a log who writes keeps readers out.
+    const locking = startOther('python3', ['-c', LOCKING_READERS, file]);
+    await until(() => locking.stdout() === 'locked\n', 'the lock');
+    const running = start(['--db', file, '--busy-timeout', '60s', ...words], { cwd: directory });
+    await sleep(2500);
+    running.child.kill('SIGTERM');
+    expect(await running.finished).toMatchObject({
+      code: 143,
+      signal: null,
+      stdout: '',
+      stderr: `daybook: interrupted: ${file} is locked by another program\n`,
+    });
+    expect(otherFiles(directory)).toEqual([]);
   });
 
   test('a second signal ends at once what the first one cannot', async () => {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { DaybookError } from '../../../core/errors.js';
+import { MayPass } from '../../../core/errors.js';
 
 /** How long to wait before a journal is looked at again. */
 const LOOK_MS = 10;
@@ -37,8 +37,8 @@ function problemOf(path: string, journal: string): string | undefined {
   return named === undefined ? undefined : `names a file that would be deleted (${JSON.stringify(named)})`;
 }
 
-function strange(journal: string, problem: string): DaybookError {
-  return new DaybookError(
+function strange(journal: string, problem: string): MayPass {
+  return new MayPass(
     'refused',
     `${journal}, the rest of a transaction, ${problem}: nothing was opened. Where a program of yours left it, let that ` +
       'program open the database first; else somebody put it there, and it should be moved away',
