@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AuditStore } from '../../src/store/audit-store.js';
-import { describeStore } from './conformance.js';
+import { describeStore } from './conformance/index.js';
 import { HAS_POSTGRES, makePostgresTrail } from './postgres-trail.js';
 import type { PostgresTrail } from './postgres-trail.js';
 import { readAll } from './trail.js';

@@ -6,7 +6,7 @@ import type { HistoryEntry } from '../../src/core/entry.js';
 import { ENTRY_FIELDS, newEntry } from '../../src/core/entry.js';
 import { initialize } from '../../src/store/sqlite/upkeep/initialize.js';
 import { openSqlite } from '../../src/store/sqlite/index.js';
-import { describeStore } from './conformance.js';
+import { describeStore } from './conformance/index.js';
 import {
   ACTOR,
   carryOut,

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { newEntry } from '../../src/core/entry.js';
-import type { HistoryEntry } from '../../src/core/entry.js';
-import type { Filter } from '../../src/core/filter.js';
-import type { GroupField } from '../../src/core/report.js';
-import { GROUP_FIELDS } from '../../src/core/report.js';
-import { LEAP_FIELDS } from '../../src/core/leap-fields.js';
-import { formatTimestamp, parseTimestamp } from '../../src/core/timestamp.js';
-import type { AuditStore, Burst, Group } from '../../src/store/audit-store.js';
-import { entries, filter as anyFilter } from './arbitraries.js';
-import { inOrder, matching, takenBackBy } from './model.js';
-import type { Mark } from '../../src/core/mark.js';
-import { NOW, numbered, readAll, recordAll, recordMarked, type Trail } from './trail.js';
+import { newEntry } from '../../../src/core/entry.js';
+import type { HistoryEntry } from '../../../src/core/entry.js';
+import type { Filter } from '../../../src/core/filter.js';
+import type { GroupField } from '../../../src/core/report.js';
+import { GROUP_FIELDS } from '../../../src/core/report.js';
+import { LEAP_FIELDS } from '../../../src/core/leap-fields.js';
+import { formatTimestamp, parseTimestamp } from '../../../src/core/timestamp.js';
+import type { Burst, Group } from '../../../src/store/audit-store.js';
+import { entries, filter as anyFilter } from '../arbitraries.js';
+import { inOrder, matching, takenBackBy } from '../model.js';
+import type { Mark } from '../../../src/core/mark.js';
+import { NOW, numbered, readAll, recordAll, recordMarked } from '../trail.js';
+import type { World } from './world.js';
 
 /** Entries with names now and then. */
 const namedEntries = fc
@@ -19,11 +20,7 @@ const namedEntries = fc
   .map(([drawn, names]) => drawn.map((entry, index) => ({ ...entry, actor_name: names[index] ?? null })));
 
 /** What an AuditStore knows for reports. */
-export function describeReports(
-  store: () => AuditStore,
-  onNewTrail: (work: (fresh: AuditStore, trail: Trail) => Promise<void>) => Promise<void>,
-  runs: (often: number) => number,
-): void {
+export function describeReports({ store, onNewTrail, runs }: World): void {
   describe('groups', () => {
     test('hold what a plain count says, whatever the filter', async () => {
       const question = fc.record({
