@@ -30,6 +30,16 @@ const CHANGES: readonly (readonly [what: string, sql: string, name: string])[] =
     `CREATE OR REPLACE FUNCTION daybook.daybook_document(written text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'`,
     'daybook_document',
   ],
+  [
+    'is the own one of a table and was changed',
+    `CREATE OR REPLACE FUNCTION daybook.daybook_capture_T() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
+    'daybook_capture_T',
+  ],
+  [
+    'is the own one of a table and lost the rights of its owner',
+    'ALTER FUNCTION daybook.daybook_capture_T() SECURITY INVOKER',
+    'daybook_capture_T',
+  ],
 ];
 
 describe.skipIf(!HAS_POSTGRES)('the function of capture in PostgreSQL', () => {
@@ -37,10 +47,11 @@ describe.skipIf(!HAS_POSTGRES)('the function of capture in PostgreSQL', () => {
   const told = async (): Promise<unknown> =>
     (await scene.store.captures()).map(({ problem, spans }) => [problem, spans.map(({ ended }) => ended)]);
 
-  test.each(CHANGES)('that %s is told, and put back by init, with a gap', async (_what, sql, name) => {
+  test.each(CHANGES)('that %s is told, and put back by init, with a gap', async (_what, sql, named) => {
     const table = await scene.captured('id int PRIMARY KEY, v text', `INSERT INTO T VALUES (1, 'a')`);
+    const name = named.replace('_T', `_${table}`);
     expect(await facts()).toEqual([]);
-    await scene.app.query(sql);
+    await scene.app.query(sql.replace('_T(', `_${table}(`));
     expect(await facts()).toEqual([name]);
     expect(await told()).toEqual([[`is captured by functions that are gone or were changed (${name})`, [null]]]);
     const options = { schema: 'daybook', busyTimeout: 1000, clock: () => NOW, actor: ACTOR };
@@ -56,14 +67,15 @@ describe.skipIf(!HAS_POSTGRES)('the function of capture in PostgreSQL', () => {
   test.each(CHANGES)('that %s is put back by capture refresh, and by capture add', async (_what, sql) => {
     const one = await scene.captured('id int PRIMARY KEY');
     const other = await scene.captured('id int PRIMARY KEY');
-    await scene.app.query(sql);
+    const spoil = sql.replace('_T(', `_${one}(`);
+    await scene.app.query(spoil);
     const [change] = await scene.store.refreshCaptures([one], ACTOR);
     expect(change).toMatchObject({ changed: true, entry: expect.any(Number) as number });
     expect(await told()).toEqual([
       [null, ['gap', null]],
-      [null, ['gap', null]],
+      [null, spoil === sql ? ['gap', null] : [null]],
     ]);
-    await scene.app.query(sql);
+    await scene.app.query(spoil);
     const third = await scene.captured('id int PRIMARY KEY');
     await scene.run(third, 'INSERT INTO T VALUES (1)');
     await scene.run(other, 'INSERT INTO T VALUES (1)');

@@ -115,12 +115,12 @@ interface ServerError extends Error {
   readonly where?: string;
 }
 
-/** What is wrong within the function of capture fails; what the table's own rules and triggers forbid says nothing of it. */
+/** What is wrong within a function of capture fails; what the table's own rules and triggers forbid says nothing of it. */
 function judged(error: unknown): Pick<CheckedCase, 'outcome' | 'reason'> {
   const { code = '', where = '', message } = ((error as Error).cause ?? error) as ServerError;
   if (code === '55P03') return { outcome: 'not tried', reason: 'because others hold what it needs' };
   if (!/^(?:22|23|27|42|44|P0|0A|2B|2F|DB)/.test(code)) throw error;
-  if (where.includes('daybook_capture()')) return { outcome: 'fails', reason: message };
+  if (/\bdaybook_capture/.test(where)) return { outcome: 'fails', reason: message };
   return { outcome: 'not tried', reason: `because ${message}` };
 }
 

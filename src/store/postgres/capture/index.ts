@@ -1,5 +1,13 @@
 export { missingFunctions } from './functions.js';
-export { capturedColumns, followTables, mendFunctions, readCaptures } from './installed.js';
+export {
+  capturedColumns,
+  changedTableFunctions,
+  followTables,
+  mendFunctions,
+  outdatedCaptures,
+  readCaptures,
+  refreshCapture,
+} from './installed.js';
 export { rowText, typeOf } from './row-text.js';
 export type { RowText } from './row-text.js';
 export { describe } from './tables.js';

@@ -26,7 +26,7 @@ import { insertOne } from '../trail/index.js';
 import { missingFunctions } from './functions.js';
 import { describe, describeTable, findTable } from './tables.js';
 import type { TableDescription } from './tables.js';
-import { install, lift, triggerProblem } from './triggers.js';
+import { dropUncalled, functionOf, install, lift, triggerProblem } from './triggers.js';
 
 /** Who changes a capture, in which schema the trail is, and the clock of the entry that tells of it. */
 export interface Change {
@@ -80,30 +80,42 @@ export async function readCaptures(connection: Connection): Promise<Capture[]> {
 async function examined(connection: Connection, installed: Installed): Promise<Capture> {
   const { table, settings, columns, primaryKey } = installed;
   const spans = await spansOf(connection, settings.entityType);
-  const problem = await problemOf(connection, installed);
-  return { table, settings, columns, primaryKey, spans, problem, outdated: false };
+  return { table, settings, columns, primaryKey, spans, ...(await conditionOf(connection, installed)) };
 }
 
-/** What differs from what should be there, in words that go on behind the table's name. */
-async function problemOf(
-  connection: Connection,
-  { table, relation, columns, settings }: Installed,
-): Promise<string | null> {
+type Condition = Pick<Capture, 'problem' | 'outdated'>;
+
+/** What differs from what should be there, and whether the table has the function of an earlier daybook. */
+async function conditionOf(connection: Connection, installed: Installed): Promise<Condition> {
+  const { table, relation, columns, settings } = installed;
+  const wrong = (problem: string | null, outdated = false): Condition => ({ problem, outdated });
   const described = await describe(connection, relation);
-  if (described === undefined) return 'is no longer there';
-  if (described.name !== table) return `is called ${described.name} now`;
+  if (described === undefined) return wrong('is no longer there');
+  if (described.name !== table) return wrong(`is called ${described.name} now`);
   const names = described.columns.map(({ name }) => name);
   const come = names.filter((name) => !columns.includes(name)).map((name) => `+${name}`);
   const gone = columns.filter((name) => !names.includes(name)).map((name) => `-${name}`);
   if (come.length + gone.length > 0) {
-    return `has other columns than when it was captured (${[...come, ...gone].join(', ')})`;
+    return wrong(`has other columns than when it was captured (${[...come, ...gone].join(', ')})`);
   }
-  if (described.primaryKey.length === 0) return 'has no primary key any more, so that its changes are refused';
-  const changed = await missingFunctions(connection, identifier(await ourSchema(connection)));
+  if (described.primaryKey.length === 0) {
+    return wrong('has no primary key any more, so that its changes are refused');
+  }
+  const schema = identifier(await ourSchema(connection));
+  const shared = await missingFunctions(connection, schema);
+  // The helpers may be gone that say what its own function should be.
+  const own = shared.length > 0 ? null : await functionOf(connection, schema, described, settings);
+  const changed = [...shared.map(({ name }) => name), ...(own?.state === 'changed' ? [own.name] : [])];
   if (changed.length > 0) {
-    return `is captured by functions that are gone or were changed (${changed.map(({ name }) => name).join(', ')})`;
+    return wrong(`is captured by functions that are gone or were changed (${changed.join(', ')})`);
   }
-  return triggerProblem(connection, described, settings);
+  const problem = await triggerProblem(connection, described, settings);
+  const stale = own?.state === 'stale' ? 'has other types or another key than when it was captured' : null;
+  return wrong(losesChanges(problem) ? problem : (stale ?? problem), own?.state === 'earlier');
+}
+
+async function problemOf(connection: Connection, installed: Installed): Promise<string | null> {
+  return (await conditionOf(connection, installed)).problem;
 }
 
 /** The schema of the trail, as the open transaction finds it. */
@@ -120,7 +132,6 @@ async function ourSchema(connection: Connection): Promise<string> {
  */
 export async function mendFunctions(connection: Connection, change: Change): Promise<void> {
   const missing = await missingFunctions(connection, identifier(change.schema));
-  if (missing.length === 0) return;
   const captures: { readonly installed: Installed; readonly problem: string | null }[] = [];
   for (const installed of await allInstalled(connection)) {
     captures.push({ installed, problem: await problemOf(connection, installed) });
@@ -133,17 +144,35 @@ export async function mendFunctions(connection: Connection, change: Change): Pro
   }
 }
 
-/**
- * Whether changes may have gone without an entry: the function that the triggers call looks at the columns as they are, and
- * a table with another name keeps its triggers.
- */
-/** Whether a problem is that of the functions which all triggers call. */
+/** The functions of captured tables that somebody changed. */
+export async function changedTableFunctions(connection: Connection, schema: string): Promise<string[]> {
+  const changed: string[] = [];
+  for (const { table, relation, settings } of await allInstalled(connection)) {
+    const described = await describe(connection, relation);
+    if (described === undefined) continue;
+    const own = await functionOf(connection, schema, { ...described, name: table }, settings);
+    if (own?.state === 'changed') changed.push(own.name);
+  }
+  return changed;
+}
+
+/** The captures that are whole, and have the function of an earlier daybook. */
+export async function outdatedCaptures(connection: Connection): Promise<string[]> {
+  const captures = await readCaptures(connection);
+  return captures.flatMap(({ table, outdated, problem }) => (outdated && !losesChanges(problem) ? [table] : []));
+}
+
+/** Whether a problem is that of the functions which triggers call. */
 export function isOfFunctions(problem: string): boolean {
   return problem.startsWith('is captured by functions');
 }
 
+/**
+ * Whether changes may have gone without an entry: a function of ours hands over what it was not made for to one that looks at
+ * the columns as they are, and a table with another name keeps its triggers.
+ */
 function losesEntries(problem: string | null): boolean {
-  return losesChanges(problem) && !/^(?:is called|has other columns|has no primary key)/.test(problem ?? '');
+  return losesChanges(problem) && !/^(?:is called|has other (?:columns|types)|has no primary key)/.test(problem ?? '');
 }
 
 /** What the trail knows of an entity type, or undefined where no table was ever captured as it. */
@@ -163,8 +192,8 @@ export async function readCaptureHistory(
   const described = await describe(connection, installed.relation);
   const texts = (described?.columns ?? []).filter(({ text }) => text).map(({ name }) => name);
   const { table, settings, columns, primaryKey } = installed;
-  const problem = await problemOf(connection, installed);
-  return { table, capture: { table, settings, columns, primaryKey, problem, outdated: false }, texts, spans };
+  const condition = await conditionOf(connection, installed);
+  return { table, capture: { table, settings, columns, primaryKey, ...condition }, texts, spans };
 }
 
 /** Captures tables, or changes how they are captured; all or none. Runs in the open transaction. */
@@ -215,8 +244,14 @@ async function addCapture(
       hint: `… --entity-type ${settings.entityType}_2`,
     });
   }
-  const problem = known === undefined ? null : await problemOf(connection, known);
-  if (known !== undefined && problem === null && JSON.stringify(known.settings) === JSON.stringify(settings)) {
+  const { problem, outdated } =
+    known === undefined ? { problem: null, outdated: false } : await conditionOf(connection, known);
+  if (
+    known !== undefined &&
+    problem === null &&
+    !outdated &&
+    JSON.stringify(known.settings) === JSON.stringify(settings)
+  ) {
     return unchanged(table.name);
   }
   // Whoever changes rows has finished then, and his entries are none of this capture; whoever comes finds its triggers.
@@ -265,7 +300,7 @@ export async function removeCapture(connection: Connection, asked: string, chang
   }
   const { table, settings } = installed;
   const described = await describe(connection, installed.relation);
-  if (described !== undefined) await lift(connection, described);
+  await (described === undefined ? dropUncalled(connection) : lift(connection, described));
   const seq = await record(connection, 'capture_remove', table, {
     before: settings,
     after: null,
@@ -286,10 +321,11 @@ export async function refreshCapture(connection: Connection, asked: string, chan
   if (installed === undefined) {
     throw new DaybookError('missing', `table ${asked} is not captured`, { hint: 'daybook capture list' });
   }
-  const problem = await problemOf(connection, installed);
-  if (problem === null) return unchanged(installed.table);
+  const { problem, outdated } = await conditionOf(connection, installed);
+  if (problem === null && !outdated) return unchanged(installed.table);
   await mendFunctions(connection, change);
-  if ((await problemOf(connection, installed)) === null) {
+  const left = await conditionOf(connection, installed);
+  if (left.problem === null && !left.outdated) {
     const seq = await answer<number>(
       connection,
       sql(
@@ -302,10 +338,13 @@ export async function refreshCapture(connection: Connection, asked: string, chan
   return fit(connection, installed, { problem, change, before: installed.settings });
 }
 
+/** What there is to say of a table whose changes are recorded, but not by a function of its own. */
+const OUTDATED = 'has triggers of an earlier daybook';
+
 async function fit(
   connection: Connection,
   installed: Installed,
-  told: { readonly problem: string; readonly change: Change; readonly before: CaptureSettings },
+  told: { readonly problem: string | null; readonly change: Change; readonly before: CaptureSettings },
 ): Promise<CaptureChange> {
   const { problem, change, before } = told;
   const described = await describe(connection, installed.relation);
@@ -320,7 +359,7 @@ async function fit(
     before,
     after: settings,
     change,
-    words: `${problem}: its capture is as it should be again`,
+    words: `${problem ?? OUTDATED}: its capture is as it should be again`,
   });
   await keep(connection, table, settings, installed);
   if (losesEntries(problem)) await endSpan(connection, settings.entityType, 'gap', null);

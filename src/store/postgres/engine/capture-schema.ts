@@ -2,13 +2,16 @@ import { SECRET_NAMES } from '../../../core/capture.js';
 import { REDACTED } from '../../../core/redact.js';
 import type { SchemaObject } from './schema.js';
 
-// What is the same for all captured tables. A table's triggers are two lines around one function: their arguments say how
-// the table is captured, so that a dump carries them. The columns and the key are asked of the catalog for each row: a
-// column that comes, goes or gets another name breaks no write. `OFFSET 0` looks up each column's type by its oid: to join
-// them would read all types of the database for each row.
+// What is the same for all captured tables. The arguments of a table's triggers say how it is captured, so that a dump
+// carries them. Each table has a function of its own beside these, made for its columns (capture/table-function.ts), which is
+// several times as fast; it hands over to `daybook_captured` whatever it was not made for. There, the columns and the key are
+// asked of the catalog for each row: a column that comes, goes or gets another name breaks no write. `OFFSET 0` looks up each
+// column's type by its oid: to join them would read all types of the database for each row.
 //
-// The function runs with the rights of the trail's owner, and so it lets no code of others run: whatever is not of a type
-// that PostgreSQL brings is written by its output function, and no cast of anybody's is asked. It pins what a session
+// `daybook_capture` is what triggers of earlier daybooks call for each row, and what refuses TRUNCATE.
+//
+// The functions run with the rights of the trail's owner, and so they let no code of others run: whatever is not of a type
+// that PostgreSQL brings is written by its output function, and no cast of anybody's is asked. They pin what a session
 // may set and what would change how values are written.
 
 /** How a value is written as JSON, by its type; `@` is the value. All others are texts, as PostgreSQL writes them. */
@@ -161,7 +164,43 @@ BEGIN
   RETURN NULL;
 END `;
 
-/** What a session may set and what would change how values are written, as the function of capture has it. */
+/** The same for a row that is handed over, with what the trigger knows of it. */
+const CAPTURED = (schema: string): string =>
+  CAPTURE(schema)
+    .replaceAll('TG_OP', 'v_operation')
+    .replaceAll('TG_RELID', 'v_relation')
+    .replaceAll('TG_ARGV', 'v_arguments')
+    .replaceAll(/\bOLD\b/g, 'v_was')
+    .replaceAll(/\bNEW\b/g, 'v_is')
+    .replaceAll('RETURN NULL;', 'RETURN;');
+
+/** The fields in which a document has changed, by its texts; of what is no document, its name alone. */
+const CHANGED_FIELDS = (schema: string): string => `
+DECLARE
+  was CONSTANT jsonb := ${schema}.daybook_document(o);
+  now CONSTANT jsonb := ${schema}.daybook_document(n);
+BEGIN
+  RETURN CASE WHEN was IS DISTINCT FROM now THEN ${schema}.daybook_changed_paths(name, was, now) ELSE ARRAY[name] END;
+END `;
+
+/**
+ * What a table is to capture: its name, its columns with their types (as they are declared, and without a domain over
+ * them) and their places in the key.
+ *
+ * IMMUTABLE is not what it is, but what makes it cost nothing: asked with an oid that stands in the SQL, it is answered when the
+ * plan is made, and a plan that names a table by its oid is made anew after each ALTER TABLE of it.
+ */
+const SHAPE = `
+  SELECT json_build_object('table', c.oid::regclass, 'columns', (
+    SELECT json_agg(json_build_array(a.attname, a.atttypid::regtype, t.name, k.place) ORDER BY a.attnum)
+    FROM pg_attribute AS a
+    CROSS JOIN LATERAL (SELECT coalesce(nullif(b.typbasetype, 0), b.oid)::regtype AS name FROM pg_type AS b WHERE b.oid = a.atttypid OFFSET 0) AS t
+    LEFT JOIN (SELECT u.num, u.place FROM pg_index AS i, unnest(i.indkey::int2[]) WITH ORDINALITY AS u (num, place)
+      WHERE i.indrelid = relation AND i.indisprimary) AS k ON k.num = a.attnum
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped))::text
+  FROM pg_class AS c WHERE c.oid = relation `;
+
+/** What a session may set and what would change how values are written, as the functions of capture have it. */
 const PINNED = {
   search_path: 'pg_catalog, pg_temp',
   timezone: `'UTC'`,
@@ -172,19 +211,23 @@ const PINNED = {
   lc_monetary: `'C'`,
 };
 
+/** The same as CREATE FUNCTION has it. */
+export const PINNING = Object.entries(PINNED)
+  .map(([name, value]) => `SET ${name} = ${value}`)
+  .join(' ');
+
 /** The same as the catalog keeps it, in lower case; and the function has the rights of its owner. */
-const PINNED_AS_KEPT = `definer;${Object.entries(PINNED)
+export const PINNED_AS_KEPT = `definer;${Object.entries(PINNED)
   .map(([name, value]) => `${name}=${value.replaceAll("'", '')}`)
   .join(';')
   .toLowerCase()}`;
 
 /** The functions of capture. They are made anew where somebody dropped or changed them. */
 export function captureFunctions(schema: string): SchemaObject[] {
-  const pinned = Object.entries(PINNED).map(([name, value]) => `SET ${name} = ${value}`);
-  const made = (name: string, parameters: string, rest: string, text: string): SchemaObject => ({
+  const made = (name: string, parameters: string, rest: string, text: string, pinned = ''): SchemaObject => ({
     type: 'function',
     name,
-    body: { name, text, pinned: name === 'daybook_capture' ? PINNED_AS_KEPT : '' },
+    body: { name, text, pinned },
     sql: `
 CREATE OR REPLACE FUNCTION ${schema}.${name}(${parameters}) ${rest} AS $$${text}$$;
 REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC;
@@ -199,13 +242,41 @@ REVOKE ALL ON FUNCTION ${schema}.${name}(${parameters}) FROM PUBLIC;
       CHANGED_PATHS(schema),
     ),
     made(
+      'daybook_changed_fields',
+      'name text, o text, n text',
+      'RETURNS text[] LANGUAGE plpgsql STABLE',
+      CHANGED_FIELDS(schema),
+    ),
+    made(
+      'daybook_shape',
+      'relation oid',
+      'RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp',
+      SHAPE,
+      'search_path=pg_catalog, pg_temp',
+    ),
+    made(
       'daybook_capture',
       '',
-      `RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ${pinned.join(' ')}`,
+      `RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ${PINNING}`,
       CAPTURE(schema),
+      PINNED_AS_KEPT,
+    ),
+    made(
+      'daybook_captured',
+      'v_operation text, v_relation oid, v_arguments text[], v_was record, v_is record',
+      `RETURNS void LANGUAGE plpgsql SECURITY DEFINER ${PINNING}`,
+      CAPTURED(schema),
+      PINNED_AS_KEPT,
     ),
   ];
 }
+
+/** What came with the functions for each table. */
+export const TABLE_FUNCTIONS = (schema: string): string =>
+  captureFunctions(schema)
+    .filter(({ name }) => ['daybook_changed_fields', 'daybook_shape', 'daybook_captured'].includes(name))
+    .map((made) => made.sql)
+    .join('');
 
 /** What is kept of captured tables. A table is known by its oid here, so that another name is no gap. */
 export const CAPTURES = (schema: string): string => `

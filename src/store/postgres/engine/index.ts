@@ -1,5 +1,5 @@
 export { asApplication } from './as-application.js';
-export { captureFunctions, WRITTEN } from './capture-schema.js';
+export { captureFunctions, PINNED_AS_KEPT, PINNING, WRITTEN } from './capture-schema.js';
 export { answer, connectionOf, counted, identifier, literal } from './connection.js';
 export type { Connection, Statement } from './connection.js';
 export { explained, isLost, isPassing } from './errors.js';

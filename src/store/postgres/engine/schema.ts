@@ -1,5 +1,5 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
-import { captureFunctions, CAPTURES } from './capture-schema.js';
+import { captureFunctions, CAPTURES, TABLE_FUNCTIONS } from './capture-schema.js';
 import { ERASURES, HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
@@ -254,6 +254,7 @@ export const MIGRATIONS: readonly Migration[] = [
       [SEALS(schema), ...guardsOf(schema).flatMap(({ name, sql }) => (name === 'daybook_held' ? [sql] : []))].join(''),
   },
   { version: 4, name: 'erasures', sql: ERASURES },
+  { version: 5, name: 'a function for each captured table', sql: TABLE_FUNCTIONS },
 ];
 
 /** Which migrations a trail has seen. */

@@ -1,6 +1,6 @@
 import type { ForeignTrigger, StoreFacts } from '../../audit-store.js';
 import { sql } from '../../sql.js';
-import { missingFunctions } from '../capture/index.js';
+import { changedTableFunctions, missingFunctions } from '../capture/index.js';
 import {
   answer,
   counted,
@@ -36,7 +36,10 @@ export async function readFacts(connection: Connection, schema: string, latest: 
     bytes: { file: await counted(connection, size), wal: null, free: null, disk_free: null },
     links: 1,
     vacuum: await vacuumed(connection),
-    missing: (await missingObjects(connection, schema)).map(({ name }) => name),
+    missing: [
+      ...(await missingObjects(connection, schema)).map(({ name }) => name),
+      ...(await changedTableFunctions(connection, schema)),
+    ],
     definition: await spoiledTables(connection),
     wideRights: await wideRights(connection, schema),
     guardOpen: [],

@@ -4,7 +4,7 @@ import { DaybookError } from '../../../core/errors.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { Initialized } from '../../audit-store.js';
 import { sql } from '../../sql.js';
-import { mendFunctions } from '../capture/index.js';
+import { changedTableFunctions, mendFunctions, outdatedCaptures, refreshCapture } from '../capture/index.js';
 import { renewHolds } from '../holds/index.js';
 import {
   answer,
@@ -26,17 +26,30 @@ export interface InitializeOptions extends Omit<PostgresOptions, 'readonly' | 'p
   readonly roles?: readonly string[];
 }
 
-/** Creates the trail in a schema of its own, or upgrades it. All of it is one transaction, and a second run changes nothing. */
+/**
+ * Creates the trail in a schema of its own, or upgrades it. All of it is one transaction but for the triggers of captured
+ * tables, which have one each, and a second run changes nothing.
+ */
 export async function initialize(options: InitializeOptions): Promise<Initialized> {
   const server = await connect(options);
   try {
-    return await server.write(async () => {
+    const initialized = await server.write(async () => {
       const outcome = await prepare(server, options);
       return { ...outcome, grants: await grant(server, options) };
     });
+    return (await renewCaptures(server, options)) ? { ...initialized, outcome: 'upgraded' } : initialized;
   } finally {
     await server.close();
   }
+}
+
+/** Gives captured tables functions of their own in place of the one of earlier daybooks, each in a transaction with its entry. */
+async function renewCaptures(server: Server, { actor, clock, schema }: InitializeOptions): Promise<boolean> {
+  const tables = await server.read(() => outdatedCaptures(server.connection));
+  for (const table of tables) {
+    await server.write(() => refreshCapture(server.connection, table, { actor, clock, schema }));
+  }
+  return tables.length > 0;
 }
 
 /** Gives roles what they need to record and read; without one, says how. */
@@ -79,6 +92,7 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
   if (before === null) return { outcome: 'created', schemaVersion: SCHEMA_VERSION, repaired: [] };
   const upgraded = before < SCHEMA_VERSION;
   const missing = await missingObjects(connection, name);
+  const changed = await changedTableFunctions(connection, name);
   // What was captured by another function than ours is a gap.
   await mendFunctions(connection, { actor, clock, schema });
   for (const object of missing) if (object.type !== 'function') await run(server, object.sql);
@@ -86,6 +100,7 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
   const repaired = [
     ...(moved ? ['the marks of a trail that came from another server'] : []),
     ...missing.map((object) => object.name),
+    ...changed,
     ...holds,
   ];
   if (upgraded || repaired.length > 0) {
@@ -93,7 +108,7 @@ async function prepare(server: Server, { schema, clock, actor }: InitializeOptio
       ...actor,
       category: 'system',
       action: 'init',
-      severity: missing.length + holds.length > 0 ? 'warning' : 'info',
+      severity: missing.length + changed.length + holds.length > 0 ? 'warning' : 'info',
       message: upgraded ? `upgraded the schema from ${before} to ${SCHEMA_VERSION}` : `put back ${repaired.join(', ')}`,
       metadata: JSON.stringify({ from_schema: before, to_schema: SCHEMA_VERSION, repaired }),
     });
