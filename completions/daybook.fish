@@ -959,7 +959,7 @@ complete -c daybook -n '__daybook_at "daybook actors import"' -l columns -r -f -
 complete -c daybook -n '__daybook_at "daybook actors import"' -l scope -r -f -a '(__daybook_values scope)' -d 'they are names of scopes of this kind: machine:<id>'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l exact -d 'the CSV is a list of actors that was made with --exact'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l from -r -f -d 'a table, with its columns for id, name and perhaps email'
-complete -c daybook -n '__daybook_at "daybook actors import"' -l attach -r -f -d 'another database, for tables written as schema.table'
+complete -c daybook -n '__daybook_at "daybook actors import"' -l attach -r -f -d 'another database, or its address, for tables written as schema.table'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l format -r -f -a 'json' -d 'print the counts as JSON'
 complete -c daybook -n '__daybook_at "daybook actors import"' -l help -s h -d 'display help for command'
 complete -c daybook -n '__daybook_at "daybook actors remove"' -l help -s h -d 'display help for command'

@@ -35,9 +35,14 @@ export interface Source {
   records(): AsyncIterable<readonly (SourceRecord | BrokenRecord)[]>;
   /**
    * Looks a value up in another table: the text of `value` in the row whose `key` is given, or null where there is none.
-   * Throws kind `usage` where a source has no such table or columns.
+   * Throws kind `usage` where a source has no such table or columns; with `isOptional` there need be none.
    */
-  lookup(table: string, key: string, value: string): (key: string) => string | null;
+  lookup(table: string, key: string, value: string, isOptional?: boolean): (key: string) => string | null;
+  /**
+   * Where it takes time to look something up: fetches what lookups were asked for and did not know, and says whether
+   * there was anything. Throws what `lookup` throws elsewhere.
+   */
+  fetch?(): Promise<boolean>;
   close(): void;
 }
 

@@ -107,12 +107,7 @@ function found(
   key: string,
   value: string,
 ): (id: string) => string | null {
-  try {
-    return lookup?.(table, key, value) ?? (() => null);
-  } catch (error) {
-    if (error instanceof DaybookError && error.kind === 'usage') return () => null;
-    throw error;
-  }
+  return lookup?.(table, key, value, true) ?? (() => null);
 }
 
 /** What changed, and the text of old rows where it is not that. Throws kind `data` for changes that are no object. */

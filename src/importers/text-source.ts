@@ -120,7 +120,8 @@ export async function openTextSource(
       if (kind === 'csv') return csvRecords(bytes(), options);
       return isDocument ? documentRecords(bytes(), records?.split('.') ?? []) : lineRecords(bytes());
     },
-    lookup: (table) => {
+    lookup: (table, _key, _value, isOptional = false) => {
+      if (isOptional) return () => null;
       throw new DaybookError('usage', `${path} is a text and holds no table ${shown(table)} to look into`);
     },
     // Nothing else ends what was begun and not read to its end.

@@ -28,6 +28,8 @@ export interface ImportOptions {
   readonly needs: readonly string[];
   /** The scope of entries that have none of their own, by their entity id. */
   readonly scopeOf?: (entityId: string) => string | null;
+  /** Fetches what lookups of the reader, and those of scopes, were asked for: as the source has it. */
+  readonly fetch?: Source['fetch'];
   /** Sorts the entries by time, where the source does not have them so. */
   readonly sorter?: () => EntrySorter;
   /** Remembers what a rehearsal would record, where a source may hold an id more than once. */
@@ -144,6 +146,7 @@ async function* madeEntries(source: Source, options: ImportOptions): AsyncGenera
 }
 
 async function madeOf(page: readonly (SourceRecord | BrokenRecord)[], options: ImportOptions): Promise<MadeEntries> {
+  if (options.fetch !== undefined) await lookAhead(page, options, options.fetch);
   const made: TimedEntry[] = [];
   const now = options.clock();
   const recordedAt = formatTimestamp(now);
@@ -165,6 +168,30 @@ async function madeOf(page: readonly (SourceRecord | BrokenRecord)[], options: I
     }
   }
   return { read, rejected, made };
+}
+
+/** The scope of an entry: its own, else that of its entity. */
+function scopeFor({ scope, entity_id: id }: ImportedEntry['fields'], scopeOf: ImportOptions['scopeOf']): string | null {
+  return scope ?? (typeof id === 'string' ? (scopeOf?.(id) ?? null) : null);
+}
+
+/** Makes what is to be looked up for a page known: making its entries once tells what that is. */
+async function lookAhead(
+  page: readonly (SourceRecord | BrokenRecord)[],
+  { reader, scopeOf }: ImportOptions,
+  fetch: () => Promise<boolean>,
+): Promise<void> {
+  do {
+    for (const record of page) {
+      if ('problem' in record) continue;
+      try {
+        for (const { fields } of reader(record)) scopeFor(fields, scopeOf);
+      } catch (error) {
+        // What is wrong with a record is told where it is made in earnest.
+        if (!(error instanceof DaybookError)) throw error;
+      }
+    }
+  } while (await fetch());
 }
 
 /** An entry with its time in full: what is finer than a millisecond is only good for its place. */
@@ -212,9 +239,7 @@ function pending(
   const { time, unmatched = false, mayRepeat } = imported;
   const times = { ts: time === null ? recordedAt : formatTimestamp(time.ms), recorded_at: recordedAt };
   const made = (id: string, fields: ImportedEntry['fields']): NewEntry => {
-    const { entity_id: entityId = null } = fields;
-    const scope = fields.scope ?? (entityId === null ? null : (options.scopeOf?.(entityId) ?? null));
-    const input = { source: options.source, ...fields, scope, id };
+    const input = { source: options.source, ...fields, scope: scopeFor(fields, options.scopeOf), id };
     return validateEntry(input, 'data', { documents: 'text', now, times }).entry;
   };
   const isWhole = imported.fields.recorded_at !== undefined;

@@ -118,11 +118,14 @@ export async function openImport(
       needs: found.needs,
       clock: request.clock ?? Date.now,
       ...(request.scopeFrom !== undefined && { scopeOf: scopeLookup(request.scopeFrom, source) }),
+      ...(source.fetch && { fetch: source.fetch }),
       ...(!found.inOrder && { sorter: await loadSorter() }),
       rehearsed: openRehearsed,
       ...(request.reject && { reject: request.reject }),
       ...(request.signal && { signal: request.signal }),
     };
+    // Tables to look into that are not there are told before anything is read.
+    await source.fetch?.();
     return { format: found, source, options, unhidden: () => paths.filter((one) => !hidden.has(one)) };
   } catch (error) {
     source.close();

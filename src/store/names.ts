@@ -7,6 +7,16 @@ export interface DirectoryChange {
   readonly audit: NewEntry;
 }
 
+/** A table of a database that has names, and the columns that they stand in. */
+export interface NamesTable {
+  readonly table: string;
+  /** In a database of PostgreSQL, where it is not to be looked for. */
+  readonly schema?: string | undefined;
+  readonly id: string;
+  readonly name: string;
+  readonly email: string | null;
+}
+
 export interface NamesImport {
   /** Whether the list says who has which address; else addresses stay as they are. */
   readonly withEmail: boolean;

@@ -1,16 +1,17 @@
 import { addressOf } from '../core/address.js';
 import type { Address } from '../core/address.js';
+import type { ListedActor } from '../core/directory.js';
 import type { Actor } from '../core/entry.js';
 import { DaybookError } from '../core/errors.js';
 import type { Source } from '../core/import.js';
 import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
 import type { Gathering } from './gathering.js';
+import type { NamesTable } from './names.js';
 import { patientlyInSlices, SLICE_MS, withPatience } from './patience.js';
 import type { Listen } from './patience.js';
 import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
-import type { namesInTable as namesInSqlite } from './sqlite/names/index.js';
 import type { RehearsedEntries, Sorter } from './sqlite/sources/index.js';
 
 // The one way to an engine: it is chosen by the address, and loaded only then.
@@ -143,9 +144,13 @@ export async function openRehearsed(): Promise<RehearsedEntries> {
 
 /** The names that a table of a database has, as a list for the directory. */
 export async function namesInTable(
-  ...asked: Parameters<typeof namesInSqlite>
-): Promise<ReturnType<typeof namesInSqlite>> {
-  return (await import('./sqlite/names/index.js')).namesInTable(...asked);
+  address: Address,
+  table: NamesTable,
+  { busyTimeout, reader }: { readonly busyTimeout: number; readonly reader: Reader },
+): Promise<AsyncIterable<readonly ListedActor[]>> {
+  if (address.engine === 'postgres') return (await postgres()).namesInTable({ address, busyTimeout }, table);
+  const { namesInTable: inSqlite } = await import('./sqlite/names/index.js');
+  return inSqlite({ path: address.connects, busyTimeout }, table, reader);
 }
 
 /** Where PostgreSQL has the trail, unless somebody says otherwise. */

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { ListedActor } from '../../src/core/directory.js';
 import { newEntry } from '../../src/core/entry.js';
 import type { Reader } from '../../src/store/sqlite/engine/readable.js';
-import type { NamesTable } from '../../src/store/sqlite/names/names-in-table.js';
+import type { NamesTable } from '../../src/store/names.js';
 import { namesInTable } from '../../src/store/sqlite/names/index.js';
 import { ACTOR, sqliteTrail } from './trail.js';
 

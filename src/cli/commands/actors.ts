@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { addressOf } from '../../core/address.js';
+import type { Address } from '../../core/address.js';
 import { DIRECTORY_KEYS } from '../../core/directory.js';
 import type { ListedActor, NamedActor } from '../../core/directory.js';
 import { DaybookError } from '../../core/errors.js';
@@ -160,12 +162,15 @@ function addImport(group: Command, context: Context): void {
     .option('--exact', 'the CSV is a list of actors that was made with --exact')
     .option('--from <table(id, name, email)>', 'a table, with its columns for id, name and perhaps email')
     .addOption(
-      new Option('--attach <schema=file>', 'another database, for tables written as schema.table').argParser(collect),
+      new Option(
+        '--attach <schema=file>',
+        'another database, or its address, for tables written as schema.table',
+      ).argParser(collect),
     )
     .addOption(new Option('--format <format>', 'print the counts as JSON').choices(['json']))
     .action(async (file: string | undefined, options: ImportOptions, self: Command) => {
       const globals = await resolveGlobals(self, context);
-      const source = sourceOf(file, options);
+      const source = sourceOf(file, options, globals.db);
       if (options.scope !== undefined && !/^[^:]+$/.test(options.scope)) {
         throw new DaybookError('usage', `--scope ${JSON.stringify(options.scope)} is not a kind, such as machine`);
       }
@@ -188,13 +193,13 @@ type Source =
       readonly kind: 'table';
       /** As it was written, which is what the entry says. */
       readonly text: string;
-      /** Another database than the trail's. */
-      readonly database: string | undefined;
+      readonly database: Address;
+      readonly schema: string | undefined;
       readonly table: string;
       readonly columns: readonly string[];
     };
 
-function sourceOf(file: string | undefined, options: ImportOptions): Source {
+function sourceOf(file: string | undefined, options: ImportOptions, db: Address): Source {
   const { from, columns, attach = [], exact = false } = options;
   if ((file === undefined) === (from === undefined)) {
     throw new DaybookError('usage', 'names come from a file or with --from out of a table: give one of them', {
@@ -207,7 +212,7 @@ function sourceOf(file: string | undefined, options: ImportOptions): Source {
   }
   if (columns !== undefined) throw new DaybookError('usage', '--columns is about CSV: --from has its own');
   if (exact) throw new DaybookError('usage', '--exact is about CSV');
-  return { kind: 'table', text: from.trim(), ...readTable(from, readAttached(attach)) };
+  return { kind: 'table', text: from.trim(), ...readTable(from, readAttached(attach), db) };
 }
 
 function readColumns(text: string): NameColumns {
@@ -227,18 +232,18 @@ function readColumns(text: string): NameColumns {
   return columns;
 }
 
-function readAttached(attach: readonly string[]): ReadonlyMap<string, string> {
-  const databases = new Map<string, string>();
+function readAttached(attach: readonly string[]): ReadonlyMap<string, Address> {
+  const databases = new Map<string, Address>();
   for (const text of attach) {
     const at = text.indexOf('=');
     const schema = text.slice(0, Math.max(at, 0));
     if (schema === '' || schema === 'main' || at === text.length - 1 || databases.has(schema)) {
       throw new DaybookError(
         'usage',
-        `--attach ${text} is not <schema>=<file>, each schema once and none of them main`,
+        `--attach ${text.slice(0, at + 1)}${addressOf(text.slice(at + 1)).shown} is not <schema>=<file>, each schema once and none of them main`,
       );
     }
-    databases.set(schema, text.slice(at + 1));
+    databases.set(schema, addressOf(text.slice(at + 1)));
   }
   return databases;
 }
@@ -246,14 +251,15 @@ function readAttached(attach: readonly string[]): ReadonlyMap<string, string> {
 /** A word, or anything between double quotes, as in SQL. */
 const NAME = String.raw`(?:[^\s"().,]+|"(?:[^"]|"")+")`;
 const TABLE = new RegExp(
-  String.raw`^\s*(?:(?<schema>${NAME})\s*\.\s*)?(?<table>${NAME})\s*\((?<columns>\s*${NAME}\s*(?:,\s*${NAME}\s*){1,2})\)\s*$`,
+  String.raw`^\s*(?:(?<first>${NAME})\s*\.\s*)?(?:(?<second>${NAME})\s*\.\s*)?(?<table>${NAME})\s*\((?<columns>\s*${NAME}\s*(?:,\s*${NAME}\s*){1,2})\)\s*$`,
   'u',
 );
 
 function readTable(
   text: string,
-  databases: ReadonlyMap<string, string>,
-): { readonly database: string | undefined; readonly table: string; readonly columns: readonly string[] } {
+  databases: ReadonlyMap<string, Address>,
+  db: Address,
+): Pick<Source & { kind: 'table' }, 'database' | 'schema' | 'table' | 'columns'> {
   const found = TABLE.exec(text)?.groups;
   if (found === undefined) {
     throw new DaybookError('usage', `--from ${JSON.stringify(text)} is not <table>(<id>, <name>[, <email>])`, {
@@ -261,17 +267,23 @@ function readTable(
     });
   }
   const plain = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);
-  const schema = found['schema'] === undefined ? 'main' : plain(found['schema']);
-  const database = databases.get(schema);
-  if (database === undefined && schema !== 'main') {
-    throw new DaybookError('usage', `no database is attached as ${JSON.stringify(schema)}`, {
+  const before = [found['first'], found['second']].filter((name) => name !== undefined).map(plain);
+  const attached = before.find((name, index) => index === 0 && databases.has(name));
+  const [schema, ...others] = attached === undefined ? before : before.slice(1);
+  const database = databases.get(attached ?? '') ?? db;
+  // A schema of PostgreSQL's is in the database itself. SQLite has one, called main.
+  const isThere =
+    database.engine === 'postgres' || schema === undefined || (schema === 'main' && attached === undefined);
+  if (!isThere || others.length > 0) {
+    const missing = attached === undefined ? schema : `${attached}.${schema}`;
+    throw new DaybookError('usage', `no database is attached as ${JSON.stringify(missing)}`, {
       hint: `… --attach ${schema}=<file>`,
     });
   }
-  const unused = [...databases.keys()].find((one) => one !== schema);
+  const unused = [...databases.keys()].find((one) => one !== attached);
   if (unused !== undefined) throw new DaybookError('usage', `--attach ${unused}: --from does not read from there`);
   const columns = [...(found['columns'] ?? '').matchAll(new RegExp(NAME, 'gu'))].map(([name]) => plain(name));
-  return { database, table: plain(found['table'] ?? ''), columns };
+  return { database, schema, table: plain(found['table'] ?? ''), columns };
 }
 
 interface Names {
@@ -302,12 +314,12 @@ async function fromFile(source: Source & { kind: 'file' }, context: Context): Pr
 
 async function fromTable(source: Source & { kind: 'table' }, globals: Globals, context: Context): Promise<Names> {
   const { namesInTable } = await import('../../store/open.js');
-  const { database, table, columns, text } = source;
+  const { database, schema, table, columns, text } = source;
   const [id = '', name = '', email = null] = columns;
   const list = await namesInTable(
-    { path: database ?? globals.db.connects, busyTimeout: globals.busyTimeout },
-    { table, id, name, email },
-    readerOf(context),
+    database,
+    { table, schema, id, name, email },
+    { busyTimeout: globals.busyTimeout, reader: readerOf(context) },
   );
   return { list, withEmail: email !== null, from: text };
 }

@@ -15,7 +15,7 @@ import { undoesOf } from './undo/index.js';
 import { upkeepOf } from './upkeep/index.js';
 
 export { applicationTrail, isPool, withClient } from './application.js';
-export { openSourceTable } from './sources/index.js';
+export { namesInTable, openSourceTable } from './sources/index.js';
 export { initialize } from './upkeep/index.js';
 
 /**

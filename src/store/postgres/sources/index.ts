@@ -1,1 +1,2 @@
+export { namesInTable } from './names-in-table.js';
 export { openSourceTable } from './source.js';

@@ -1,18 +1,11 @@
 import type { ListedActor } from '../../../core/directory.js';
 import { DaybookError } from '../../../core/errors.js';
 import { shellWord } from '../../../core/shell.js';
+import type { NamesTable } from '../../names.js';
 import { attempt, openFile, openReadable } from '../engine/index.js';
 import type { Connection, ConnectionOptions, Reader } from '../engine/index.js';
 import { identifier, readableTable, tablePages } from '../tables/index.js';
 import type { Cell } from '../tables/index.js';
-
-/** A table of a database that has names, and the columns that they stand in. */
-export interface NamesTable {
-  readonly table: string;
-  readonly id: string;
-  readonly name: string;
-  readonly email: string | null;
-}
 
 const PAGE = 1000;
 

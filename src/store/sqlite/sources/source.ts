@@ -50,7 +50,8 @@ export function openSourceDatabase({ path, copy, table, busyTimeout }: SourceDat
       kind: 'sqlite',
       total,
       records: () => rows(connection, { path, table }, shape),
-      lookup: (other, from, to) => lookup(connection, { table: other, key: from, value: to, path }),
+      lookup: (other, from, to, isOptional = false) =>
+        lookup(connection, { table: other, key: from, value: to, path, isOptional }),
       close: () => connection.close(),
     };
   } catch (error) {
@@ -106,15 +107,20 @@ async function* rows(
 
 function lookup(
   connection: Connection,
-  { table, key, value, path }: { table: string; key: string; value: string; path: string },
+  {
+    table,
+    key,
+    value,
+    path,
+    isOptional,
+  }: { table: string; key: string; value: string; path: string; isOptional: boolean },
 ): (key: string) => string | null {
-  const found = told(path, () => readableTable(connection, table));
-  if (found === undefined) throw new DaybookError('usage', noTable(connection, table, path));
-  const { columns } = found;
-  for (const name of [key, value]) {
-    if (!columns.some((column) => column.toLowerCase() === name.toLowerCase())) {
-      throw new DaybookError('usage', `table ${table} has no column ${shown(name)}: it has ${columns.join(', ')}`);
-    }
+  const columns = told(path, () => readableTable(connection, table))?.columns;
+  const stray = [key, value].find((name) => !columns?.some((column) => column.toLowerCase() === name.toLowerCase()));
+  if (stray !== undefined && isOptional) return () => null;
+  if (columns === undefined) throw new DaybookError('usage', noTable(connection, table, path));
+  if (stray !== undefined) {
+    throw new DaybookError('usage', `table ${table} has no column ${shown(stray)}: it has ${columns.join(', ')}`);
   }
   const statement = connection
     .prepare<[string], string | null>(
