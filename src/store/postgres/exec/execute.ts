@@ -40,12 +40,23 @@ export async function executeSql(session: Session, request: ExecuteRequest): Pro
   }
 }
 
-/** Without the BEGIN and the COMMIT that a generated migration has around it. Throws for any other. */
+/**
+ * Without each BEGIN that has its COMMIT: Django has them around a migration, and Prisma around a part of one. All of it is
+ * in one transaction here, so that none of it stays without the rest. Throws for any other.
+ */
 function framed(all: readonly SqlStatement[]): readonly SqlStatement[] {
-  const begins =
-    all[0] !== undefined && (all[0].words[0] === 'BEGIN' || all[0].words.join(' ') === 'START TRANSACTION');
-  const ends = all.length > 1 && /^(?:COMMIT|END)(?: TRANSACTION| WORK)?$/.test(all.at(-1)?.words.join(' ') ?? '');
-  const statements = begins && ends ? all.slice(1, -1) : all;
+  let begun: SqlStatement | undefined;
+  const inner = new Set(all);
+  for (const statement of all) {
+    const { words } = statement;
+    if (words[0] === 'BEGIN' || words.join(' ') === 'START TRANSACTION') begun ??= statement;
+    else if (begun !== undefined && /^(?:COMMIT|END)(?: TRANSACTION| WORK)?$/.test(words.join(' '))) {
+      inner.delete(begun);
+      inner.delete(statement);
+      begun = undefined;
+    }
+  }
+  const statements = [...inner];
   for (const statement of statements) {
     const { words } = statement;
     const ending = OUTSIDE[words[0] ?? ''] ?? OUTSIDE[words.slice(0, 2).join(' ')];
@@ -134,7 +145,7 @@ async function deferred(connection: Connection): Promise<void> {
 function explained(where: string, error: unknown): unknown {
   const { code = '', message = '' } = error as { code?: string; message?: string };
   const refused = /^(?:23|44|27|2B|P0001|DB001|42501)/.test(code);
-  if (!refused && !/^(?:22|42|25|0A|2D|2F|3F|3D|26|34|54|08P01)/.test(code)) return error;
+  if (!refused && !/^(?:22|42|25|0A|2D|2F|3F|3D|26|34|54|08P01|55006|55P04)/.test(code)) return error;
   // A standby says so with its own words.
   if (code === '25006') return error;
   const text = `${where}${message.replace(/^daybook: /, '')}; nothing was changed`;
