@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { appendFileSync, chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +9,7 @@ import { Client } from 'pg';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { HAS_POSTGRES, newDatabase, urlOf } from '../store/postgres-trail.js';
 import { cli, fromLines, ok } from '../support/cli.js';
-import { asServer, psql, serverUser, startServer } from '../support/postgres-cluster.js';
+import { asServer, makeCluster, psql, serverUser, startServer } from '../support/postgres-cluster.js';
 
 const POOLER = '/usr/sbin/pgbouncer';
 
@@ -162,3 +164,156 @@ describe.skipIf(!HAS_POSTGRES)('on a streaming standby', () => {
     expect(await ok(['count'], { db })).toBe('4\n');
   }, 60_000);
 });
+
+describe.skipIf(!HAS_POSTGRES)('over TLS', () => {
+  test('certificates are checked both ways, and each refusal has its own message', async () => {
+    const own = serverFolder();
+    const file = (name: string): string => path.join(own, name);
+    const openssl = (words: string): void =>
+      void execFileSync('openssl', words.split(' '), { cwd: own, stdio: ['ignore', 'pipe', 'pipe'] });
+    const key = 'ec -pkeyopt ec_paramgen_curve:P-256 -nodes';
+    for (const authority of ['ca', 'other']) {
+      openssl(
+        `req -x509 -newkey ${key} -keyout ${authority}.key -out ${authority}.crt -subj /CN=${authority} -days 30`,
+      );
+    }
+    writeFileSync(file('names'), 'subjectAltName=DNS:localhost');
+    for (const [name, authority] of [
+      ['server', 'ca'],
+      ['certified', 'ca'],
+      ['stranger', 'other'],
+    ] as const) {
+      openssl(
+        `req -newkey ${key} -keyout ${name}.key -out ${name}.csr -subj /CN=${name === 'stranger' ? 'certified' : name}`,
+      );
+      openssl(
+        `x509 -req -in ${name}.csr -CA ${authority}.crt -CAkey ${authority}.key -CAcreateserial -out ${name}.crt -days 30 -extfile names`,
+      );
+    }
+    const { uid, gid } = serverUser();
+    for (const name of ['server.key', 'server.crt', 'ca.crt']) {
+      chmodSync(file(name), 0o600);
+      if (uid !== undefined && gid !== undefined) chownSync(file(name), uid, gid);
+    }
+    const port = await freePort();
+    makeCluster(own, [
+      'fsync=off',
+      'listen_addresses=127.0.0.1',
+      `port=${port}`,
+      'shared_buffers=16MB',
+      'ssl=on',
+      `ssl_cert_file=${file('server.crt')}`,
+      `ssl_key_file=${file('server.key')}`,
+      `ssl_ca_file=${file('ca.crt')}`,
+    ]);
+    onTestFinished(() => asServer('pg_ctl', ['-D', file('data'), '-m', 'immediate', '-w', 'stop']));
+    appendFileSync(
+      file('data/pg_hba.conf'),
+      'hostssl all owner 127.0.0.1/32 trust\nhostssl all certified 127.0.0.1/32 cert\n',
+    );
+    const local = `${urlOf(own, 'postgres')}&port=${port}`;
+    const client = await connected(local);
+    await client.query('SELECT pg_reload_conf()');
+    await client.query('CREATE ROLE certified LOGIN');
+    await ok(['init', '--grant', 'certified'], { db: local });
+
+    const count = (more: string, { user = 'owner', host = 'localhost' } = {}) =>
+      cli(['count'], { db: `postgres://${user}@${host}:${port}/postgres?${more}` });
+    const root = `sslrootcert=${file('ca.crt')}`;
+    const signed = (name: string, by = name): string => `sslcert=${file(`${name}.crt`)}&sslkey=${file(`${by}.key`)}`;
+    for (const mode of [
+      '',
+      'sslmode=allow',
+      'sslmode=prefer',
+      'sslmode=require',
+      `sslmode=require&${root}`,
+      `sslmode=verify-full&${root}`,
+    ])
+      expect([mode, await count(mode)]).toMatchObject([mode, { code: 0 }]);
+    expect(await count(`sslmode=verify-ca&${root}`, { host: '127.0.0.1' })).toMatchObject({ code: 0 });
+    expect(await count(`sslmode=verify-full&${root}&${signed('certified')}`, { user: 'certified' })).toMatchObject({
+      code: 0,
+    });
+
+    const other = `sslrootcert=${file('other.crt')}`;
+    writeFileSync(file('broken.crt'), 'no certificate');
+    writeFileSync(file('broken.key'), 'no key');
+    const refused: [what: string, more: string, code: number, says: RegExp, at?: { user?: string; host?: string }][] = [
+      [
+        'another authority',
+        `sslmode=verify-full&${other}`,
+        4,
+        /certificate of localhost:\d+ is not to be trusted .*sslrootcert/,
+      ],
+      ['another authority', `sslmode=verify-ca&${other}`, 4, /is not to be trusted/],
+      ['another authority', `sslmode=require&${other}`, 4, /is not to be trusted/],
+      ['no authority', 'sslmode=verify-full', 4, /is not to be trusted/],
+      [
+        'another name',
+        `sslmode=verify-full&${root}`,
+        4,
+        /certificate of 127.0.0.1:\d+ is for another host/,
+        { host: '127.0.0.1' },
+      ],
+      ['no TLS', 'sslmode=disable', 4, /no pg_hba.conf entry/],
+      [
+        'no certificate',
+        `sslmode=verify-full&${root}`,
+        4,
+        /requires a valid client certificate/,
+        { user: 'certified' },
+      ],
+      [
+        "a stranger's",
+        `sslmode=verify-full&${root}&${signed('stranger')}`,
+        4,
+        /does not take the certificate .*sslcert/,
+        { user: 'certified' },
+      ],
+      [
+        "another user's",
+        `sslmode=verify-full&${root}&${signed('server')}`,
+        4,
+        /certificate authentication failed/,
+        { user: 'certified' },
+      ],
+      [
+        "another's key",
+        `sslmode=verify-full&${root}&${signed('certified', 'server')}`,
+        2,
+        /sslkey .*does not belong to/,
+      ],
+      ['no key', `sslmode=verify-full&${root}&sslcert=${file('certified.crt')}`, 2, /sslcert and sslkey go together/],
+      [
+        'a file that is no certificate',
+        `sslmode=verify-full&${root}&${signed('broken', 'certified')}`,
+        2,
+        /sslcert "[^"]*broken.crt" holds no certificate/,
+      ],
+      [
+        'a file that is no key',
+        `sslmode=verify-full&${root}&${signed('certified', 'broken')}`,
+        2,
+        /sslkey "[^"]*broken.key" holds no key/,
+      ],
+      [
+        'a file that is no authority',
+        `sslmode=verify-full&sslrootcert=${file('broken.crt')}`,
+        2,
+        /sslrootcert "[^"]*broken.crt" holds no certificate/,
+      ],
+    ];
+    for (const [what, more, code, says, at] of refused) {
+      const answer = await count(more, at);
+      expect.soft({ what, more, ...answer }).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(says) });
+    }
+  }, 60_000);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { ClientConfig } from 'pg';
@@ -93,18 +94,32 @@ function tlsOf(
   wrong: (what: string) => DaybookError,
 ): ClientConfig['ssl'] {
   if (mode === 'disable') return false;
-  const read = (name: string, file: string | undefined): string | undefined => {
+  /** What a file holds, where that can be made what it is to be. */
+  const read = (name: keyof typeof given, what: string, made: (text: string) => unknown): string | undefined => {
+    const file = given[name];
     if (file === undefined) return undefined;
+    let text: string;
     try {
-      return readFileSync(file, 'utf8');
+      text = readFileSync(file, 'utf8');
     } catch (error) {
       throw wrong(`${name} ${quoted(file)} cannot be read (${(error as NodeJS.ErrnoException).code ?? ''})`);
     }
+    try {
+      made(text);
+    } catch {
+      throw wrong(`${name} ${quoted(file)} holds no ${what}`);
+    }
+    return text;
   };
+  const certificate = (text: string): X509Certificate => new X509Certificate(text);
   const { sslrootcert: root } = given;
-  const ca = root === 'system' ? undefined : read('sslrootcert', root);
-  const cert = read('sslcert', given.sslcert);
-  const key = read('sslkey', given.sslkey);
+  const ca = root === 'system' ? undefined : read('sslrootcert', 'certificate', certificate);
+  const cert = read('sslcert', 'certificate', certificate);
+  const key = read('sslkey', 'key that can be read without a password', createPrivateKey);
+  if ((cert === undefined) !== (key === undefined)) throw wrong('sslcert and sslkey go together');
+  if (cert !== undefined && key !== undefined && !certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    throw wrong(`sslkey ${quoted(given.sslkey)} does not belong to sslcert ${quoted(given.sslcert)}`);
+  }
   const checked = mode.startsWith('verify') || (mode === 'require' && ca !== undefined);
   return {
     rejectUnauthorized: checked,

@@ -119,6 +119,35 @@ const SYSTEM: Readonly<Record<string, Says>> = {
   EPIPE: lost,
 };
 
+/** What TLS says, by its codes. */
+const TLS: readonly (readonly [RegExp, Says])[] = [
+  [
+    /^CERT_(?:HAS_EXPIRED|NOT_YET_VALID|REVOKED)$/,
+    ({ message }, { server }) => ({ kind: 'missing', text: `the certificate of ${server} does not hold (${message})` }),
+  ],
+  [
+    /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_)/,
+    ({ message }, { server }) => ({
+      kind: 'missing',
+      text: `the certificate of ${server} is not to be trusted (${message}): sslrootcert names a file with the one that signed it`,
+    }),
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    ({ message }, { server }) => ({
+      kind: 'missing',
+      text: `the certificate of ${server} is for another host (${message}): name the host that it is for, or check only who signed it with sslmode=verify-ca`,
+    }),
+  ],
+  [
+    /^ERR_SSL_.*ALERT_(?:UNKNOWN_CA|.*CERT)/,
+    (_error, { server, user }) => ({
+      kind: 'missing',
+      text: `${server} does not take the certificate of user ${shown(user)}: name another one with sslcert and sslkey`,
+    }),
+  ],
+];
+
 /** What the driver says in words alone. */
 const WORDS: readonly (readonly [RegExp, Says])[] = [
   [
@@ -149,6 +178,7 @@ export function explained(error: unknown, asked: Asked): unknown {
     STATES[code] ??
     (/^[0-9A-Z]{5}$/.test(code) ? STATES[code.slice(0, 2)] : undefined) ??
     SYSTEM[code] ??
+    TLS.find(([codes]) => codes.test(code))?.[1] ??
     WORDS.find(([words]) => words.test(found.message))?.[1];
   if (says !== undefined) {
     const { kind, text, hint } = says(found, asked);
