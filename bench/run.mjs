@@ -25,6 +25,7 @@ import { recordWithIds, recordWithoutIds } from './rows/record.mjs';
 import { filledSize, vacuumedSize } from './rows/size.mjs';
 import { reportMemory, reports } from './rows/report.mjs';
 import {
+  archivesMemory,
   heldPrune,
   sealAll,
   sealedPrune,
@@ -63,6 +64,7 @@ const ROWS = [
   sealOne,
   sealMemory,
   verifyMemory,
+  archivesMemory,
   sealedPrune,
   heldPrune,
   sealedRecord,

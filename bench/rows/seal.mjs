@@ -103,6 +103,20 @@ const memory = (name, what, prepare, command) => ({
 export const sealMemory = memory('seal-memory', 'peak memory of a first `seal`', async () => {}, seal);
 export const verifyMemory = memory('seal-memory-verify', 'peak memory of `verify`', (file) => run(seal(file)), verify);
 
+/** Everything but one entry goes into an archive. */
+async function archiveAll(file) {
+  await run(seal(file));
+  const words = ['prune', '--keep', '1', '--yes', '--archive', `${file}.ndjson`, '--seal-key', `${file}.seal`];
+  await run(daybook('--db', file, '--quiet', ...words));
+}
+
+export const archivesMemory = memory(
+  'seal-memory-archive',
+  'peak memory of `verify --archive` of what was pruned',
+  archiveAll,
+  (file) => [...verify(file), '--archive', `${file}.ndjson`],
+);
+
 /** What seals take in the file. */
 export const sealedSize = {
   name: 'size-sealed',

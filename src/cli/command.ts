@@ -82,7 +82,8 @@ export async function withStore<T>(
     if (opening.archives === undefined) return await work(store, store);
     if (opening.verified === true) {
       const { verifyArchives } = await import('../operations/verify-archives.js');
-      await verifyArchives(store, opening.archives);
+      const { archives } = opening;
+      await interruptible(context, (signal) => verifyArchives(store, archives, signal));
     }
     return await withArchives(store, opening.archives, context, work);
   } finally {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { SKELETON_FIELDS, skeletonHash } from '../core/erasure.js';
 import type { Skeleton } from '../core/erasure.js';
 import { signedRemoval } from '../core/evidence/removal.js';
@@ -56,8 +55,7 @@ async function proveArchive(store: AuditStore, runs: readonly Run[], archive: st
   } finally {
     await file.abandon();
   }
-  const proofs = readFileSync(path, 'utf8');
-  const { verdict, findings } = await verifyExport({ path: archive, proofs, pinned: key });
+  const { verdict, findings } = await verifyExport({ path: archive, proofs: path, pinned: key });
   if (verdict === 'intact') return;
   const found = findings.map(({ code }) => code).join(', ');
   throw new DaybookError('failed', `the archive ${archive} is not what was sealed (${found}): nothing was deleted`);

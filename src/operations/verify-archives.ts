@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { DaybookError, unreadable } from '../core/errors.js';
+import { DaybookError } from '../core/errors.js';
 import { keyLine } from '../core/evidence/notes.js';
 import { termsOf } from '../core/evidence/terms.js';
 import type { AuditStore } from '../store/audit-store.js';
@@ -10,7 +9,11 @@ import { checkArchive } from './verify-export.js';
  * Checks archives of a sealed trail with the files of proofs beside them, each by a key of the trail. Throws kind `refused`
  * where nothing is sealed, and kind `findings` for an archive that is not what was sealed.
  */
-export async function verifyArchives(store: AuditStore, archives: readonly string[]): Promise<void> {
+export async function verifyArchives(
+  store: AuditStore,
+  archives: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const { trails, handovers } = await store.sealState();
   const keys = new Set((termsOf(trails, handovers) ?? []).map(({ key }) => keyLine(key)));
   if (keys.size === 0) {
@@ -19,19 +22,10 @@ export async function verifyArchives(store: AuditStore, archives: readonly strin
     });
   }
   for (const file of archives.flatMap(filesOf)) {
-    const { key, findings } = await checkArchive(file, proofsOf(file));
+    const { key, findings } = await checkArchive(file, `${file}.proof`, signal);
     const faults = findings.filter(({ severity }) => severity === 'fault');
     const found = faults.map(({ code, count }) => `${code} (${count})`);
     if (!keys.has(keyLine(key))) found.push('bad-signature (1)');
     if (found.length > 0) throw new DaybookError('findings', `${file} is not what was sealed: ${found.join(', ')}`);
-  }
-}
-
-function proofsOf(file: string): string {
-  const proofs = `${file}.proof`;
-  try {
-    return readFileSync(proofs, 'utf8');
-  } catch (error) {
-    throw unreadable(`--verify: ${proofs}`, error);
   }
 }

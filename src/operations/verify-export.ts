@@ -1,190 +1,171 @@
 import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
-import { DaybookError, unreadable } from '../core/errors.js';
-import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
+import { cosignedAt, isCheckpointBy } from '../core/evidence/checkpoint.js';
 import type { ReadCheckpoint } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
 import { leafHash, TILE } from '../core/evidence/leaves.js';
-import { ED25519, keyId, keyLine, readKeyLine } from '../core/evidence/notes.js';
+import { ED25519, keyId, keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
-import { lookup, readRuns, runsLength, runsOf, seqsOf } from '../core/evidence/seqs.js';
+import { lookup, runsLength, runsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
-import { saltsIn } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Findings } from '../core/evidence/verdicts.js';
-import { isObject, keptJson } from '../core/kept-json.js';
 import { formatTimestamp } from '../core/timestamp.js';
+import { eachLine } from './each-line.js';
+import { openProofs } from './proofs-file.js';
+import type { OpenTile, ProofsFile } from './proofs-file.js';
 import { NO_ENTRIES } from './verify-trail.js';
 import type { CheckedArchive, Verification } from './verify-trail.js';
-import { PROOFS_FORM } from './write-proofs.js';
 
 export interface ExportRequest {
   /** The export or archive, NDJSON or that compressed. */
   readonly path: string;
-  /** What was written beside it. */
+  /** The file that was written beside it. */
   readonly proofs: string;
   readonly pinned: PublicKey | null;
   /** Whether what is only suspicious is a fault. */
   readonly strict?: boolean;
-}
-
-/** A tile that the file has entries of. */
-interface OpenTile {
-  readonly tile: number;
-  readonly seqs: readonly number[];
-  readonly hashes: Buffer;
-  readonly saltOf: (position: number) => Buffer | undefined;
-  /** Null for the last one, which is not full: only the root of all says what it must be. */
-  readonly root: Buffer | null;
-  readonly seen: Set<number>;
-  /** Lines with text that is no UTF-8, as they were sealed. */
-  readonly raw: ReadonlyMap<number, Buffer>;
-}
-
-interface Proofs {
-  readonly key: PublicKey;
-  readonly checkpoint: ReadCheckpoint;
-  readonly entries: readonly Run[];
-  /** In their order: what the file has entries of, and the roots of the others. */
-  readonly tiles: readonly (OpenTile | Buffer)[];
-}
-
-function readProofs(text: string, named: string): Proofs {
-  const bad = (): DaybookError => new DaybookError('data', `${named} is no file of proofs, or is damaged`);
-  const [head, ...lines] = text.trimEnd().split('\n').map(keptJson);
-  if (!isObject(head) || head['form'] !== PROOFS_FORM) throw bad();
-  const checkpoint = readCheckpoint(String(head['checkpoint']));
-  const entries = readRuns(String(head['entries']));
-  if (checkpoint === undefined || entries === undefined) throw bad();
-  const isIn = lookup(entries);
-  const bytes = (value: unknown): Buffer | null => (typeof value === 'string' ? Buffer.from(value, 'base64') : null);
-  const tiles = lines.map((line, tile) => {
-    if (!isObject(line) || line['tile'] !== tile) throw bad();
-    const root = bytes(line['root']);
-    if (line['runs'] === undefined) {
-      if (root?.length !== HASH_BYTES) throw bad();
-      return root;
-    }
-    const leaves = Math.min(TILE, checkpoint.size - tile * TILE);
-    const runs = readRuns(String(line['runs'])) ?? [];
-    if (runsLength(runs) !== leaves) throw bad();
-    const seqs = seqsOf(runs);
-    const saltOf = saltsIn({ secret: bytes(line['secret']), salts: bytes(line['salts']) });
-    const hashes = Buffer.alloc(leaves * HASH_BYTES);
-    const others = [...seqs.keys()].filter((position) => !isIn(seqs[position] as number));
-    const given = bytes(line['hashes']) ?? Buffer.of();
-    if (given.length !== others.length * HASH_BYTES) throw bad();
-    others.forEach((position, index) =>
-      given.copy(hashes, position * HASH_BYTES, index * HASH_BYTES, (index + 1) * HASH_BYTES),
-    );
-    const raw = new Map(
-      Object.entries(isObject(line['raw']) ? line['raw'] : {}).map(([seq, sealed]) => [
-        Number(seq),
-        Buffer.from(String(sealed), 'base64'),
-      ]),
-    );
-    return { tile, seqs, hashes, saltOf, root, seen: new Set(others), raw };
-  });
-  if (tiles.length !== Math.ceil(checkpoint.size / TILE)) throw bad();
-  return { key: readKeyLine(String(head['key'])), checkpoint, entries, tiles };
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Checks an export or an archive with what was written beside it: that each line is what was sealed, and that all are
  * there. Throws kind `data` for what is none.
  */
-export async function verifyExport({ path, proofs, pinned, strict = false }: ExportRequest): Promise<Verification> {
-  const { findings, key, checkpoint, checked, unsealed } = await checkLines(path, proofs);
+export async function verifyExport({
+  path,
+  proofs,
+  pinned,
+  strict = false,
+  signal,
+}: ExportRequest): Promise<Verification> {
+  const { findings, key, checkpoint, checked, unsealed } = await checkLines(path, proofs, signal);
   if (pinned !== null && keyLine(pinned) !== keyLine(key)) findings.add('bad-signature', keyLine(key));
   if (pinned === null) findings.add('key-not-pinned', keyId(key, ED25519).toString('hex'));
   return verification({ path, pinned, strict, key, checkpoint }, findings.list(), { checked, unsealed });
 }
 
 /** Checks an archive, for what the trail has forgotten of it. Throws kind `data` for what is none. */
-export async function checkArchive(path: string, proofs: string): Promise<CheckedArchive> {
-  const { findings, key, entries, tiles, open } = await checkLines(path, proofs);
-  const isListed = lookup(entries);
+export async function checkArchive(path: string, proofs: string, signal?: AbortSignal): Promise<CheckedArchive> {
+  const { findings, key, tiles, proved } = await checkLines(path, proofs, signal);
   const found = findings.list();
-  return {
-    path,
-    key,
-    findings: found,
-    // One that is not what was sealed answers for nothing.
-    proved: found.some(({ severity }) => severity === 'fault')
-      ? []
-      : runsOf(open.flatMap(({ seqs }) => seqs.filter((seq) => isListed(seq)))),
-    tiles: tiles.map((tile) => {
-      if (Buffer.isBuffer(tile)) return { root: tile, hashes: null };
-      return { root: tile.root, hashes: tile.root === null ? tile.hashes : null };
-    }),
-  };
+  // One that is not what was sealed answers for nothing.
+  const isWhole = !found.some(({ severity }) => severity === 'fault');
+  return { path, key, findings: found, proved: isWhole ? proved : [], tiles };
 }
 
-interface CheckedLines extends Proofs {
+interface CheckedLines {
+  readonly key: PublicKey;
+  readonly checkpoint: ReadCheckpoint;
   readonly findings: Findings;
-  readonly open: readonly OpenTile[];
+  /** The seqs of the entries that have leaves. */
+  readonly proved: readonly Run[];
+  readonly tiles: CheckedArchive['tiles'];
   readonly checked: number;
   readonly unsealed: number;
 }
 
-async function checkLines(path: string, text: string): Promise<CheckedLines> {
+async function checkLines(path: string, proofs: string, signal: AbortSignal | undefined): Promise<CheckedLines> {
+  const file = await openProofs(proofs, `the file of proofs ${proofs}`, signal);
+  try {
+    return await compareLines(path, file, signal);
+  } finally {
+    file.close();
+  }
+}
+
+async function compareLines(path: string, proofs: ProofsFile, signal: AbortSignal | undefined): Promise<CheckedLines> {
+  const { key, checkpoint, entries, roots } = proofs;
   const findings = collectFindings();
-  const { key, checkpoint, entries, tiles } = readProofs(text, `the file of proofs of ${path}`);
-  if (checkpoint.origin !== key.name || !isCheckpointBy(key, checkpoint))
+  if (checkpoint.origin !== key.name || !isCheckpointBy(key, checkpoint)) {
     findings.add('bad-signature', 'the checkpoint');
-  const open = tiles.filter((tile): tile is OpenTile => !Buffer.isBuffer(tile));
-  const placeOf = placesOf(open);
+  }
   const isListed = lookup(entries);
+  // Lines come in another order than leaves, but in one that is like it: few tiles are open at once.
+  const open = new Map<number, OpenTile>();
+  const made = new Map<number, MadeTile>();
   let checked = 0;
   let unsealed = 0;
-  await eachLine(path, (line) => {
+  await eachLine(createReadStream(path), { named: path, gzip: path.endsWith('.gz'), signal }, (line) => {
     const seq = Number(/^\{"seq":(\d{1,16}),/.exec(line.subarray(0, 32).toString('latin1'))?.[1] ?? 0);
-    const place = placeOf(seq);
-    const salt = place?.tile.saltOf(place.position);
-    if (place === undefined || salt === undefined || place.tile.seen.has(place.position)) {
+    const place = proofs.placeOf(seq);
+    const position = place?.position ?? 0;
+    const tile =
+      place === undefined || made.has(place.tile) ? undefined : (open.get(place.tile) ?? proofs.open(place.tile));
+    const salt = tile?.saltOf(position);
+    if (tile === undefined || salt === undefined || tile.seen.has(position)) {
       // What came after the seal is listed, and not sealed.
       if (place === undefined && isListed(seq)) unsealed += 1;
       else findings.add('inserted', seq);
       return;
     }
     checked += 1;
-    place.tile.seen.add(place.position);
-    const raw = place.tile.raw.get(seq);
+    const raw = tile.raw.get(seq);
     // It says what the file shows with signs in the place of what is none.
     const isShown = raw !== undefined && Buffer.from(raw.toString()).equals(line);
     if (isShown) findings.add('not-utf8', seq);
-    leafHash(salt, isShown ? raw : line).copy(place.tile.hashes, place.position * HASH_BYTES);
+    leafHash(salt, isShown ? raw : line).copy(tile.hashes, position * HASH_BYTES);
+    tile.seen.add(position);
+    open.set(tile.tile, tile);
+    if (tile.seen.size < tile.seqs.length) return;
+    open.delete(tile.tile);
+    made.set(tile.tile, madeOf(tile, isListed));
   });
   let frontier: Frontier = EMPTY;
   let gone = 0;
-  for (const tile of tiles) {
-    if (Buffer.isBuffer(tile)) {
-      frontier = grown(frontier, tile, TILE);
+  const proved: Run[] = [];
+  const tiles: { root: Buffer | null; hashes: Buffer | null }[] = [];
+  let last: MadeTile | undefined;
+  for (const [number, given] of roots.entries()) {
+    if (!proofs.opens(number)) {
+      frontier = grown(frontier, given as Buffer, TILE);
+      tiles.push({ root: given, hashes: null });
       continue;
     }
-    const lost = tile.seqs.filter((_, position) => !tile.seen.has(position));
+    last = made.get(number) ?? madeOf(open.get(number) ?? proofs.open(number), isListed);
+    const { root, hashes, lost, differs, bounds } = last;
     findings.add('incomplete', ...lost);
     gone += lost.length;
-    const made = rootOf(grownBy(EMPTY, tile.hashes, 0, tile.seqs.length));
-    const must = tile.root ?? made;
-    if (lost.length === 0 && !made.equals(must)) findings.between('altered-between', ...boundsOf(tile.seqs));
-    frontier =
-      tile.seqs.length === TILE ? grown(frontier, must, TILE) : grownBy(frontier, tile.hashes, 0, tile.seqs.length);
+    if (differs) findings.between('altered-between', ...bounds);
+    frontier = hashes === null ? grown(frontier, root, TILE) : grownBy(frontier, hashes, 0, hashes.length / HASH_BYTES);
+    for (const run of last.listed) proved.push(run);
+    tiles.push({ root: hashes === null ? root : null, hashes });
   }
   const later = runsLength(entries) - checked - unsealed - gone;
   if (later > 0) findings.add('incomplete', `${later} entries that are not sealed`);
   if (!rootOf(frontier).equals(checkpoint.root) && gone === 0) {
-    const last = open.at(-1);
-    findings.between('altered-between', ...boundsOf(last?.seqs ?? []));
+    if (last === undefined) findings.add('altered-between', 'the file of proofs');
+    else findings.between('altered-between', ...last.bounds);
   }
-  return { key, checkpoint, entries, tiles, findings, open, checked, unsealed };
+  return { key, checkpoint, findings, proved, tiles, checked, unsealed };
 }
 
-function boundsOf(seqs: readonly number[]): [number, number] {
-  return [Math.min(...seqs), Math.max(...seqs)];
+/** What a tile came to. */
+interface MadeTile {
+  /** What it must be where that is known, else what was made. */
+  readonly root: Buffer;
+  /** Its leaves, where it is not full. */
+  readonly hashes: Buffer | null;
+  /** The seqs of the entries that the file lacks. */
+  readonly lost: readonly number[];
+  readonly differs: boolean;
+  readonly bounds: readonly [number, number];
+  /** The seqs that the file is said to hold. */
+  readonly listed: readonly Run[];
+}
+
+function madeOf({ seqs, hashes, root, seen }: OpenTile, isListed: (seq: number) => boolean): MadeTile {
+  const lost = seqs.filter((_, position) => !seen.has(position));
+  const own = rootOf(grownBy(EMPTY, hashes, 0, seqs.length));
+  return {
+    root: root ?? own,
+    hashes: seqs.length === TILE ? null : hashes,
+    lost,
+    differs: lost.length === 0 && root !== null && !own.equals(root),
+    bounds: [Math.min(...seqs), Math.max(...seqs)],
+    listed: runsOf(seqs.filter((seq) => isListed(seq))),
+  };
 }
 
 function verification(
@@ -212,51 +193,4 @@ function verification(
     findings,
     complete: true,
   };
-}
-
-/** Where a seq stands: in runs of seqs that grow by one, each in one tile. */
-function placesOf(tiles: readonly OpenTile[]): (seq: number) => { tile: OpenTile; position: number } | undefined {
-  const pieces = tiles
-    .flatMap((tile) =>
-      tile.seqs.flatMap((seq, position) =>
-        position > 0 && tile.seqs[position - 1] === seq - 1 ? [] : [{ seq, position, tile }],
-      ),
-    )
-    .toSorted((a, b) => a.seq - b.seq);
-  return (seq) => {
-    let [low, high] = [0, pieces.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((pieces[middle]?.seq ?? Infinity) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    const piece = pieces[low - 1];
-    if (piece === undefined) return undefined;
-    const position = piece.position + seq - piece.seq;
-    return piece.tile.seqs[position] === seq ? { tile: piece.tile, position } : undefined;
-  };
-}
-
-/** Calls back with each line of a file, compressed or not, without its line feed. */
-async function eachLine(path: string, take: (line: Buffer) => void): Promise<void> {
-  let rest: Buffer = Buffer.of();
-  const read = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      let at = 0;
-      for (let end = bytes.indexOf(10); end !== -1; end = bytes.indexOf(10, at)) {
-        take(bytes.subarray(at, end));
-        at = end + 1;
-      }
-      rest = bytes.subarray(at);
-    }
-    if (rest.length > 0) take(rest);
-  };
-  try {
-    await (path.endsWith('.gz')
-      ? pipeline(createReadStream(path), createGunzip(), read)
-      : pipeline(createReadStream(path), read));
-  } catch (error) {
-    throw unreadable(path, error);
-  }
 }

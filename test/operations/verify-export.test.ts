@@ -5,11 +5,12 @@ import { describe, expect, test } from 'vitest';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import type { Filter } from '../../src/core/filter.js';
 import { newPrivateKey, publicKeyOf } from '../../src/core/evidence/notes.js';
+import type { PublicKey } from '../../src/core/evidence/notes.js';
 import { exportInto } from '../../src/operations/export-into.js';
 import type { ExportTarget } from '../../src/operations/export-into.js';
 import { executePrune, preparePrune } from '../../src/operations/prune.js';
 import { checkArchive, verifyExport } from '../../src/operations/verify-export.js';
-import type { CheckedArchive } from '../../src/operations/verify-trail.js';
+import type { CheckedArchive, Verification } from '../../src/operations/verify-trail.js';
 import { ACTOR, NOW, rule } from '../store/trail.js';
 import { ORIGIN, sealedTrail } from './sealed.js';
 import type { SealedTrail } from './sealed.js';
@@ -39,8 +40,15 @@ async function exported(
   return { file, lines: target.text().trimEnd().split('\n'), proofs: proof.text() };
 }
 
+/** Checks an export with a text as the file of proofs beside it. */
+function verified(file: string, text: string, pinned: PublicKey | null): Promise<Verification> {
+  const proofs = `${file}.proofs`;
+  writeFileSync(proofs, text);
+  return verifyExport({ path: file, proofs, pinned });
+}
+
 async function found(sealed: SealedTrail, file: string, proofs: string, pinned = sealed.pinned): Promise<string[]> {
-  const { verdict, findings } = await verifyExport({ path: file, proofs, pinned });
+  const { verdict, findings } = await verified(file, proofs, pinned);
   return [verdict, ...findings.map(({ code }) => code)];
 }
 
@@ -60,19 +68,19 @@ describe('an export with its proofs', () => {
   ])('%s is what was sealed', async (_name, filter: Filter, checked) => {
     const sealed = await twoSeals();
     const { file, proofs } = await exported(sealed, filter);
-    expect(await verifyExport({ path: file, proofs, pinned: sealed.pinned })).toMatchObject({
+    expect(await verified(file, proofs, sealed.pinned)).toMatchObject({
       verdict: 'intact',
       sealed: { size: 700 },
       entries: { checked, unsealed: 0 },
     });
-    expect(await verifyExport({ path: file, proofs, pinned: null })).toMatchObject({ verdict: 'self-consistent' });
+    expect(await verified(file, proofs, null)).toMatchObject({ verdict: 'self-consistent' });
   });
 
   test('tells what is younger than the seal, and misses it where it was cut off', async () => {
     const sealed = await twoSeals();
     await sealed.record(3);
     const { file, proofs, lines } = await exported(sealed);
-    expect(await verifyExport({ path: file, proofs, pinned: sealed.pinned })).toMatchObject({
+    expect(await verified(file, proofs, sealed.pinned)).toMatchObject({
       verdict: 'intact',
       entries: { checked: 700, unsealed: 3 },
     });
@@ -122,6 +130,27 @@ describe('an export with its proofs', () => {
     await expect(found(sealed, `${file}.gone`, proofs)).rejects.toMatchObject({ kind: 'data' });
   });
 
+  test('is checked in any order of its lines, and until it is interrupted', async () => {
+    const sealed = await twoSeals();
+    const { file, proofs, lines } = await exported(sealed);
+    writeFileSync(file, `${lines.toReversed().join('\n')}\n`);
+    expect(await found(sealed, file, proofs)).toEqual(['intact']);
+    const signal = AbortSignal.abort();
+    const interrupted = verifyExport({ path: file, proofs: `${file}.proofs`, pinned: null, signal });
+    await expect(interrupted).rejects.toMatchObject({ kind: 'interrupted' });
+    const device = verifyExport({ path: file, proofs: '/dev/null', pinned: null });
+    await expect(device).rejects.toMatchObject({ kind: 'data', message: expect.stringContaining('twice') as string });
+  });
+
+  test('of nothing shows that the roots of its proofs were edited', async () => {
+    const sealed = await sealedTrail(512);
+    await sealed.seal();
+    const { file, proofs } = await exported(sealed, { search: 'nothing of the kind' });
+    const edited = proofs.replace(/"root":"./, (start) => start.slice(0, -1) + (start.endsWith('A') ? 'B' : 'A'));
+    const { findings } = await verified(file, edited, sealed.pinned);
+    expect(findings).toMatchObject([{ code: 'altered-between', first: ['the file of proofs'], between: null }]);
+  });
+
   test('is refused where nothing is sealed', async () => {
     const sealed = await sealedTrail(10);
     await expect(exported(sealed)).rejects.toMatchObject({ kind: 'refused' });
@@ -136,7 +165,7 @@ test('text that is no UTF-8 is proved as it was sealed, and shown as such', asyn
   await sealed.seal();
   const { file, proofs, lines } = await exported(sealed);
   expect(lines[3]).toContain('a\ufffdb');
-  const { findings, verdict } = await verifyExport({ path: file, proofs, pinned: sealed.pinned });
+  const { findings, verdict } = await verified(file, proofs, sealed.pinned);
   expect({ findings, verdict }).toMatchObject({ findings: [{ code: 'not-utf8', first: [4] }], verdict: 'intact' });
   // What the file shows is no more than what was sealed says.
   writeFileSync(file, `${lines.with(3, lines[3]?.replace('a\ufffdb', 'a\ufffdc') ?? '').join('\n')}\n`);
@@ -181,22 +210,17 @@ test('an archive that is not what was sealed is not pruned by', async () => {
 });
 
 /** Prunes all but the newest into an archive; gives it with what was written beside it. */
-async function archived(
-  sealed: SealedTrail,
-  keep: number,
-  name: string,
-): Promise<{ path: string; proofs: string; lines: string[] }> {
+async function archived(sealed: SealedTrail, keep: number, name: string): Promise<{ path: string; lines: string[] }> {
   const archive = path.join(sealed.trail.directory, name);
   const request = { command: 'prune' as const, rules: [rule({ keep })], actor: ACTOR, reason: null };
   const prepared = await preparePrune(sealed.store, request, NOW);
   await executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW });
-  const proofs = readFileSync(`${archive}.proof`, 'utf8');
-  return { path: archive, proofs, lines: readFileSync(archive, 'utf8').trimEnd().split('\n') };
+  return { path: archive, lines: readFileSync(archive, 'utf8').trimEnd().split('\n') };
 }
 
 describe('an archive answers for what was pruned into it', () => {
-  const answered = (...archives: readonly { path: string; proofs: string }[]): Promise<CheckedArchive[]> =>
-    Promise.all(archives.map(({ path: file, proofs }) => checkArchive(file, proofs)));
+  const answered = (...archives: readonly { path: string }[]): Promise<CheckedArchive[]> =>
+    Promise.all(archives.map(({ path: file }) => checkArchive(file, `${file}.proof`)));
 
   test('each for its own, and all together for all', async () => {
     const sealed = await twoSeals();

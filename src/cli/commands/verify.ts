@@ -61,7 +61,9 @@ export function addVerify(program: Command, context: Context): void {
       if (files.length > 0) expectNoTrail(options);
       const pinned = options.key === undefined ? null : await pinnedKey(options.key, '--key');
       const found: Verification[] = [];
-      for (const file of files) found.push(await verifyOne(file, options, pinned));
+      for (const file of files) {
+        found.push(await interruptible(context, (signal) => verifyOne(file, options, pinned, signal)));
+      }
       if (files.length === 0) found.push(await verifyDatabase(options, pinned, globals, context));
       for (const one of found) {
         if (options.format === 'json') await printJson(one, context);
@@ -81,11 +83,16 @@ function expectNoTrail({ checkpoint, archive, witnessKey }: Options): void {
 }
 
 /** Checks a file: an export by what was written beside it, and all else with the key that is pinned. */
-async function verifyOne(file: string, { proof, strict }: Options, pinned: PublicKey | null): Promise<Verification> {
+async function verifyOne(
+  file: string,
+  { proof, strict }: Options,
+  pinned: PublicKey | null,
+  signal: AbortSignal,
+): Promise<Verification> {
   const proofs = proof ?? `${file}.proof`;
   if (proof !== undefined || existsSync(proofs)) {
     const { verifyExport } = await import('../../operations/verify-export.js');
-    return verifyExport({ path: file, proofs: textOfFile(proofs, proofs), pinned, strict: strict === true });
+    return verifyExport({ path: file, proofs, pinned, strict: strict === true, signal });
   }
   const { verifyFile } = await import('../../operations/verify-file.js');
   const text = textOfFile(file, file);
@@ -106,10 +113,6 @@ async function verifyDatabase(
     text: asNote(textOfFile(name, `--checkpoint ${name}`)),
   }));
   const { checkArchive } = await import('../../operations/verify-export.js');
-  const archives: CheckedArchive[] = [];
-  for (const path of options.archive ?? []) {
-    archives.push(await checkArchive(path, textOfFile(`${path}.proof`, `--archive ${path}: ${path}.proof`)));
-  }
   const witnesses = await witnessKeys(options.witnessKey);
   const progress = startProgress(context.streams.stderr, { quiet: globals.quiet, verb: 'verified' });
   return withStore(
@@ -118,8 +121,10 @@ async function verifyDatabase(
     async (store) => {
       const origin = (await store.sealState()).trails.at(-1)?.origin;
       const key = await sealKeyAtHand(options, origin, context);
-      return interruptible(context, (signal) =>
-        verifyTrail(store, {
+      return interruptible(context, async (signal) => {
+        const archives: CheckedArchive[] = [];
+        for (const path of options.archive ?? []) archives.push(await checkArchive(path, `${path}.proof`, signal));
+        return verifyTrail(store, {
           subject: globals.db.shown,
           now: context.now(),
           grace: underOption('--grace', () => fixedMilliseconds(parseDuration(options.grace))),
@@ -131,8 +136,8 @@ async function verifyDatabase(
           signed: key?.signed ?? null,
           signal,
           onProgress: (done) => void progress.update(done),
-        }),
-      ).finally(() => progress.end());
+        });
+      }).finally(() => progress.end());
     },
     { sequential: true },
   );
