@@ -217,6 +217,7 @@ const LAZY = {
     'verify',
   ],
   'node:os': ['hostname', 'tmpdir', 'userInfo'],
+  'node:worker_threads': ['Worker'],
   'node:zlib': ['createGunzip', 'createGzip'],
 };
 

@@ -5,7 +5,7 @@ import { TILE } from '../core/evidence/leaves.js';
 import { addSeq, firstOf, lookup, readRuns, runsLength, runsText } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { isObject, keptJson } from '../core/kept-json.js';
-import type { AuditStore, Key } from '../store/audit-store.js';
+import type { AuditStore } from '../store/audit-store.js';
 
 /** Who lets entries be sealed late, and why. */
 export interface Acceptance {
@@ -13,9 +13,9 @@ export interface Acceptance {
   readonly actor: Actor;
 }
 
-const ACTION = 'seal_accept';
+export const ACCEPTANCE = 'seal_accept';
 const TILES_A_PAGE = 64;
-const ROWS_A_PAGE = 10_000;
+const SEQS_A_PAGE = 10_000;
 
 /**
  * Finds the entries that stand before the last seal and are not sealed, and records that they are accepted; none: nothing
@@ -28,7 +28,7 @@ export async function acceptInserted(store: AuditStore, { reason, actor }: Accep
   const entry = newEntry({
     ...actor,
     category: 'system',
-    action: ACTION,
+    action: ACCEPTANCE,
     severity: 'warning',
     message: reason,
     metadata: JSON.stringify({ count, seqs: runsText(inserted) }),
@@ -39,7 +39,7 @@ export async function acceptInserted(store: AuditStore, { reason, actor }: Accep
 
 /** The seqs of entries that were there when the last seal was made, by what the trail says, and that no seal has. */
 async function insertedEntries(store: AuditStore): Promise<Run[]> {
-  const { last, mark } = await store.sealState();
+  const { last } = await store.sealState();
   const size = last?.size ?? 0;
   const sealed: Run[] = [];
   for (let from = 0; from * TILE < size; from += TILES_A_PAGE) {
@@ -52,38 +52,17 @@ async function insertedEntries(store: AuditStore): Promise<Run[]> {
   }
   const isSealed = lookup(sealed);
   const inserted: Run[] = [];
-  if (size === 0) return inserted;
-  for await (const [seq] of told(store, {}, ['seq'], mark)) {
-    if (!isSealed(seq as number)) addSeq(inserted, seq as number);
+  for (let after = 0; size > 0;) {
+    const seqs = await store.seqsThere(after, Number.MAX_SAFE_INTEGER, SEQS_A_PAGE, size);
+    for (const seq of seqs) if (!isSealed(seq)) addSeq(inserted, seq);
+    if (seqs.length < SEQS_A_PAGE) break;
+    after = seqs.at(-1) ?? after;
   }
   return inserted;
 }
 
-/** The seqs of entries that were accepted, by what the trail tells of it. */
-export async function acceptedEntries(store: AuditStore): Promise<readonly Run[]> {
-  const runs: Run[] = [];
-  const filter = { category: ['system'], action: [ACTION] };
-  for await (const [metadata] of told(store, filter, ['metadata'], await store.mark())) {
-    const held = keptJson(String(metadata));
-    if (isObject(held)) for (const run of readRuns(String(held['seqs'])) ?? []) runs.push(run);
-  }
-  return runs;
-}
-
-type Query = Parameters<AuditStore['rows']>;
-
-/** The rows of what matches, in the order of recording. */
-async function* told(
-  store: AuditStore,
-  filter: Query[0]['filter'],
-  columns: Query[1],
-  upTo: Query[0]['upTo'],
-): AsyncGenerator<readonly unknown[]> {
-  for (let after: Key | undefined; ;) {
-    const query = { filter, order: 'recorded', limit: ROWS_A_PAGE, upTo } as const;
-    const page = await store.rows(after === undefined ? query : { ...query, after }, columns);
-    yield* page.rows;
-    if (page.next === null) return;
-    after = page.next;
-  }
+/** The seqs of the entries that an acceptance tells of in its metadata. */
+export function acceptedIn(metadata: unknown): readonly Run[] {
+  const held = keptJson(String(metadata));
+  return isObject(held) ? (readRuns(String(held['seqs'])) ?? []) : [];
 }

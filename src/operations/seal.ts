@@ -8,7 +8,7 @@ import type { PublicKey } from '../core/evidence/notes.js';
 import { firstOf, runsBehind, runsLength, runsOf } from '../core/evidence/seqs.js';
 import type { Run } from '../core/evidence/seqs.js';
 import { termsOf } from '../core/evidence/terms.js';
-import { addLeaf, eachLeaf, growingTile, openingOf } from '../core/evidence/tiles.js';
+import { addLeaf, eachLeaf, growingTile, openingOf, saltsAhead, tilesAhead } from '../core/evidence/tiles.js';
 import type { GrowingTile } from '../core/evidence/tiles.js';
 import { EMPTY, grown, grownBy, rootOf } from '../core/evidence/tree.js';
 import type { Frontier } from '../core/evidence/tree.js';
@@ -18,6 +18,7 @@ import type { AuditStore, SealState, SealTile } from '../store/audit-store.js';
 import { acceptInserted } from './accept-inserted.js';
 import type { Acceptance } from './accept-inserted.js';
 import { heard } from './heard.js';
+import { leafHasher } from './leaf-hasher.js';
 import { changeSealKey, readSealKey } from './seal-key.js';
 import type { SealKey, Signed } from './seal-key.js';
 
@@ -46,6 +47,9 @@ export interface SealRun {
 
 /** With those of one more page, 16 tiles are put into the database at once: it is locked for some milliseconds then. */
 const TILES_A_BATCH = 13;
+
+/** The log flows back after so many of them, before others would have to wait for that: it is of some megabytes then. */
+const BATCHES_AN_UPKEEP = 16;
 
 /** Pages of entries are of about so many bytes, or of so many entries. */
 const PAGE_BYTES = 1024 * 1024;
@@ -202,6 +206,20 @@ async function grownFrom(store: AuditStore, from: Frontier, size: number): Promi
   return frontier;
 }
 
+/** From where on entries are read: what comes late first, and then what stands behind a seq. */
+interface Unread {
+  readonly late: readonly Run[];
+  readonly after: number;
+}
+
+interface Page {
+  readonly lines: Buffer;
+  readonly seqs: readonly number[];
+  readonly next: Unread;
+  /** Whether there was nothing more. */
+  readonly isEnd: boolean;
+}
+
 /** Adds what comes late and what is new to the tree, tile by tile; undefined where nothing is new. */
 async function growTree(
   store: AuditStore,
@@ -217,11 +235,27 @@ async function growTree(
   const first = growingTile(number, count === 0 ? undefined : await store.tile(number), count);
   let limit = 64;
   // The frontier holds the whole tiles, and what was signed of the one that grows: the rest of that is added at the end.
-  let grownTo = { frontier: begun, held: count, growing: first, after: 0, late };
+  let grownTo = { frontier: begun, held: count, growing: first, unread: { late, after: 0 } as Unread };
   // Where an entry falls between its being read and its tile being kept, all that was read since is read again.
   let kept = { ...grownTo, growing: copyOf(first) };
   let full: SealTile[] = [];
   let fresh: number[] = [];
+  let batches = 0;
+
+  const read = async ({ late: asking, after }: Unread): Promise<Page> => {
+    const asked = firstOf(asking, limit);
+    const page = asked.length > 0 ? await store.leavesIn(asked) : await store.leavesToSeal(beyond, upTo, after, limit);
+    const seqs: number[] = [];
+    eachLeaf(page.lines, (seq) => seqs.push(seq));
+    const fitting = 2 ** Math.floor(Math.log2((PAGE_BYTES * page.count) / page.lines.length));
+    limit = Math.max(1, Math.min(LARGEST_PAGE, fitting || LARGEST_PAGE));
+    // Late ones are behind us also where they are there no more.
+    const next =
+      asked.length > 0
+        ? { late: runsBehind(asking, asked.at(-1)?.[1] ?? 0), after }
+        : { late: [], after: seqs.at(-1) ?? after };
+    return { lines: page.lines, seqs, next, isEnd: page.count === 0 && asked.length === 0 };
+  };
 
   const keep = async (durable: boolean): Promise<boolean> => {
     const { growing } = grownTo;
@@ -230,47 +264,55 @@ async function growTree(
     if (lockMs === undefined) grownTo = { ...kept, growing: copyOf(kept.growing) };
     else kept = { ...grownTo, growing: copyOf(growing) };
     [full, fresh] = [[], []];
-    await store.upkeep();
+    batches += 1;
+    if (batches % BATCHES_AN_UPKEEP === 0) await store.upkeep();
     return lockMs !== undefined;
   };
 
-  const add = (seq: number, headAndLine: Buffer): void => {
-    const { growing, frontier, held } = grownTo;
-    addLeaf(growing, seq, headAndLine);
-    fresh.push(seq);
-    if (grownTo.late.length > 0) grownTo.late = runsBehind(grownTo.late, seq);
-    else grownTo.after = seq;
-    if (growing.count < TILE) return;
-    const root = rootOf(grownBy(EMPTY, growing.hashes, 0, TILE));
-    full.push(tileOf(growing, root));
-    grownTo = {
-      ...grownTo,
-      // What was signed of a tile is never made anew from what the database says of it.
-      frontier: held === 0 ? grown(frontier, root, TILE) : grownBy(frontier, growing.hashes, held, TILE),
-      held: 0,
-      growing: growingTile(growing.tile + 1, undefined, 0),
-    };
+  const add = ({ seqs, next }: Page, hashes: Buffer, [, ...ahead]: readonly GrowingTile[]): void => {
+    for (const [index, seq] of seqs.entries()) {
+      const { growing, frontier, held } = grownTo;
+      addLeaf(growing, seq, hashes, index * HASH_BYTES);
+      fresh.push(seq);
+      if (growing.count < TILE) continue;
+      const root = rootOf(grownBy(EMPTY, growing.hashes, 0, TILE));
+      full.push(tileOf(growing, root));
+      grownTo = {
+        ...grownTo,
+        // What was signed of a tile is never made anew from what the database says of it.
+        frontier: held === 0 ? grown(frontier, root, TILE) : grownBy(frontier, growing.hashes, held, TILE),
+        held: 0,
+        growing: ahead.shift() ?? growingTile(growing.tile + 1, undefined, 0),
+      };
+    }
+    grownTo.unread = next;
   };
 
-  for (;;) {
-    await heard();
-    if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was signed');
-    const asked = firstOf(grownTo.late, limit);
-    const page =
-      asked.length > 0 ? await store.leavesIn(asked) : await store.leavesToSeal(beyond, upTo, grownTo.after, limit);
-    if (page.count === 0 && asked.length === 0) {
-      if (grownTo.after === 0) return undefined;
-      if (!(await keep(true))) continue;
-      const { frontier, held, growing } = grownTo;
-      return { frontier: grownBy(frontier, growing.hashes, held, growing.count), mark: upTo };
+  const hasher = leafHasher(total);
+  try {
+    let page = await read(grownTo.unread);
+    for (;;) {
+      await heard();
+      if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was signed');
+      if (page.isEnd) {
+        if (grownTo.unread.after === 0) return undefined;
+        if (await keep(true)) {
+          const { frontier, held, growing } = grownTo;
+          return { frontier: grownBy(frontier, growing.hashes, held, growing.count), mark: upTo };
+        }
+        page = await read(grownTo.unread);
+        continue;
+      }
+      const tiles = tilesAhead(grownTo.growing, page.seqs.length);
+      const hashing = hasher.hash(page.lines, saltsAhead(tiles, page.seqs.length));
+      const [hashes, following] = await Promise.all([hashing, read(page.next)]);
+      add(page, hashes, tiles);
+      onProgress?.(grownTo.frontier.size - grownTo.held + grownTo.growing.count - begun.size, total);
+      const isKept = full.length < TILES_A_BATCH || (await keep(false));
+      page = isKept ? following : await read(grownTo.unread);
     }
-    eachLeaf(page.lines, add);
-    // Also where the last of them are there no more.
-    grownTo.late = runsBehind(grownTo.late, asked.at(-1)?.[1] ?? 0);
-    const fitting = 2 ** Math.floor(Math.log2((PAGE_BYTES * page.count) / page.lines.length));
-    limit = Math.max(1, Math.min(LARGEST_PAGE, fitting || LARGEST_PAGE));
-    onProgress?.(grownTo.frontier.size - grownTo.held + grownTo.growing.count - begun.size, total);
-    if (full.length >= TILES_A_BATCH) await keep(false);
+  } finally {
+    await hasher.close();
   }
 }
 

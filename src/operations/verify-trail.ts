@@ -1,7 +1,7 @@
 import { DaybookError } from '../core/errors.js';
 import { cosignedAt, isCheckpointBy, readCheckpoint } from '../core/evidence/checkpoint.js';
 import { HASH_BYTES } from '../core/evidence/hashing.js';
-import { leafHashInto, TILE } from '../core/evidence/leaves.js';
+import { leafHash, LEAF_HEAD, SALT_BYTES, TILE } from '../core/evidence/leaves.js';
 import { keyLine } from '../core/evidence/notes.js';
 import type { PublicKey } from '../core/evidence/notes.js';
 import { signedRuns } from '../core/evidence/removal.js';
@@ -17,11 +17,12 @@ import type { KeptSkeleton } from '../core/erasure.js';
 import { collectFindings } from '../core/evidence/verdicts.js';
 import type { Finding, Findings } from '../core/evidence/verdicts.js';
 import { formatTimestamp } from '../core/timestamp.js';
-import type { AuditStore, Key, Seal, SealState, SealTile } from '../store/audit-store.js';
-import { acceptedEntries } from './accept-inserted.js';
+import type { AuditStore, Key, Seal, SealState, SealTile, TilesAndLines } from '../store/audit-store.js';
+import { acceptedIn, ACCEPTANCE } from './accept-inserted.js';
 import { checkAnchors } from './anchors.js';
 import type { AnchorTold } from './anchors.js';
 import { heard } from './heard.js';
+import { leafHasher } from './leaf-hasher.js';
 import type { Signed } from './seal-key.js';
 import { waitingSince } from './seal-status.js';
 
@@ -111,9 +112,13 @@ export async function verifyTrail(store: AuditStore, request: VerifyRequest): Pr
       anchors: [],
     });
   }
-  const walked = await walkTree(store, seals, request, findings);
+  // What is placed or lifted while the trail is read binds before that or after it.
+  const before = await bindingHolds(store);
+  const told = await toldEntries(store);
+  const binding = new Set([...before, ...(await bindingHolds(store))]);
+  for (const name of told.holds) if (!binding.has(name)) findings.add('held-missing', name);
+  const walked = await walkTree(store, seals, told.accepted, request, findings);
   const { count: unsealed } = await store.extent({}, { beyond: state.mark });
-  await checkHolds(store, findings);
   const { size } = seals;
   const anchors = await checkAnchors(store, { size, witnesses: request.witnesses ?? [], findings });
   const waiting = await waitingSince(store, state);
@@ -166,25 +171,37 @@ function verification(
   };
 }
 
-const HOLDS_A_PAGE = 1000;
+const TOLD_A_PAGE = 1000;
 
-/** Compares the holds that bind with those that the trail tells of. */
-async function checkHolds(store: AuditStore, findings: Findings): Promise<void> {
-  const placed = new Set<string>();
+/** What the trail tells of holds, and of entries that were accepted: by the entries as they stand, and not by an index. */
+async function toldEntries(
+  store: AuditStore,
+): Promise<{ readonly holds: ReadonlySet<string>; readonly accepted: readonly Run[] }> {
+  const holds = new Set<string>();
+  const accepted: Run[] = [];
   const upTo = await store.mark();
-  const filter = { category: ['system'], action: ['hold_place', 'hold_release'], entity: [{ type: 'hold' }] };
+  const filter = { category: ['system'], action: ['hold_place', 'hold_release', ACCEPTANCE] };
   for (let after: Key | undefined; ;) {
-    const query = { filter, order: 'recorded', limit: HOLDS_A_PAGE, upTo } as const;
-    const page = await store.rows(after === undefined ? query : { ...query, after }, ['action', 'entity_id']);
-    for (const [action, name] of page.rows) {
-      if (action === 'hold_place') placed.add(String(name));
-      else placed.delete(String(name));
+    const query = { filter, order: 'recorded', limit: TOLD_A_PAGE, upTo } as const;
+    const page = await store.rows(after === undefined ? query : { ...query, after }, [
+      'action',
+      'entity_type',
+      'entity_id',
+      'metadata',
+    ]);
+    for (const [action, type, name, metadata] of page.rows) {
+      if (action === ACCEPTANCE) for (const run of acceptedIn(metadata)) accepted.push(run);
+      else if (type !== 'hold') continue;
+      else if (action === 'hold_place') holds.add(String(name));
+      else holds.delete(String(name));
     }
-    if (page.next === null) break;
+    if (page.next === null) return { holds, accepted };
     after = page.next;
   }
-  const binding = new Set((await store.holds()).flatMap(({ name, binds }) => (binds ? [name] : [])));
-  for (const name of placed) if (!binding.has(name)) findings.add('held-missing', name);
+}
+
+async function bindingHolds(store: AuditStore): Promise<string[]> {
+  return (await store.holds()).flatMap(({ name, binds }) => (binds ? [name] : []));
 }
 
 interface CheckedSeals {
@@ -322,13 +339,14 @@ interface Walked {
 async function walkTree(
   store: AuditStore,
   { keys, targets, times, size }: CheckedSeals,
+  accepted: readonly Run[],
   request: VerifyRequest,
   findings: Findings,
 ): Promise<Walked> {
   const counts = { checked: 0, pruned: 0, archived: 0, erased: 0, imported: 0, accepted: 0 };
   const archives = expectArchives(request.archives ?? [], keys, findings);
   const isArchived = lookup(archives.flatMap(({ proved }) => proved));
-  const isAccepted = lookup(await acceptedEntries(store));
+  const isAccepted = lookup(accepted);
   const sealedBefore = timesBefore(times);
   const strays = new Set<number>();
   const roots = rootChecks(targets, findings);
@@ -336,59 +354,123 @@ async function walkTree(
   await removals.refresh();
   const end = Math.ceil(size / TILE);
   let after = 0;
+  let from = 0;
   let tilesAtOnce = 1;
-  for (let from = 0; from < end;) {
-    await heard();
-    if (request.signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was verified');
-    const count = Math.min(tilesAtOnce, end - from);
-    const batch = await store.tilesAndLines(from, count, size, after);
-    const lines = new Map<number, Buffer>();
-    let behind = 0;
-    eachLeaf(batch.lines, (seq, headAndLine) => {
-      lines.set(seq, headAndLine);
-      if (seq > after) behind += 1;
-      else strays.delete(seq);
-    });
-    const last = batch.tiles.reduce((greatest, { runs }) => Math.max(greatest, ...(runs ?? []).map(([, to]) => to)), 0);
-    // A removal that was signed meanwhile came before the first entry that went.
-    if (batch.count < Math.min(count * TILE, size - from * TILE)) await removals.refresh();
-    // What stands between them and is none of them is sealed by a later tile, or was inserted.
-    if (batch.within > behind) await collectStrays(store, strays, lines, { after, last, size });
-    after = Math.max(after, last);
-    const tiles = new Map(batch.tiles.map((tile) => [tile.tile, tile]));
-    const skeletons = new Map(batch.skeletons.map((skeleton) => [skeleton.seq, skeleton]));
-    for (let number = from; number < from + count; number++) {
-      const leaves = Math.min(TILE, size - number * TILE);
-      const tile = tiles.get(number);
-      if (tile === undefined || !isTile(tile, leaves)) {
-        findings.add('bad-seal', `tile ${number}`);
-        roots.lost(leaves, tile?.runs ?? null);
-        continue;
-      }
-      roots.grow(tile, leaves);
-      for (const archive of archives) {
-        if (!isInTree(archive, tile)) findings.add('split-view', archive.path);
-      }
-      checkLeaves(tile, leaves, lines, {
-        counts,
-        findings,
-        removals,
-        skeletons,
-        isArchived,
-        isAccepted,
-        sealedBefore,
+  const read = (): Promise<TilesAndLines> => store.tilesAndLines(from, Math.min(tilesAtOnce, end - from), size, after);
+  const hasher = leafHasher(size);
+  try {
+    for (let batch = await read(); ;) {
+      await heard();
+      if (request.signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: nothing was verified');
+      const count = Math.min(tilesAtOnce, end - from);
+      const lines = new Map<number, ReadLine>();
+      let behind = 0;
+      eachLeaf(batch.lines, (seq, headAndLine) => {
+        lines.set(seq, { index: lines.size, headAndLine });
+        if (seq > after) behind += 1;
+        else strays.delete(seq);
       });
+      const last = batch.tiles.reduce(
+        (greatest, { runs }) => Math.max(greatest, ...(runs ?? []).map(([, to]) => to)),
+        0,
+      );
+      // A removal that was signed meanwhile came before the first entry that went.
+      if (batch.count < Math.min(count * TILE, size - from * TILE)) await removals.refresh();
+      // What stands between them and is none of them is sealed by a later tile, or was inserted.
+      if (batch.within > behind) await collectStrays(store, strays, lines, { after, last, size });
+      after = Math.max(after, last);
+      const tiles = new Map(batch.tiles.map((tile) => [tile.tile, tile]));
+      const skeletons = new Map(batch.skeletons.map((skeleton) => [skeleton.seq, skeleton]));
+      const leavesOf = expectLeaves(lines.size, findings);
+      for (let number = from; number < from + count; number++) {
+        const leaves = Math.min(TILE, size - number * TILE);
+        const tile = tiles.get(number);
+        if (tile === undefined || !isTile(tile, leaves)) {
+          findings.add('bad-seal', `tile ${number}`);
+          roots.lost(leaves, tile?.runs ?? null);
+          continue;
+        }
+        roots.grow(tile, leaves);
+        for (const archive of archives) {
+          if (!isInTree(archive, tile)) findings.add('split-view', archive.path);
+        }
+        checkLeaves(tile, leaves, lines, {
+          counts,
+          findings,
+          leavesOf,
+          removals,
+          skeletons,
+          isArchived,
+          isAccepted,
+          sealedBefore,
+        });
+      }
+      from += count;
+      const bytes = Math.max(batch.lines.length, 1);
+      tilesAtOnce = Math.max(1, Math.min(MOST_TILES, tilesAtOnce * 2, Math.floor((BATCH_BYTES * count) / bytes)));
+      // More is read while these are hashed.
+      const hashing = hasher.hash(batch.lines, leavesOf.salts);
+      const [hashes, next] = await Promise.all([hashing, from < end ? read() : undefined]);
+      leavesOf.compare(hashes);
+      request.onProgress?.(Math.min(from * TILE, size), size);
+      if (next === undefined) break;
+      batch = next;
     }
-    from += count;
-    request.onProgress?.(Math.min(from * TILE, size), size);
-    const bytes = Math.max(batch.lines.length, 1);
-    tilesAtOnce = Math.max(1, Math.min(MOST_TILES, tilesAtOnce * 2, Math.floor((BATCH_BYTES * count) / bytes)));
+  } finally {
+    await hasher.close();
   }
   // Also where everything is there, each of them must be as it was signed.
   await removals.refresh();
   await collectStrays(store, strays, new Map(), { after, last: Number.MAX_SAFE_INTEGER, size });
   for (const seq of [...strays].toSorted((a, b) => a - b)) findings.add('inserted', seq);
   return { entries: counts, ...roots.done() };
+}
+
+/** A line of a batch, behind room for its head, and which of them it is. */
+interface ReadLine {
+  readonly index: number;
+  readonly headAndLine: Buffer;
+}
+
+interface ExpectedLeaves {
+  /** The salt of each line. */
+  readonly salts: Buffer;
+  /** Expects that a line is what the leaf at a position of a tile was made of. */
+  readonly expect: (seq: number, line: ReadLine, salt: Buffer, hashes: Buffer, position: number) => void;
+  /** Compares that with what the lines come to. */
+  readonly compare: (hashes: Buffer) => void;
+}
+
+/** What the leaves of so many lines must be. */
+function expectLeaves(count: number, findings: Findings): ExpectedLeaves {
+  const salts = Buffer.alloc(count * SALT_BYTES);
+  const expected: ({ readonly seq: number; readonly hashes: Buffer; readonly position: number } | undefined)[] =
+    Array.from({ length: count });
+  const differs = (hash: Buffer, index: number, hashes: Buffer, position: number): boolean =>
+    hash.compare(
+      hashes,
+      position * HASH_BYTES,
+      (position + 1) * HASH_BYTES,
+      index * HASH_BYTES,
+      (index + 1) * HASH_BYTES,
+    ) !== 0;
+  return {
+    salts,
+    expect: (seq, { index, headAndLine }, salt, hashes, position) => {
+      if (expected[index] === undefined) {
+        expected[index] = { seq, hashes, position };
+        salt.copy(salts, index * SALT_BYTES);
+      } else if (differs(leafHash(salt, headAndLine.subarray(LEAF_HEAD)), 0, hashes, position)) {
+        // A seq stands at two places only where somebody wrote it there.
+        findings.add('altered', seq);
+      }
+    },
+    compare: (hash) => {
+      for (const [index, leaf] of expected.entries()) {
+        if (leaf !== undefined && differs(hash, index, leaf.hashes, leaf.position)) findings.add('altered', leaf.seq);
+      }
+    },
+  };
 }
 
 /** The archives that are what was sealed, by a key of the trail; what is wrong with the others is found. */
@@ -436,7 +518,7 @@ const SEQS_A_PAGE = 10_000;
 async function collectStrays(
   store: AuditStore,
   strays: Set<number>,
-  known: ReadonlyMap<number, Buffer>,
+  known: ReadonlyMap<number, unknown>,
   { after, last, size }: { readonly after: number; readonly last: number; readonly size: number },
 ): Promise<void> {
   for (let at = after; at < last;) {
@@ -598,10 +680,11 @@ function isBackdated(headAndLine: Buffer, least: Buffer | undefined): boolean {
 function checkLeaves(
   tile: SealTile,
   leaves: number,
-  lines: ReadonlyMap<number, Buffer>,
+  lines: ReadonlyMap<number, ReadLine>,
   {
     counts,
     findings,
+    leavesOf,
     removals,
     skeletons,
     isArchived,
@@ -610,6 +693,7 @@ function checkLeaves(
   }: {
     counts: Record<'checked' | 'pruned' | 'archived' | 'erased' | 'imported' | 'accepted', number>;
     findings: Findings;
+    leavesOf: ExpectedLeaves;
     removals: Removals;
     skeletons: ReadonlyMap<number, KeptSkeleton>;
     isArchived: (seq: number) => boolean;
@@ -618,27 +702,24 @@ function checkLeaves(
   },
 ): void {
   const saltOf = saltsIn(tile);
-  const hash = Buffer.alloc(HASH_BYTES);
   for (const [position, seq] of seqsOf(tile.runs ?? []).entries()) {
     if (position >= leaves) break;
-    const headAndLine = lines.get(seq);
+    const line = lines.get(seq);
     const salt = saltOf(position);
     const skeleton = skeletons.get(seq);
-    if (headAndLine === undefined) {
+    if (line === undefined) {
       // A prune or an erasure destroys the salt with the entry.
       if (salt !== undefined) findings.add('missing', seq);
       else accountFor(seq, skeleton, removals.of(seq, skeleton), { counts, findings, isArchived });
     } else if (salt === undefined) {
       findings.add(removals.of(seq, skeleton) === null ? 'unopenable' : 'reappeared', seq);
     } else {
-      leafHashInto(hash, 0, salt, headAndLine);
+      const { headAndLine } = line;
+      leavesOf.expect(seq, line, salt, tile.hashes, position);
       counts.checked += 1;
       if (!headAndLine.subarray(-OWN.length).equals(OWN)) counts.imported += 1;
       if (isAccepted(seq)) counts.accepted += 1;
       else if (isBackdated(headAndLine, sealedBefore(tile.tile * TILE + position))) findings.add('backdated', seq);
-      if (hash.compare(tile.hashes, position * HASH_BYTES, (position + 1) * HASH_BYTES) !== 0) {
-        findings.add('altered', seq);
-      }
       if (skeleton !== undefined) findings.add('bad-removal', `skeleton ${seq}`);
     }
   }

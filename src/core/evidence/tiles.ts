@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { HASH_BYTES } from './hashing.js';
-import { leafHashInto, LEAF_HEAD, SALT_BYTES, saltsOf, SECRET_BYTES, TILE } from './leaves.js';
+import { LEAF_HEAD, SALT_BYTES, saltsOf, SECRET_BYTES, TILE } from './leaves.js';
 import { addSeq, firstOf } from './seqs.js';
 import type { Run } from './seqs.js';
 import { EMPTY, grown, grownBy, rootOf, subtrees } from './tree.js';
@@ -95,10 +95,30 @@ export function growingTile(
   return { tile, hashes, runs, count, secret, salts, saltOf: secret === null ? (at) => salts.get(at) : opened };
 }
 
-/** Adds a leaf: the line stands behind room for its head. */
-export function addLeaf(growing: GrowingTile, seq: number, headAndLine: Buffer): void {
-  const position = growing.count;
-  leafHashInto(growing.hashes, position * HASH_BYTES, growing.saltOf(position) as Buffer, headAndLine);
+/** The tiles that so many more leaves go to: the one that grows, and those behind it. */
+export function tilesAhead(growing: GrowingTile, leaves: number): GrowingTile[] {
+  const tiles = [growing];
+  for (let room = TILE - growing.count; room < leaves; room += TILE) {
+    tiles.push(growingTile(growing.tile + tiles.length, undefined, 0));
+  }
+  return tiles;
+}
+
+/** The salts of so many more leaves, one after the other. */
+export function saltsAhead(tiles: readonly GrowingTile[], leaves: number): Buffer {
+  const salts = Buffer.alloc(leaves * SALT_BYTES);
+  let leaf = 0;
+  for (const { count, saltOf } of tiles) {
+    for (let position = count; position < TILE && leaf < leaves; position++, leaf++) {
+      saltOf(position)?.copy(salts, leaf * SALT_BYTES);
+    }
+  }
+  return salts;
+}
+
+/** Adds a leaf: its hash stands in `hashes` from `at` on. */
+export function addLeaf(growing: GrowingTile, seq: number, hashes: Buffer, at: number): void {
+  hashes.copy(growing.hashes, growing.count * HASH_BYTES, at, at + HASH_BYTES);
   addSeq(growing.runs, seq);
   growing.count += 1;
 }
