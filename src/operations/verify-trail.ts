@@ -89,6 +89,8 @@ interface Target {
   readonly root: Buffer;
   /** What it is called where it is a checkpoint from elsewhere; null for a seal of the trail. */
   readonly outside: string | null;
+  /** Whether a prune keeps what it can be checked with, as for the last seal of each day. */
+  readonly isKept: boolean;
 }
 
 /**
@@ -227,8 +229,7 @@ async function checkSeals(
 ): Promise<CheckedSeals | undefined> {
   const terms = checkTerms(trails, handovers, request, findings);
   if (terms === undefined) return undefined;
-  const targets: Target[] = [];
-  const times: { size: number; at: number }[] = [];
+  const seals: { size: number; root: Buffer; at: number }[] = [];
   let size = 0;
   let at: number | null = null;
   let after = 0;
@@ -239,14 +240,18 @@ async function checkSeals(
     for (const seal of page) {
       const read = checkSeal(seal, terms, size, findings);
       if (read === undefined) continue;
-      targets.push({ size: read.size, root: read.root, outside: null });
+      seals.push({ size: read.size, root: read.root, at: read.at });
       size = read.size;
       if (at !== null && read.at < at) findings.add('clock-back', read.size);
       at = read.at;
-      times.push({ size, at });
     }
     after = page.at(-1)?.seal ?? end;
   }
+  const targets = seals.map((seal, index): Target => {
+    const next = seals[index + 1];
+    const isLast = next === undefined || tileOf(next.size) !== tileOf(seal.size) || dayOf(next.at) !== dayOf(seal.at);
+    return { size: seal.size, root: seal.root, outside: null, isKept: isLast };
+  });
   for (const { name, text } of outsideOf(request)) {
     const checkpoint = readCheckpoint(text);
     if (checkpoint === undefined) throw new DaybookError('data', `${name} is no checkpoint`);
@@ -257,14 +262,29 @@ async function checkSeals(
     // A name that a trail went on from has seals that the restored copy never had.
     else if (checkpoint.size > size || own?.key.name !== checkpoint.origin) findings.add('truncated', name);
     else if (!isCheckpointBy(own.key, checkpoint)) findings.add('wrong-term', name);
-    else targets.push({ size: checkpoint.size, root: checkpoint.root, outside: name });
+    else targets.push({ size: checkpoint.size, root: checkpoint.root, outside: name, isKept: false });
   }
   for (const { size: handed, note } of handovers) {
     const root = Buffer.from(readHandover(note)?.root ?? '', 'base64');
     if (handed > size) findings.add('truncated', 'a handover');
-    else targets.push({ size: handed, root, outside: 'a handover' });
+    else targets.push({ size: handed, root, outside: 'a handover', isKept: false });
   }
-  return { keys: terms.map(({ key }) => key), targets: targets.toSorted((a, b) => a.size - b.size), times, size, at };
+  return {
+    keys: terms.map(({ key }) => key),
+    targets: targets.toSorted((a, b) => a.size - b.size),
+    times: seals,
+    size,
+    at,
+  };
+}
+
+/** The tile in which a tree of this size ends. */
+function tileOf(size: number): number {
+  return Math.floor((size - 1) / TILE);
+}
+
+function dayOf(ms: number): number {
+  return Math.floor(ms / 86_400_000);
 }
 
 /** The terms of the keys, each of which must be handed over or go on by a signed statement, and the pinned one among them. */
@@ -509,7 +529,7 @@ function isTile(tile: SealTile, leaves: number): boolean {
   if (leaves < TILE) return hashes.length >= leaves * HASH_BYTES;
   if (root?.length !== HASH_BYTES) return false;
   // Where an edge is damaged, nobody would ask for it: its seal would be one that cannot be checked any more.
-  if (hashes.length === 0) return areEdges(edges, root);
+  if (hashes.length === 0) return edges !== null && areEdges(edges, root);
   return hashes.length === TILE * HASH_BYTES && rootOf(grownBy(EMPTY, hashes, 0, TILE)).equals(root);
 }
 
@@ -550,7 +570,8 @@ function rootChecks(
 
   const compare = (target: Target, root: Buffer | null | undefined, upTo: number): void => {
     if (root === null) {
-      if (target.outside === null) skipped += 1;
+      if (target.isKept) findings.add('bad-seal', `tile ${tileOf(target.size)}`);
+      else if (target.outside === null) skipped += 1;
       else findings.add('uncheckable', target.outside);
       return;
     }

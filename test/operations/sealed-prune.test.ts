@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Filter } from '../../src/core/filter.js';
 import { executePrune, preparePrune } from '../../src/operations/prune.js';
 import type { PruneResult } from '../../src/operations/prune.js';
 import type { PruneRule } from '../../src/store/audit-store.js';
@@ -77,6 +78,11 @@ describe.each(ENGINES)('a prune of a sealed trail in %s', (engine, sealedTrail) 
     edges.writeUInt8(edges.readUInt8(40) ^ 1, 40);
     await sealed.tamper('UPDATE daybook_seal_tiles SET edges = ? WHERE tile = 0', edges);
     expect(await sealed.found(paper(second))).toEqual(['found', 'altered-between', 'split-view', 'bad-seal']);
+    // And it must be there, as a whole.
+    for (const left of ['NULL', 'zeroblob(0)']) {
+      await sealed.tamper(`UPDATE daybook_seal_tiles SET edges = ${left} WHERE tile = 0`);
+      expect(await sealed.found()).toContain('bad-seal');
+    }
   });
 
   test('without the key is said', async () => {
@@ -145,17 +151,37 @@ describe.each(ENGINES)('a prune of a sealed trail in %s', (engine, sealedTrail) 
             fc.record({ do: fc.constant('seal' as const), count: fc.constant(0) }),
             fc.record({ do: fc.constant('prune' as const), count: fc.integer({ min: 1, max: 200 }) }),
             fc.record({ do: fc.constant('scatter' as const), count: fc.integer({ min: 0, max: 99 }) }),
+            fc.record({ do: fc.constant('hold' as const), count: fc.integer({ min: 0, max: 9 }) }),
+            fc.record({ do: fc.constant('release' as const), count: fc.constant(0) }),
           ),
           { minLength: 3, maxLength: 9 },
         ),
-        async (steps) => {
+        fc.nat(),
+        async (steps, seed) => {
           const sealed = await sealedTrail(5);
           await sealed.seal();
-          for (const { do: what, count } of steps) {
+          const { store } = sealed;
+          const held = new Map<string, Filter>();
+          const kept = (): Promise<number[]> =>
+            Promise.all([...held.values()].map(async (filter) => (await store.extent(filter)).count));
+          const pruned = async (rules: readonly PruneRule[]): Promise<void> => {
+            const before = await kept();
+            await prune(sealed, rules);
+            expect(await kept()).toEqual(before);
+          };
+          for (const [step, { do: what, count }] of steps.entries()) {
             if (what === 'record') await sealed.record(count);
             else if (what === 'seal') await sealed.seal();
-            else if (what === 'prune') await prune(sealed, keep(count));
-            else await prune(sealed, messages(`${count}`));
+            else if (what === 'prune') await pruned(keep(count));
+            else if (what === 'scatter') await pruned(messages(`${count}`));
+            else if (what === 'hold') {
+              const hold = { name: `hold ${step}`, filter: { search: `number ${count}` } };
+              await store.placeHold({ ...hold, reason: 'a case', until: null, releaseKey: null }, ACTOR);
+              held.set(hold.name, hold.filter);
+            } else {
+              for (const name of held.keys()) await store.releaseHold(name, 'the case is closed', null, ACTOR);
+              held.clear();
+            }
           }
           await sealed.seal();
           const { count } = await sealed.store.extent({});
@@ -164,6 +190,13 @@ describe.each(ENGINES)('a prune of a sealed trail in %s', (engine, sealedTrail) 
             verdict: 'intact',
             entries: { checked: count, pruned: deleted, unsealed: 0 },
           });
+          // And whichever of what stays is altered is named.
+          const { rows } = await store.rows({ filter: {}, order: 'recorded', limit: 1000, upTo: await store.mark() }, [
+            'seq',
+          ]);
+          const seq = rows[seed % rows.length]?.[0];
+          await sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = ${seq}`);
+          expect((await sealed.verify()).findings).toMatchObject([{ code: 'altered', count: 1, first: [seq] }]);
         },
       ),
       { numRuns: engine === 'SQLite' ? 12 : 6 },
