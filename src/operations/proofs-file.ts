@@ -69,12 +69,12 @@ export async function openProofs(path: string, named: string, signal?: AbortSign
       roots: lines.map(({ root }) => root),
       opens: (tile) => lines[tile]?.opens === true,
       open: (tile) => {
-        const { at, length } = lines[tile] as TileLine;
+        const { at, length, root } = lines[tile] as TileLine;
         const bytes = Buffer.alloc(length);
         readSync(descriptor, bytes, 0, length, at);
         const read = readTile(bytes, tile, head.checkpoint.size);
         if (read === undefined || read.runs === null) throw bad();
-        return openTile(read.fields, { tile, runs: read.runs, root: read.root }, isIn, bad);
+        return openTile(read.fields, { tile, runs: read.runs, root }, isIn, bad);
       },
       placeOf,
       close: () => closeSync(descriptor),
@@ -118,7 +118,9 @@ async function readThrough(
     const tile = lines.length;
     const read = readTile(line, tile, head.checkpoint.size);
     if (read === undefined) throw bad();
-    lines.push({ at: here, length: line.length, root: read.root, opens: read.runs !== null });
+    // A small piece of a Buffer would keep all of the memory that it was cut from.
+    const root = read.root && Buffer.from(Uint8Array.from(read.root).buffer);
+    lines.push({ at: here, length: line.length, root, opens: read.runs !== null });
     let position = 0;
     for (const run of read.runs ?? []) {
       pieces.push({ run, tile, position });

@@ -76,13 +76,16 @@ export async function waitingSince(store: AuditStore, state: SealState): Promise
   return Math.max(parseTimestamp(String(row[1] ?? row[0])), sealedAt(state) ?? -Infinity);
 }
 
-/** Every seal, oldest first, with what others said of it. */
-export async function* toldSeals(store: AuditStore): AsyncGenerator<{
+/** A seal, with what others said of it. */
+export interface ToldSeal {
   readonly size: number;
   readonly at: string | null;
   readonly note: string;
   readonly anchors: readonly AnchorTold[];
-}> {
+}
+
+/** Every seal, oldest first. */
+export async function* toldSeals(store: AuditStore): AsyncGenerator<ToldSeal> {
   const { last: newest } = await store.sealState();
   const anchors = await checkAnchors(store, { size: newest?.size ?? 0, witnesses: [] });
   for await (const last of eachSeal(store)) {

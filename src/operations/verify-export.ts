@@ -159,7 +159,8 @@ function madeOf({ seqs, hashes, root, seen }: OpenTile, isListed: (seq: number) 
   const lost = seqs.filter((_, position) => !seen.has(position));
   const own = rootOf(grownBy(EMPTY, hashes, 0, seqs.length));
   return {
-    root: root ?? own,
+    // A copy: what was made is a piece of something larger.
+    root: root ?? Buffer.from(Uint8Array.from(own).buffer),
     hashes: seqs.length === TILE ? null : hashes,
     lost,
     differs: lost.length === 0 && root !== null && !own.equals(root),

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { cli, given, inTestDirectory, ok } from '../support/cli.js';
+import { writeTimestamp } from './every-command.js';
 
 const KEY = (): string[] => ['--seal-key', inTestDirectory('trail.seal')];
 
@@ -57,6 +58,19 @@ test.each([
   await ok(['hold', 'place', 'case-17', '--entity', 'machine:7', '--reason', 'court file']);
   const { stderr } = await cli(['prune', '--before', '2021', '--dry-run']);
   expect(stderr.split('\n')).toContain(words);
+});
+
+test('seal list names on a terminal what others said of a seal, and elsewhere prints signed notes alone', async () => {
+  await given({ action: 'a' });
+  await cli(['seal', 'init', '--force', '--origin', 'example.com/a', ...KEY()]);
+  await cli(['seal', ...KEY()]);
+  const notes = await ok(['seal', 'list']);
+  expect(await ok(['seal', 'list'], { terminal: true })).toBe(notes);
+  await writeTimestamp();
+  await ok(['seal', 'anchor', '--add', inTestDirectory('seal.ots')]);
+  expect(await ok(['seal', 'list'])).toBe(notes);
+  const anchor = 'anchor: file of OpenTimestamps of the seal over 2 entries';
+  expect(await ok(['seal', 'list'], { terminal: true })).toBe(`${notes}\n${anchor}\n`);
 });
 
 test('seal status says in words how the key file stands to the database', async () => {

@@ -7,7 +7,7 @@ import { termsOf } from '../../core/evidence/terms.js';
 import { textProblem } from '../../core/json.js';
 import { shellWord } from '../../core/shell.js';
 import type { Acceptance } from '../../operations/accept-inserted.js';
-import type { KeyState } from '../../operations/seal-status.js';
+import type { KeyState, ToldSeal } from '../../operations/seal-status.js';
 import type { SealState } from '../../store/audit-store.js';
 import { anchorText } from '../anchor-text.js';
 import {
@@ -331,7 +331,7 @@ function addList(group: Command, context: Context): void {
         expectSealed(await store.sealState());
         let before = options.format === 'json' ? '{"seals":[' : '';
         for await (const seal of toldSeals(store)) {
-          const text = options.format === 'json' ? JSON.stringify(seal) : await shown(seal.note);
+          const text = options.format === 'json' ? JSON.stringify(seal) : await shown(seal);
           await stdout.write(before + text);
           before = options.format === 'json' ? ',\n' : '\n';
         }
@@ -339,10 +339,12 @@ function addList(group: Command, context: Context): void {
       });
     });
 
-  async function shown(text: string): Promise<string> {
+  /** A checkpoint, and for people what others said of it: elsewhere only the checkpoint is a signed note. */
+  async function shown({ note: text, anchors }: ToldSeal): Promise<string> {
     if (!context.streams.stdout.isTerminal) return text;
     const { visible } = await import('../../terminal/sanitize.js');
-    return visible(text, { newlines: 'keep' });
+    const lines = anchors.map((anchor) => `${anchorText(anchor)}\n`).join('');
+    return visible(text + (lines === '' ? '' : `\n${lines}`), { newlines: 'keep' });
   }
 }
 
