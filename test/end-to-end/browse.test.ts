@@ -8,6 +8,7 @@ interface Terminal {
   keys(...names: readonly string[]): Promise<void>;
   /** Waits until the screen shows this, and gives what it shows. */
   sees(text: string): Promise<string>;
+  resize(columns: number, rows: number): Promise<void>;
   /** Whether it shows its cursor. */
   cursor(): Promise<boolean>;
 }
@@ -31,6 +32,7 @@ async function terminal(
   let screen = '';
   return {
     cursor: async () => (await tmux('display-message', '-p', '#{cursor_flag}')).trim() === '1',
+    resize: async (columns, rows) => void (await tmux('resize-window', '-x', String(columns), '-y', String(rows))),
     keys: async (...names) => void (await tmux('send-keys', ...names)),
     async sees(text) {
       const look = async (): Promise<boolean> => (screen = await tmux('capture-pane', '-p')).includes(text);
@@ -90,7 +92,7 @@ test('an entity that is typed into the filter is a condition like any other', as
     }),
   );
   expect(await runWithStdin(['record', '--stdin'], `${lines.join('\n')}\n`, { cwd })).toMatchObject({ code: 0 });
-  const { keys, sees } = await terminal(cwd, { columns: 80, rows: 24 });
+  const { keys, sees, resize } = await terminal(cwd, { columns: 80, rows: 24 });
   await sees('1 of 9');
   await keys('f', '--not-reverted file', 'Enter');
   await sees('--entity file --not-reverted');
@@ -101,6 +103,23 @@ test('an entity that is typed into the filter is a condition like any other', as
   const whole = await sees('1 of 9');
   expect(whole).toContain(' --not-reverted ');
   expect(whole).not.toContain('--entity');
+  // What Tab completes, from the trail itself.
+  await keys('f', 'C-u', '--not sev', 'Tab', 'i', 'Tab', '--not', 'Space', 'action=up', 'Tab');
+  await sees('filter: --not severity=info --not action=update █');
+  await keys('C-u', '--entity fi', 'Tab', 'f', '1', 'Enter');
+  await sees('--entity file:f1');
+  await sees('1 of 3');
+  // A screen that gets smaller, then larger.
+  await keys('?');
+  await sees('any key goes back');
+  await resize(60, 12);
+  await keys('Escape');
+  await sees('1 of 3');
+  await keys('?');
+  await sees('page 1 of 3');
+  await resize(200, 50);
+  await keys('Escape', 'End');
+  expect(await sees('3 of 3')).toMatch(/^>.{190,}$/m);
 }, 120_000);
 
 test('it shows itself where the environment speaks of continuous integration', async () => {

@@ -3,6 +3,7 @@ import { entityText } from '../../core/entity.js';
 import { entryDifferences } from '../../core/entry-differences.js';
 import type { EntryField, HistoryEntry } from '../../core/entry.js';
 import { DaybookError } from '../../core/errors.js';
+import { LEAP_FIELDS } from '../../core/leap-fields.js';
 import { shellWord } from '../../core/shell.js';
 import type { Stretch } from '../../core/stretch.js';
 import { formatTimestamp } from '../../core/timestamp.js';
@@ -215,21 +216,56 @@ function readerOf(words: readonly string[]): Command {
 
 /** What could stand for the last word of a line: an option, or a value that entries have. */
 async function complete(store: AuditStore, line: string): Promise<readonly string[]> {
-  const words = splitWords(line);
-  const last = /\s$/.test(line) || words.length === 0 ? '' : (words.pop() ?? '');
+  const { words, isOpen } = splitOpen(line);
+  const last = words.length === 0 || (!isOpen && /\s$/.test(line)) ? '' : (words.pop() ?? '');
   const before = words.map(shellWord).join(' ');
-  const whole = (text: string): string => `${before}${before === '' ? '' : ' '}${text} `;
-  const field = FIELDS[words.at(-1) ?? ''];
+  const whole = (word: string, end: string): string => `${before}${before === '' ? '' : ' '}${word}${end}`;
+  const isNot = words.at(-1) === '--not';
+  const [name = '', value] = isNot && last.includes('=') ? splitAt(last) : [words.at(-1) ?? '', last];
+  const option = isNot ? `--${name}` : name;
+  const field = FIELDS[option];
+  if (isNot && field === undefined) {
+    return Object.keys(FIELDS).flatMap((one) => (one.slice(2).startsWith(last) ? [whole(`${one.slice(2)}=`, '')] : []));
+  }
   if (field !== undefined) {
-    const values = await store.values(field, {});
-    const end = field === 'entity_type' ? ':' : '';
-    return values
-      .flatMap(({ value }) => (value?.startsWith(last) === true ? [shellWord(value + end)] : []))
-      .map((text) => (end === '' ? whole(text) : whole(text).trimEnd()));
+    // A type goes on with an id, and is no whole word yet.
+    const [colon, end] = field === 'entity_type' ? [':', ''] : ['', ' '];
+    const found = await valuesOf(store, field, value ?? '');
+    return found.map((one) => whole(shellWord(`${isNot ? `${name}=` : ''}${one}${colon}`), end));
   }
   return addFilterOptions(new Command())
     .options.flatMap(({ long }) => (long?.startsWith(last) === true ? [long] : []))
-    .map(whole);
+    .map((long) => whole(long, ' '));
+}
+
+/** So many values are offered. */
+const MOST_VALUES = 200;
+
+/** Values of a field that begin so; all of a trail are only counted where no index leaps over them. */
+async function valuesOf(store: AuditStore, field: EntryField, prefix: string): Promise<readonly string[]> {
+  const leap = LEAP_FIELDS.find((one) => one === field);
+  const found =
+    leap === undefined
+      ? (await store.values(field, {})).map(({ value }) => value)
+      : await store.nextValues(leap, prefix, MOST_VALUES);
+  return found.flatMap((value) => (value?.startsWith(prefix) === true ? [value] : [])).slice(0, MOST_VALUES);
+}
+
+/** The words of a line, also where a quote is still open. */
+function splitOpen(line: string): { readonly words: string[]; readonly isOpen: boolean } {
+  for (const end of ['', "'", '"']) {
+    try {
+      return { words: splitWords(line + end), isOpen: end !== '' };
+    } catch (error) {
+      if (!(error instanceof DaybookError)) throw error;
+    }
+  }
+  return { words: [], isOpen: true };
+}
+
+function splitAt(word: string): [string, string] {
+  const place = word.indexOf('=');
+  return [word.slice(0, place), word.slice(place + 1)];
 }
 
 /** Runs a command of this program, on this trail and as who acts here, and gives what it said. */

@@ -1,6 +1,9 @@
 import type { HistoryEntry } from '../../core/entry.js';
 import type { Stretch } from '../../core/stretch.js';
 import type { Desk, Part, Question } from './desk.js';
+import { helpPages } from './keys-help.js';
+import { edited, lineOf, typed } from './typing.js';
+import type { Line, LineKey } from './typing.js';
 
 /** What a line of the list stands for. */
 export interface Shown {
@@ -10,9 +13,10 @@ export interface Shown {
 }
 
 /** A line of text that is being typed. */
-export interface Prompt {
+export interface Prompt extends Line {
   readonly label: string;
-  readonly text: string;
+  /** What is chosen from by its number, if anything is. */
+  readonly choices: readonly string[];
 }
 
 /** All that the screen shows, but for its size. */
@@ -27,7 +31,8 @@ export interface Scene {
   readonly detailFirst: number;
   readonly timeline: readonly Part[];
   readonly hours: readonly (readonly number[])[] | null;
-  readonly help: boolean;
+  /** The page of the help that is shown. */
+  readonly help: number | null;
   readonly count: number | null;
   /** How many entries stand above the first row; null where that was not counted. */
   readonly above: number | null;
@@ -52,7 +57,10 @@ export type Key =
         | 'backspace'
         | 'tab'
         | 'home'
-        | 'end';
+        | 'end'
+        | 'eraseBefore'
+        | 'eraseAfter'
+        | 'eraseWord';
     };
 
 export interface Size {
@@ -75,35 +83,6 @@ export interface Browser {
 
 /** When so few rows are left before the end of what was read, the next page is asked for. */
 const AHEAD = 80;
-
-interface KeyWord {
-  readonly keys: string;
-  readonly does: string;
-}
-
-/** The keys, as the help lists them. */
-export const KEY_WORDS: readonly KeyWord[] = [
-  { keys: '↑ ↓ k j', does: 'one entry up or down' },
-  { keys: 'PgUp PgDn', does: 'one screen up or down' },
-  { keys: 'g G', does: 'to the newest, to the oldest' },
-  { keys: '← →', does: 'one part of the timeline back or on' },
-  { keys: 't', does: 'to a time, as --since takes it' },
-  { keys: 'Enter', does: 'the entry in full; again, or Esc, closes it' },
-  { keys: '[ ]', does: 'scroll in the entry' },
-  { keys: '/', does: 'look for a text in messages: then n next, N previous, Esc ends it' },
-  { keys: 'f', does: 'edit the filter; Tab completes' },
-  { keys: 'a e c s', does: "only this entry's actor, entity, correlation id, scope" },
-  { keys: '-', does: 'take a condition out' },
-  { keys: 'Backspace', does: 'back to the filter before' },
-  { keys: 'Space', does: 'fold the entries of a correlation id, or unfold them' },
-  { keys: 'F', does: 'follow what is recorded from now on, or stop' },
-  { keys: 'h', does: 'entries by weekday and hour' },
-  { keys: 'n', does: 'write a note on the entity (while no text is looked for)' },
-  { keys: 'r', does: 'take the entry back' },
-  { keys: 'y', does: 'copy the history command that shows this list' },
-  { keys: 'x', does: 'export this list to a file' },
-  { keys: '? q', does: 'this help, quit' },
-];
 
 /** A filter that was left, and the entry that was selected in it. */
 interface Left {
@@ -137,7 +116,7 @@ export async function createBrowser(
   let detailFirst = 0;
   let timeline: readonly Part[] = [];
   let hours: readonly (readonly number[])[] | null = null;
-  let help = false;
+  let help: number | null = null;
   let count: number | null = null;
   let follows = false;
   let asking: Asking | null = null;
@@ -150,6 +129,12 @@ export async function createBrowser(
   const ended = new Promise<void>((resolve) => (end = resolve));
 
   const current = (): HistoryEntry | undefined => shown[selected]?.entry;
+
+  const theEntry = (): HistoryEntry => {
+    const entry = current();
+    if (entry === undefined) throw new Error('there is no entry here');
+    return entry;
+  };
 
   /** How many rows of the list are seen. */
   const seen = (): number => listHeight({ columns, rows: height }, detail !== null);
@@ -167,6 +152,13 @@ export async function createBrowser(
     detail = entry === undefined ? null : await desk.detail(entry, columns);
     detailFirst = 0;
     show();
+  };
+
+  /** By half of what is seen: what was read last stays in sight. */
+  const scrollDetail = (by: number): void => {
+    const room = detailHeight({ columns, rows: height });
+    const last = Math.max(0, (detail?.length ?? 0) - room);
+    detailFirst = Math.max(0, Math.min(last, detailFirst + by * Math.max(1, Math.floor(room / 2))));
   };
 
   /** Selects a row. */
@@ -267,8 +259,8 @@ export async function createBrowser(
   };
 
   const narrow = async (by: 'actor' | 'entity' | 'correlation' | 'scope'): Promise<void> => {
-    const entry = current();
-    const condition = entry && desk.narrowTo(entry, by);
+    const entry = theEntry();
+    const condition = desk.narrowTo(entry, by);
     if (condition === undefined) {
       message = `this entry has no ${by === 'correlation' ? 'correlation id' : by}`;
       return;
@@ -277,9 +269,10 @@ export async function createBrowser(
   };
 
   const search = async (down: boolean): Promise<void> => {
-    const entry = current();
-    if (entry === undefined) return;
+    const entry = theEntry();
+    await say('looking …');
     const found = await question.find(entry, sought, down);
+    message = '';
     if (found === undefined) {
       message = `no message ${down ? 'below' : 'above'} holds ${sought}`;
       return;
@@ -290,8 +283,13 @@ export async function createBrowser(
     await go(around, at, around.newer ? null : 0);
   };
 
-  const ask = (label: string, text: string, done: Asking['done'], complete?: Asking['complete']): void => {
-    asking = { label, text, done, ...(complete && { complete }) };
+  const ask = (
+    label: string,
+    text: string,
+    done: Asking['done'],
+    { complete, choices = [] }: Partial<Pick<Asking, 'complete' | 'choices'>> = {},
+  ): void => {
+    asking = { ...lineOf(text), label, choices, done, ...(complete && { complete }) };
   };
 
   const say = async (text: string): Promise<void> => {
@@ -300,11 +298,15 @@ export async function createBrowser(
     await nextTurn();
   };
 
-  const run = async (command: readonly string[]): Promise<boolean> => {
+  /** Runs a command and gives what it said; throws that where it failed. */
+  const run = async (command: readonly string[]): Promise<string> => {
     await say(`${command[0]} …`);
     const { code, said } = await desk.run(command);
-    message = said.trim().replaceAll('\n', ' · ') || (code === 0 ? 'done' : `exit code ${code}`);
-    return code === 0;
+    message = '';
+    const lines = said.trim().split('\n');
+    if (code === 0) return lines.join(' · ');
+    // What would help on a command line cannot be typed here.
+    throw new Error(lines[0]?.replace(/^daybook: /, '') || `exit code ${code}`);
   };
 
   /** Asks the same question of the trail as it is now. */
@@ -325,9 +327,8 @@ export async function createBrowser(
   };
 
   const fold = async (): Promise<void> => {
-    const entry = current();
-    const id = entry?.correlation_id ?? null;
-    if (entry === undefined || id === null) {
+    const { correlation_id: id } = theEntry();
+    if (id === null) {
       message = 'this entry has no correlation id';
       return;
     }
@@ -339,8 +340,7 @@ export async function createBrowser(
   };
 
   const moveInTime = async (by: number): Promise<void> => {
-    const entry = current();
-    if (entry === undefined) return;
+    const entry = theEntry();
     if (timeline.length === 0) {
       message = 'the timeline is still being counted';
       return;
@@ -369,12 +369,12 @@ export async function createBrowser(
     const out = async (index: number): Promise<void> =>
       askFor(conditions.filter((_, position) => position !== index).flat(), current());
     if (conditions.length === 1) return out(0);
-    const listed = conditions.map((words_, index) => `${index + 1} ${desk.join(words_)}`).join('   ');
-    ask(`which? ${listed}: `, '', async (text) => {
+    const choose = async (text: string): Promise<void> => {
       const index = Number(text) - 1;
-      if (conditions[index] === undefined) message = `${text} is none of them`;
-      else await out(index);
-    });
+      if (conditions[index] === undefined) throw new Error(`${text || 'nothing'} is none of them`);
+      await out(index);
+    };
+    ask('which?', '', choose, { choices: conditions.map(desk.join) });
   };
 
   const back = async (): Promise<void> => {
@@ -397,8 +397,8 @@ export async function createBrowser(
         // The first entry of the time, if there is one: a day or a month is seen from its beginning on.
         await go(found, Math.max(0, at - 1), found.newer ? null : 0);
       }),
-    '[': () => void (detailFirst = Math.max(0, detailFirst - 1)),
-    ']': () => void (detailFirst = Math.min(Math.max(0, (detail?.length ?? 0) - 1), detailFirst + 1)),
+    '[': () => scrollDetail(-1),
+    ']': () => scrollDetail(1),
     '/': () =>
       ask('/', sought, async (text) => {
         sought = text;
@@ -406,7 +406,8 @@ export async function createBrowser(
       }),
     n: () => (sought === '' ? note() : search(true)),
     N: () => (sought === '' ? void (message = 'no text is looked for: / asks for one') : search(false)),
-    f: () => ask('filter: ', desk.join(question.words), (text) => askFor(desk.split(text)), desk.complete),
+    f: () =>
+      ask('filter: ', desk.join(question.words), (text) => askFor(desk.split(text)), { complete: desk.complete }),
     a: () => narrow('actor'),
     e: () => narrow('entity'),
     c: () => narrow('correlation'),
@@ -424,10 +425,11 @@ export async function createBrowser(
       message = '';
     },
     r: () => {
-      const entry = current();
-      if (entry === undefined) return;
+      const entry = theEntry();
       ask(`take entry ${entry.seq} back, because: `, '', async (text) => {
-        if (await run(['revert', String(entry.seq), `--reason=${text}`])) await again();
+        const seq = await run(['revert', String(entry.seq), `--reason=${text}`]);
+        await again();
+        message = `taken back by entry ${seq}`;
       });
     },
     y: async () => {
@@ -437,21 +439,23 @@ export async function createBrowser(
     },
     x: () =>
       ask('export to file: ', '', async (text) => {
-        await run(['export', ...question.words, `--output=${text}`]);
+        message = await run(['export', ...question.words, `--output=${text}`]);
       }),
-    '?': () => void (help = true),
+    '?': () => void (help = 0),
     q: () => end(),
   };
 
   const note = (): void => {
-    const entry = current();
-    const entity = entry && desk.narrowTo(entry, 'entity');
-    if (entry === undefined || entity === undefined || entry.entity_id === null || entry.entity_type === null) {
+    const entry = theEntry();
+    const entity = desk.narrowTo(entry, 'entity');
+    if (entity === undefined || entry.entity_id === null || entry.entity_type === null) {
       message = 'this entry has no entity';
       return;
     }
     ask(`note on ${entity.value}: `, '', async (text) => {
-      if (await run(['note', '--', entity.value, text])) await again();
+      const seq = await run(['note', '--', entity.value, text]);
+      await again();
+      message = `noted as entry ${seq}`;
     });
   };
 
@@ -476,11 +480,14 @@ export async function createBrowser(
     },
     backspace: back,
     tab: () => undefined,
+    eraseBefore: () => undefined,
+    eraseAfter: () => undefined,
+    eraseWord: () => undefined,
   };
 
   const type = async (prompt: Asking, key: Key): Promise<void> => {
-    if ('letter' in key) asking = { ...prompt, text: prompt.text + key.letter };
-    else if (key.name === 'backspace') asking = { ...prompt, text: [...prompt.text].slice(0, -1).join('') };
+    if ('letter' in key) asking = { ...prompt, ...typed(prompt, key.letter) };
+    else if (isLineKey(key.name)) asking = { ...prompt, ...edited(prompt, key.name) };
     else if (key.name === 'escape') asking = null;
     else if (key.name === 'tab') await complete(prompt);
     else if (key.name === 'enter') {
@@ -499,16 +506,24 @@ export async function createBrowser(
     const found = (await prompt.complete?.(prompt.text)) ?? [];
     if (found.length === 0) message = 'nothing completes this';
     else {
-      asking = { ...prompt, text: commonStart(found) };
-      if (found.length > 1) message = found.slice(0, 12).map(lastWord).join('  ');
+      asking = { ...prompt, ...lineOf(commonStart(found)) };
+      if (found.length > 1)
+        message = found
+          .slice(0, 12)
+          .map((one) => one.slice(lastWordIn(prompt.text)).trimEnd())
+          .join('  ');
     }
   };
 
   const dealWith = async (key: Key): Promise<void> => {
     message = '';
     if (asking !== null) return type(asking, key);
-    if (help || (hours !== null && !('letter' in key && 'qh?'.includes(key.letter)))) {
-      help = false;
+    if (help !== null) {
+      const isLast = help + 1 >= helpPages({ columns, rows: height }).length;
+      help = isLast || ('name' in key && key.name === 'escape') ? null : help + 1;
+      return;
+    }
+    if (hours !== null && !('letter' in key && 'qh?'.includes(key.letter))) {
       hours = null;
       return;
     }
@@ -565,6 +580,21 @@ export async function createBrowser(
     },
     ended,
   };
+}
+
+const LINE_KEYS: readonly string[] = [
+  'left',
+  'right',
+  'home',
+  'end',
+  'backspace',
+  'eraseBefore',
+  'eraseAfter',
+  'eraseWord',
+] satisfies LineKey[];
+
+function isLineKey(name: string): name is LineKey {
+  return LINE_KEYS.includes(name);
 }
 
 function totalOf(timeline: readonly Part[]): number {
@@ -635,14 +665,20 @@ function commonStart(texts: readonly string[]): string {
   return head.slice(0, length);
 }
 
-function lastWord(text: string): string {
-  return text.trimEnd().split(' ').at(-1) ?? '';
+/** Where the last word of a line begins; a quote that is still open is part of it. */
+function lastWordIn(line: string): number {
+  return /(?:'[^']*'?|"[^"]*"?|\\.|[^\s'"\\])*$/.exec(line)?.index ?? line.length;
 }
 
 /** The timeline above, the bar and the keys below, the rest for the list and the entry in full. */
 export function listHeight({ rows }: Size, withDetail: boolean): number {
   const room = Math.max(2, rows - CHROME);
   return withDetail ? Math.max(1, Math.floor(room / 3)) : room;
+}
+
+/** How many lines of the entry in full are seen: what the list and the line between leave. */
+export function detailHeight(size: Size): number {
+  return Math.max(1, size.rows - CHROME - listHeight(size, true) - 1);
 }
 
 /** Timeline, its times, the heading of the list, the bar, the keys; and the last line of the screen, which stays free. */

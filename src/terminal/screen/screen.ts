@@ -70,6 +70,8 @@ const NAMES = [
   ['rightArrow', 'right'],
   ['pageUp', 'pageUp'],
   ['pageDown', 'pageDown'],
+  ['home', 'home'],
+  ['end', 'end'],
   ['return', 'enter'],
   ['escape', 'escape'],
   ['backspace', 'backspace'],
@@ -77,14 +79,35 @@ const NAMES = [
   ['tab', 'tab'],
 ] as const;
 
+/** Keys with Ctrl, as a shell's own line has them: alone, and as they come among others. */
+const CONTROLS: Readonly<Record<string, Key>> = {
+  a: { name: 'home' },
+  e: { name: 'end' },
+  h: { name: 'backspace' },
+  i: { name: 'tab' },
+  j: { name: 'enter' },
+  k: { name: 'eraseAfter' },
+  m: { name: 'enter' },
+  u: { name: 'eraseBefore' },
+  w: { name: 'eraseWord' },
+};
+
 /** Keys that were pressed fast, or pasted, come together. */
 function keysOf(input: string, key: InkKey): Key[] {
   const named = NAMES.find(([ink]) => key[ink]);
   if (named !== undefined) return [{ name: named[1] }];
-  if (key.ctrl) return [];
+  if (key.ctrl) return listOf(CONTROLS[input]);
   // Esc and a letter that come together look like a letter with Alt, which means nothing here.
   const escape: Key[] = key.meta ? [{ name: 'escape' }] : [];
-  return escape.concat(
-    Array.from(input, (letter): Key => (letter === '\r' || letter === '\n' ? { name: 'enter' } : { letter })),
-  );
+  return escape.concat(Array.from(input).flatMap(keysOfLetter));
+}
+
+function keysOfLetter(letter: string): Key[] {
+  if (letter === '\x7f') return [{ name: 'backspace' }];
+  if (letter >= ' ') return [{ letter }];
+  return listOf(CONTROLS[String.fromCharCode(letter.charCodeAt(0) + 96)]);
+}
+
+function listOf(key: Key | undefined): Key[] {
+  return key === undefined ? [] : [key];
 }

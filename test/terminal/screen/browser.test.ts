@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { conditionsIn, createBrowser, KEY_WORDS, listHeight } from '../../../src/terminal/screen/browser.js';
+import { conditionsIn, createBrowser, detailHeight, listHeight } from '../../../src/terminal/screen/browser.js';
 import type { Browser, Key, Scene } from '../../../src/terminal/screen/browser.js';
+import { helpPages, KEY_WORDS } from '../../../src/terminal/screen/keys-help.js';
 import { entries, fakeDesk } from './desk.js';
 import type { FakeDesk } from './desk.js';
 
@@ -158,7 +159,29 @@ describe('the filter', () => {
     });
     expect(await press(browser, 'o<tab>')).toMatchObject({ prompt: { text: '--actor ' } });
     expect(await press(browser, 'x<tab>')).toMatchObject({ message: 'nothing completes this' });
+    expect(await press(browser, "<eraseBefore>--by 'ann <tab>")).toMatchObject({ message: "'ann b'  'ann c'" });
     expect(await press(browser, '<escape>')).toMatchObject({ prompt: null, words: [] });
+  });
+
+  test('is edited in the middle, with the keys of a shell', async () => {
+    const { browser } = await browse();
+    await press(browser, 'f--actor bb');
+    expect((await press(browser, '<left>o')).prompt).toMatchObject({ text: '--actor bob', at: 10 });
+    expect((await press(browser, '<home><right><right>x<backspace><end>')).prompt).toMatchObject({ at: 11 });
+    expect((await press(browser, '<eraseWord>ann')).prompt).toMatchObject({ text: '--actor ann' });
+    expect((await press(browser, '<left><left><left><eraseBefore>')).prompt).toMatchObject({ text: 'ann', at: 0 });
+    expect((await press(browser, '<eraseAfter>')).prompt).toMatchObject({ text: '', at: 0 });
+    // A letter of several parts is one letter.
+    expect((await press(browser, 'e\u0301<left>x<right><backspace>')).prompt).toMatchObject({ text: 'x', at: 1 });
+  });
+
+  test('one of its conditions is chosen by number, until there is such a one', async () => {
+    const { browser } = await browse();
+    await press(browser, 'jae');
+    const asked = await press(browser, '-');
+    expect(asked.prompt?.choices).toEqual(['--actor bob', '--entity file:1']);
+    expect(await press(browser, '7<enter>')).toMatchObject({ message: '7 is none of them', prompt: { text: '7' } });
+    expect((await press(browser, '<backspace>2<enter>')).words).toEqual(['--actor', 'bob']);
   });
 
   test('its conditions are options with their values', () => {
@@ -177,9 +200,29 @@ describe('what is done with an entry', () => {
     const { browser } = await browse();
     expect((await press(browser, '<enter>')).detail).toEqual(['detail of 200', 'second line']);
     expect((await press(browser, 'j')).detail?.[0]).toBe('detail of 199');
-    expect((await press(browser, ']]]')).detailFirst).toBe(1);
-    expect((await press(browser, '[')).detailFirst).toBe(0);
+    expect((await press(browser, ']]]')).detailFirst).toBe(0);
     expect((await press(browser, '<escape>')).detail).toBeNull();
+  });
+
+  test('a long one is scrolled to its last line, by half of what is seen', async () => {
+    const desk = fakeDesk(entries(9));
+    const long = { ...desk, detail: async () => Array.from({ length: 100 }, (_, line) => `line ${line}`) };
+    const browser = await createBrowser(long, [], SIZE, () => undefined);
+    const room = detailHeight(SIZE);
+    expect((await press(browser, '<enter>]')).detailFirst).toBe(Math.floor(room / 2));
+    expect((await press(browser, ']'.repeat(100))).detailFirst).toBe(100 - room);
+    expect((await press(browser, '['.repeat(100))).detailFirst).toBe(0);
+  });
+
+  test('what a command refuses is said, and what was typed can be mended', async () => {
+    const { browser, desk } = await browse();
+    for (const key of ['n', 'r', 'x']) {
+      const refused = await press(browser, `${key}bad<enter>`);
+      expect(refused).toMatchObject({ message: 'bad', prompt: { text: 'bad' } });
+      const mended = await press(browser, '<home>not <end>ly<enter>');
+      expect(mended.prompt).toBeNull();
+      expect(desk.ran.at(-1)?.join(' ')).toContain('not badly');
+    }
   });
 
   test('a text is looked for, down and up', async () => {
@@ -193,7 +236,7 @@ describe('what is done with an entry', () => {
 
   test('a note, a revert and an export are the commands of these names', async () => {
     const { browser, desk } = await browse();
-    expect((await press(browser, 'nhello<enter>')).message).toBe('done it');
+    expect((await press(browser, 'nhello<enter>')).message).toBe('noted as entry 7');
     await press(browser, 'jrbecause<enter>');
     await press(browser, 'gaxout.csv<enter>');
     expect(desk.ran).toEqual([
@@ -201,7 +244,7 @@ describe('what is done with an entry', () => {
       ['revert', '199', '--reason=because'],
       ['export', '--actor', 'ann', '--output=out.csv'],
     ]);
-    expect((await press(browser, 'nbad<enter>')).message).toBe('daybook: bad');
+    expect((await press(browser, 'nbad<enter>')).message).toBe('bad');
   });
 
   test('the command that shows the list is copied', async () => {
@@ -336,9 +379,34 @@ test('shows the hours of the week and the keys, until any key', async () => {
   const { browser } = await browse();
   expect((await press(browser, 'h')).hours).toHaveLength(7);
   expect((await press(browser, 'j')).hours).toBeNull();
-  expect((await press(browser, '?')).help).toBe(true);
-  expect((await press(browser, 'j')).help).toBe(false);
-  expect(KEY_WORDS.length).toBeLessThan(SIZE.rows - 3);
+  expect((await press(browser, '?')).help).toBe(0);
+  expect((await press(browser, 'j')).help).toBeNull();
+});
+
+test('the help has pages where the screen is short, and Esc leaves them', async () => {
+  const { browser } = await browse();
+  await browser.resize({ columns: 60, rows: 12 });
+  const pages = helpPages({ columns: 60, rows: 12 });
+  expect(pages.length).toBeGreaterThan(2);
+  await press(browser, '?');
+  for (let page = 0; page < pages.length; page += 1) {
+    expect(browser.scene().help).toBe(page);
+    await press(browser, 'j');
+  }
+  expect(browser.scene().help).toBeNull();
+  expect((await press(browser, '?j<escape>')).help).toBeNull();
+});
+
+test.each([
+  [60, 12],
+  [60, 24],
+  [80, 24],
+  [200, 60],
+])('at %i columns and %i lines the help says all of each key', (columns, rows) => {
+  const pages = helpPages({ columns, rows });
+  for (const page of pages) expect(page.length).toBeLessThanOrEqual(rows - 4);
+  const said = pages.flat().map(({ keys, does }) => `${keys.trimEnd()} ${does}`.trim());
+  expect(said.join(' ')).toBe(KEY_WORDS.map(({ keys, does }) => `${keys} ${does}`).join(' '));
 });
 
 test('keeps the selected entry in sight when the screen changes its size', async () => {
@@ -357,7 +425,10 @@ test('ends with q', async () => {
 
 test('an empty list has nothing to move in, and says so', async () => {
   const { browser } = await browse(0);
-  for (const key of ['j', 'G', 'g', '<left>', '<enter>', 'a', 'r', 'n', ' ', '/', '<enter>', 't2026-01-01<enter>']) {
+  for (const key of ['j', 'G', 'g', '<enter>', '/', '<enter>', 't2026-01-01<enter>']) {
     expect((await press(browser, key)).rows).toEqual([]);
+  }
+  for (const key of ['<left>', 'a', 'e', 'c', 's', 'r', 'n', ' ']) {
+    expect(await press(browser, key)).toMatchObject({ rows: [], message: 'there is no entry here', prompt: null });
   }
 });

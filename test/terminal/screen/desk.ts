@@ -44,11 +44,14 @@ export function fakeDesk(all: HistoryEntry[]): FakeDesk {
     detail: async (entry) => [`detail of ${entry.seq}`, 'second line'],
     run: async (words) => {
       ran.push(words);
-      return words.includes('bad') ? { code: 6, said: 'daybook: bad\n' } : { code: 0, said: 'done it\n' };
+      return words.some((word) => /^(--\w+=)?bad$/.test(word))
+        ? { code: 6, said: 'daybook: bad\ntry: good\n' }
+        : { code: 0, said: '7\n' };
     },
     split: splitWords,
     join: (words) => words.join(' '),
-    complete: async (line) => ['--actor ', '--action '].filter((word) => word.startsWith(line)),
+    complete: async (line) =>
+      ['--actor ', '--action ', "--by 'ann b' ", "--by 'ann c' "].filter((word) => word.startsWith(line)),
     narrowTo(entry, by): Condition | undefined {
       const value = {
         actor: entry.actor,
