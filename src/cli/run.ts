@@ -10,6 +10,7 @@ import { EXIT_CODES, SIGNAL_CODES } from './exit-codes.js';
 import type { EndingSignal } from './exit-codes.js';
 import { databaseFlags } from './globals.js';
 import { withOptions } from './hints.js';
+import type { WrongValue } from './hints.js';
 import { programFor } from './program.js';
 
 /**
@@ -72,13 +73,18 @@ export async function run(words: readonly string[], context: Context): Promise<n
       if (error.exitCode === 0) return EXIT_CODES.done;
       // A bare `daybook` or `daybook retention` has printed its help on stderr.
       if (error.code === 'commander.help') return EXIT_CODES.usage;
-      await say(`daybook: ${commanderMessage(error, current)}`, `${commandPath(current)} --help`);
+      await say(`daybook: ${commanderMessage(error, current)}`, wholeHint(`${commandPath(current)} --help`));
       return EXIT_CODES.usage;
     }
     if (error instanceof ExitWith) return error.code;
     if (error instanceof OutputClosed && kindOf(current)?.closedOutput === 'enough') return EXIT_CODES.done;
     if (error instanceof DaybookError) {
-      if (error.message !== '') await say(`daybook: ${error.message}${aside(error)}${undone(error)}`, error.hint);
+      if (error.message !== '') {
+        await say(
+          `daybook: ${error.message}${aside(error)}${undone(error)}`,
+          error.hint && wholeHint(error.hint, error),
+        );
+      }
       return error.kind === 'interrupted' ? SIGNAL_CODES[endedBy] : EXIT_CODES[error.kind];
     }
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -101,12 +107,12 @@ export async function run(words: readonly string[], context: Context): Promise<n
     // A value in a message may hold line feeds, and must not be able to pass for a message of its own.
     await write(visible(message, { newlines: 'mark' }));
     if (hint === undefined) return;
-    await write(visible(`try: ${wholeHint(hint)}`, { newlines: 'mark' }));
+    await write(visible(`try: ${hint}`, { newlines: 'mark' }));
   }
 
   /** A hint as it can be pasted: what was typed and more, or another command on the same database. */
-  function wholeHint(hint: string): string {
-    if (hint.startsWith('…')) return withOptions(words, hint.slice(1), current);
+  function wholeHint(hint: string, wrong: WrongValue = {}): string {
+    if (hint.startsWith('…')) return withOptions(words, hint.slice(1), current, wrong);
     const flags = databaseFlags(current);
     if (flags.length === 0 || hint.endsWith(' --help') || hint.includes(' --db ')) return hint;
     return hint.replace(/^daybook /, () => `daybook ${flags.join(' ')} `);

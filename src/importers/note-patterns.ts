@@ -75,7 +75,7 @@ export function notePattern(pattern: ImportSettings['pattern']): NotePattern {
     throw new DaybookError(
       'usage',
       `--pattern is missing: one of ${presets}, or a regular expression with the named groups ${GROUPS.join(', ')}`,
-      { hint: '… --pattern memo,stamped' },
+      { hint: '… --pattern memo,stamped', field: 'pattern', value: '' },
     );
   }
   const all = patterns.flatMap(partsOf);
@@ -86,7 +86,7 @@ export function notePattern(pattern: ImportSettings['pattern']): NotePattern {
     throw new DaybookError(
       'usage',
       `--pattern ${shown(patterns.join(','))}: ${alone.name} shares its column with no other`,
-      { hint: '… --pattern memo,stamped' },
+      { hint: '… --pattern memo,stamped', field: 'pattern', value: patterns },
     );
   }
   const preset = all.find((part) => part.preset !== undefined)?.preset;
@@ -119,7 +119,7 @@ function partsOf(pattern: string): Part[] {
     throw new DaybookError(
       'usage',
       `--pattern ${shown(name)} is neither a preset (${[...PRESETS.keys()].join(', ')}) nor has it named groups`,
-      { hint: HINT },
+      { hint: HINT, field: 'pattern', value: pattern },
     );
   });
 }
@@ -134,6 +134,8 @@ function ownPart(source: string): Part {
   if (missing.length > 0) {
     throw new DaybookError('usage', `--pattern ${shown(source)} has no group named ${missing.join(', ')}`, {
       hint: HINT,
+      field: 'pattern',
+      value: source,
     });
   }
   const matchAll = guarded(expression);
@@ -169,6 +171,8 @@ function compiled(source: string): RegExp {
     const reason = (error as Error).message.replace(/^Invalid regular expression: /, '');
     throw new DaybookError('usage', `--pattern ${shown(source)} is not a regular expression: ${shown(reason)}`, {
       hint: HINT,
+      field: 'pattern',
+      value: source,
       cause: error,
     });
   }

@@ -39,7 +39,11 @@ export const notes: ImportFormat = {
       throw new DaybookError(
         'usage',
         `--time-format ${shown(timeFormat)}: the times of the presets have a fixed form, which --time-format does not change`,
-        { hint: "… --pattern '(?<ts>\\S+) (?<actor>\\S+): (?<message>.*)'" },
+        {
+          hint: "… --pattern '(?<ts>\\S+) (?<actor>\\S+): (?<message>.*)'",
+          field: 'pattern',
+          value: settings.pattern,
+        },
       );
     }
     const zone = assumedZone ?? pattern.zone;

@@ -1,10 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { withOptions } from '../../src/cli/hints.js';
 import { buildProgram } from '../../src/cli/main.js';
 import { shellWord } from '../../src/core/shell.js';
+import { splitWords } from '../../src/core/words.js';
 import { cli, given, trail } from '../support/cli.js';
+import { temporaryDirectory } from '../support/program.js';
 
 const program = await buildProgram();
 
@@ -64,6 +68,54 @@ describe('a hint that adds options to a command line', () => {
         { numRuns: 20 },
       );
     }
+  });
+
+  test('takes the place of the wrong values of a list, and keeps its others, on any command', () => {
+    let lists = 0;
+    for (const command of everyCommand(program)) {
+      for (const { long, attributeName, parseArg, argChoices } of command.options.map((option) => ({
+        long: option.long ?? '',
+        attributeName: option.attributeName(),
+        parseArg: option.parseArg,
+        argChoices: option.argChoices,
+      }))) {
+        if (argChoices !== undefined || parseArg?.length !== 2) continue;
+        lists += 1;
+        const words = [long, 'good', `${long}=bad`, long, 'worse', '--', long, 'bad'];
+        expect(withOptions(words, ` ${long} better`, command, { field: attributeName, value: ['bad', 'worse'] })).toBe(
+          `daybook ${long} good ${long} better -- ${long} bad`,
+        );
+        expect(withOptions(words, ` ${long} better`, command, { field: 'other', value: 'bad' })).toBe(
+          `daybook ${long} good ${long}=bad ${long} worse ${long} better -- ${long} bad`,
+        );
+      }
+    }
+    expect(lists).toBeGreaterThan(100);
+  });
+
+  // Each --pattern that is refused, alone and beside a good one.
+  test.each([
+    [['nonsense'], []],
+    [['(?<x>a)'], []],
+    [['('], []],
+    [['moderation,memo'], []],
+    [['moderation', 'memo'], []],
+    [[''], []],
+    [['memo', '('], ['memo']],
+    [['memo'], [], ['--time-format', 's']],
+  ])('for --pattern %j keeps only what is right: %j', async (patterns, kept, others: string[] = []) => {
+    const words_ = patterns.flatMap((pattern) => ['--pattern', pattern]);
+    const columns = ['--key', 'id', '--column', 'notes', '--entity-type', 'thing'];
+    const source = path.join(temporaryDirectory(), 'notes.csv');
+    writeFileSync(source, 'id,notes\n1,x\n');
+    const words = ['--db', await trail(), 'import', 'notes', source, ...columns, ...words_, ...others];
+    const { code, stderr } = await cli(words);
+    expect(code).toBe(2);
+    const hint = splitWords(/^try: daybook (.*)$/m.exec(stderr)?.[1] ?? '');
+    const said = hint.flatMap((word, index) => (word === '--pattern' ? [hint[index + 1]] : []));
+    expect(said).toEqual([...kept, expect.stringMatching(/^memo,stamped$|^\(\?<ts>/)]);
+    // What is proposed gets past what was wrong.
+    expect((await cli(hint)).stderr).not.toMatch(/^daybook: --(?:pattern|time-format)/);
   });
 
   test('is what a user gets', async () => {
