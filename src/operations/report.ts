@@ -4,6 +4,7 @@ import { expectOneOf } from '../core/given.js';
 import { GROUP_REPORTS, isNamed } from '../core/report.js';
 import type { GroupField, GroupReportName, GroupRow } from '../core/report.js';
 import { formatTimestamp } from '../core/timestamp.js';
+import type { Mark } from '../core/mark.js';
 import type { AuditStore } from '../store/audit-store.js';
 import { partsOf } from './browsing.js';
 
@@ -31,20 +32,22 @@ export async function groupReport(
     readonly filter: Filter;
     readonly by?: GroupField | undefined;
     readonly limit: number;
+    /** The trail as it was then; as it is now where it is not given. */
+    readonly upTo?: Mark | undefined;
     /** Also how many entities each scope had, whatever was done to them, and the count for each. */
     readonly perEntity?: boolean | undefined;
   },
 ): Promise<GroupReport> {
   expectOneOf('report', request.report, Object.keys(GROUP_REPORTS));
   const field = GROUP_REPORTS[request.report];
-  const { filter, by, limit } = request;
+  const { filter, by, limit, upTo } = request;
   if (by === field) throw new DaybookError('usage', `report ${request.report} goes by ${field} already`);
   if (request.perEntity === true && field !== 'scope') {
     throw new DaybookError('usage', `report ${request.report} does not go by entities: report scopes does`);
   }
   const seen = request.perEntity === true ? { seen: await seenFilter(store, filter) } : {};
   const fields = by === undefined ? [field] : [field, by];
-  const { groups, more, total } = await store.groups({ filter, by: fields, limit, ...seen });
+  const { groups, more, total } = await store.groups({ filter, by: fields, limit, ...(upTo && { upTo }), ...seen });
   const rows = Array.from(
     groups,
     ({ keys: [key, second], names, count, first, last, reverted, entities }): GroupRow => {
@@ -75,9 +78,15 @@ export async function coursesOf(
     report,
     filter,
     rows,
-  }: { readonly report: GroupReportName; readonly filter: Filter; readonly rows: readonly GroupRow[] },
+    upTo,
+  }: {
+    readonly report: GroupReportName;
+    readonly filter: Filter;
+    readonly rows: readonly GroupRow[];
+    /** The trail in which the rows were counted. */
+    readonly upTo: Mark;
+  },
 ): Promise<ReadonlyMap<string, readonly number[]>> {
-  const upTo = await store.mark();
   const edges = await partsOf(store, { filter, upTo }, COURSE_PARTS);
   const courses = new Map(rows.map(({ key }) => [key, Array.from({ length: COURSE_PARTS }, () => 0)] as const));
   const [by, limit] = [GROUP_REPORTS[report], Math.max(1, COURSE_PARTS * rows.length)];

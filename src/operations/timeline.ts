@@ -51,7 +51,6 @@ export async function timeline(
   const { first, from, to } = span;
   const filled = mostBuckets(from, to, bucket) <= MOST_FILLED;
 
-  const names = by === 'actor' ? await actorNamesOf(store, filter) : undefined;
   const rows: BucketRow[] = [];
   let end = -Infinity;
   for (let begin: number | undefined = filled ? from : first; begin !== undefined;) {
@@ -63,7 +62,7 @@ export async function timeline(
       }
     } else {
       const points = await store.courses({ filter, by, edges, upTo, limit: MOST_ROWS + 1 });
-      for (const row of rowsOfPoints(points, edges, { filled, names })) rows.push(row);
+      for (const row of rowsOfPoints(points, edges, filled)) rows.push(row);
     }
     if (rows.length > MOST_ROWS) {
       const what = by === undefined ? `buckets of one ${bucket}` : `pairs of ${bucket} and ${by}`;
@@ -72,7 +71,14 @@ export async function timeline(
     end = edges.at(-1) ?? Infinity;
     begin = end > to ? undefined : filled ? end : await outermost(store, { ...filter, since: end }, 'oldest', upTo);
   }
-  return { rows, filled };
+  return { rows: by === 'actor' ? await named(store, rows, filter) : rows, filled };
+}
+
+/** Rows of actors, with what these were called by the end of the window. */
+async function named(store: AuditStore, rows: readonly BucketRow[], filter: Filter): Promise<BucketRow[]> {
+  const actors = new Set(rows.flatMap(({ by }) => by ?? []));
+  const names = await store.groupNames('actor', [...actors], filter);
+  return rows.map((row) => ({ ...row, by_name: names.get(row.by ?? '') ?? null }));
 }
 
 /** The bucket in which a timeline of this filter can be seen at one look. */
@@ -85,10 +91,8 @@ export async function bucketFor(store: AuditStore, filter: Filter, now: number):
 function* rowsOfPoints(
   points: readonly CoursePoint[],
   edges: readonly number[],
-  { filled, names }: { readonly filled: boolean; readonly names: ReadonlyMap<string, string> | undefined },
+  filled: boolean,
 ): Generator<BucketRow> {
-  const named = (by: string | null): Pick<BucketRow, 'by' | 'by_name'> =>
-    names === undefined ? { by } : { by, by_name: names.get(by ?? '') ?? null };
   const places = new Map<number, CoursePoint[]>();
   for (const point of points) {
     const those = places.get(point.place);
@@ -98,20 +102,10 @@ function* rowsOfPoints(
   for (const [place, edge] of edges.slice(0, -1).entries()) {
     const start = formatTimestamp(edge);
     const here = places.get(place) ?? [];
-    if (filled && here.length === 0) yield { start, count: 0, ...named(null) };
+    if (filled && here.length === 0) yield { start, count: 0, by: null };
     const sorted = here.toSorted((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
-    for (const { key, count } of sorted) yield { start, count, ...named(key) };
+    for (const { key, count } of sorted) yield { start, count, by: key };
   }
-}
-
-/** What actors were called by the end of the window. */
-async function actorNamesOf(store: AuditStore, filter: Filter): Promise<ReadonlyMap<string, string>> {
-  const { groups } = await store.groups({ filter, by: ['actor'], limit: MOST_ROWS });
-  return new Map(
-    groups.flatMap(({ keys: [key], names: [name] }) =>
-      typeof key === 'string' && typeof name === 'string' ? [[key, name] as const] : [],
-    ),
-  );
 }
 
 /** The time that a timeline is about, and its first entry; undefined where there is neither. */

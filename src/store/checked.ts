@@ -44,6 +44,7 @@ const FILTERS: FiltersIn = {
   values: (_field, filter) => [filter],
   nextValues: null,
   groups: ({ filter, seen }) => (seen === undefined ? [filter] : [filter, seen]),
+  groupNames: (_by, _keys, filter) => [filter],
   countBetween: (filter) => [filter],
   courses: ({ filter }) => [filter],
   hours: (filter) => [filter],
@@ -171,6 +172,7 @@ const VALUES: { readonly [Member in keyof AuditStore]?: (...asked: Asked<AuditSt
     expectSomeOf('by', by, GROUP_FIELDS);
     expectWhole('limit', limit, 1);
   },
+  groupNames: (by) => expectOneOf('by', by, ['actor']),
   countBetween: (_filter, edges) => {
     for (const edge of edges) expectWhole('edges', edge, -Number.MAX_SAFE_INTEGER);
   },

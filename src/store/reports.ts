@@ -13,6 +13,8 @@ export interface GroupQuery {
   /** One or more; entries that have no value for the first are in no group. */
   readonly by: readonly GroupField[];
   readonly limit: number;
+  /** The trail as it was then; as it is now where it is not given. */
+  readonly upTo?: Mark;
   /** Counts for each group, which is of one scope, the entities that it has among entries of this filter. */
   readonly seen?: Filter;
 }
@@ -102,6 +104,8 @@ export interface Bursts {
 /** What counts entries by what they have in common. */
 export interface Reports {
   groups(query: GroupQuery): Promise<Groups>;
+  /** The names of these actors, as groups have them; who has none is not there. */
+  groupNames(by: 'actor', keys: readonly string[], filter: Filter): Promise<ReadonlyMap<string, string>>;
   /** How many match from each edge (milliseconds since 1970, ascending) up to the next one, which does not count. */
   countBetween(filter: Filter, edges: readonly number[], upTo: Mark): Promise<readonly number[]>;
   /** In no order. */

@@ -104,11 +104,11 @@ describe('a hint that adds options to a command line', () => {
     [['memo', '('], ['memo']],
     [['memo'], [], ['--time-format', 's']],
   ])('for --pattern %j keeps only what is right: %j', async (patterns, kept, others: string[] = []) => {
-    const words_ = patterns.flatMap((pattern) => ['--pattern', pattern]);
+    const givenPatterns = patterns.flatMap((pattern) => ['--pattern', pattern]);
     const columns = ['--key', 'id', '--column', 'notes', '--entity-type', 'thing'];
     const source = path.join(temporaryDirectory(), 'notes.csv');
     writeFileSync(source, 'id,notes\n1,x\n');
-    const words = ['--db', await trail(), 'import', 'notes', source, ...columns, ...words_, ...others];
+    const words = ['--db', await trail(), 'import', 'notes', source, ...columns, ...givenPatterns, ...others];
     const { code, stderr } = await cli(words);
     expect(code).toBe(2);
     const hint = splitWords(/^try: daybook (.*)$/m.exec(stderr)?.[1] ?? '');

@@ -2,8 +2,11 @@ import Database from 'better-sqlite3';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { coursesOf } from '../../src/operations/report.js';
 import { cli, given, inTestDirectory, json, NOW, ok, trail } from '../support/cli.js';
+
+vi.mock('../../src/operations/report.js', { spy: true });
 
 interface Report {
   readonly rows: readonly Record<string, unknown>[];
@@ -581,4 +584,20 @@ describe('report case', () => {
     expect(await cli(['report', 'case', 'settlement:404', '--html', page])).toMatchObject({ code: 4 });
     expect(existsSync(page)).toBe(false);
   });
+});
+
+test.each<[number, boolean, readonly string[], boolean]>([
+  [71, true, [], false],
+  [72, true, [], true],
+  [72, false, [], false],
+  [80, false, ['--format', 'table'], true],
+  [200, true, ['--format', 'json'], false],
+  [40, true, ['--html', 'report.html'], true],
+  [200, true, ['--by', 'action'], false],
+])('at %i columns (terminal: %s) %j, what rows did over time is read: %s', async (columns, terminal, words, isRead) => {
+  await given({ action: 'a' });
+  vi.mocked(coursesOf).mockClear();
+  const placed = words.map((word) => (word.endsWith('.html') ? inTestDirectory(word) : word));
+  await ok(['report', 'actors', ...placed], { terminal, columns });
+  expect(vi.mocked(coursesOf).mock.calls.length > 0).toBe(isRead);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseDuration } from '../../src/core/duration.js';
 import { formatTimestamp } from '../../src/core/timestamp.js';
 import { burstReport } from '../../src/operations/bursts.js';
-import { groupReport } from '../../src/operations/report.js';
+import { coursesOf, groupReport } from '../../src/operations/report.js';
 import { timeline } from '../../src/operations/timeline.js';
 import { unattributedReport } from '../../src/operations/unattributed.js';
 import { recordAll, sqliteTrail } from '../store/trail.js';
@@ -162,4 +162,20 @@ test('unattributed is what nobody signed, by where it came from and when', async
   await expect(
     unattributedReport(store, { filter: { actor: ['anna'] }, limit: 9, zone: 'UTC', now: NOW }),
   ).rejects.toMatchObject({ kind: 'usage' });
+});
+
+test('the rows of a report and what they did over time are of one moment', async () => {
+  const { store } = await sqliteTrail();
+  await recordAll(store, [{ actor: 'a' }, { actor: 'a' }, { actor: 'b' }]);
+  const asked = { report: 'actors', filter: {}, upTo: await store.mark() } as const;
+  await recordAll(store, [{ actor: 'a' }, { actor: 'c' }]);
+  const { rows, total } = await groupReport(store, { ...asked, limit: 9 });
+  expect(rows.map(({ key, count }) => [key, count])).toEqual([
+    ['a', 2],
+    ['b', 1],
+  ]);
+  expect(total).toBe(3);
+  const courses = await coursesOf(store, { ...asked, rows });
+  const sums = Array.from(courses, ([key, course]) => [key, course.reduce((sum, count) => sum + count, 0)]);
+  expect(sums).toEqual(rows.map(({ key, count }) => [key, count]));
 });

@@ -86,6 +86,7 @@ const METHODS = {
   values: 'reads',
   nextValues: 'reads',
   groups: 'reads',
+  groupNames: 'reads',
   countBetween: 'reads',
   courses: 'reads',
   hours: 'reads',

@@ -133,7 +133,8 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
     report(options, self, context, async (store, asked) => {
       const { groupReport } = await import('../../operations/report.js');
       const { by, limit, perEntity = false } = options;
-      const found = await groupReport(store, { report: name, filter: asked.filter, by, limit, perEntity });
+      const upTo = await store.mark();
+      const found = await groupReport(store, { report: name, filter: asked.filter, by, limit, upTo, perEntity });
       const { rows, total, more } = found;
       return {
         view: async () => {
@@ -142,8 +143,10 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
             import('../../operations/report.js'),
           ]);
           // A pair of two fields has no course, and where nothing is drawn there is nobody to see one.
-          const drawn = by === undefined && rows.length > 0 && isDrawn(options, context);
-          const courses = drawn ? await coursesOf(store, { report: name, filter: asked.filter, rows }) : undefined;
+          const drawn = by === undefined && rows.length > 0 && (await showsCourses(options, context));
+          const courses = drawn
+            ? await coursesOf(store, { report: name, filter: asked.filter, rows, upTo })
+            : undefined;
           return groupView(name, field, by, found, await askedWords(asked), courses);
         },
         json: async () => {
@@ -165,9 +168,11 @@ function addGroupReport(parent: Command, name: GroupReportName, context: Context
   );
 }
 
-/** Whether the report comes out as a drawing: on a terminal, as a table, or as a page. */
-function isDrawn({ html, format }: ReportOptions, { streams }: Context): boolean {
-  return html !== undefined || format === 'table' || (format === undefined && streams.stdout.isTerminal);
+/** Whether the report comes out as a drawing, a page or a table, that has room to show how each row went over time. */
+async function showsCourses({ html, format }: ReportOptions, { streams: { stdout } }: Context): Promise<boolean> {
+  if (html !== undefined) return true;
+  if (format !== 'table' && !(format === undefined && stdout.isTerminal)) return false;
+  return stdout.columns >= (await import('../../format/report/terminal.js')).COURSES_FROM;
 }
 
 interface TimelineOptions extends ReportOptions {

@@ -13,7 +13,7 @@ const BARS_FROM = 48;
 const NARROWEST_BAR = 8;
 const WIDEST_BAR = 40;
 /** From this width on, each row shows how it went over time: in so many columns, or twice as many. */
-const COURSES_FROM = 72;
+export const COURSES_FROM = 72;
 const COURSE = 12;
 const TWICE_FROM = 120;
 

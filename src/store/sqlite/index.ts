@@ -24,6 +24,7 @@ export function openSqlite(options: SqliteOptions): AuditStore {
     ...checkpointsOf(session),
     ...lazily(async () => (await import('./reports/index.js')).reportsOf(session), {
       groups: true,
+      groupNames: true,
       countBetween: true,
       courses: true,
       hours: true,

@@ -113,8 +113,15 @@ export function describeReports({ store, onNewTrail, runs }: World): void {
           { actor: 'u-2' },
         ].map((fields, index) => Object.assign({ ts: formatTimestamp(NOW + index) }, fields)),
       );
-      const names = async (filter: Filter, by: GroupField): Promise<unknown> =>
-        (await store().groups({ filter, by: [by], limit: 9 })).groups.map(({ keys, names: [name] }) => [keys[0], name]);
+      const names = async (filter: Filter, by: GroupField): Promise<unknown> => {
+        const { groups } = await store().groups({ filter, by: [by], limit: 9 });
+        const named = groups.map(({ keys: [key = null], names: [name = null] }) => [key, name] as const);
+        if (by === 'actor') {
+          const alone = await store().groupNames('actor', ['u-1', 'u-2', 'u-3'], filter);
+          expect([...alone]).toEqual(named.filter(([, name]) => name !== null));
+        }
+        return named;
+      };
       expect(await names({}, 'actor')).toEqual([
         ['u-1', 'New'],
         ['u-2', null],
@@ -233,6 +240,13 @@ export function describeReports({ store, onNewTrail, runs }: World): void {
                 expected,
               );
               expect(await fresh.courses({ ...asked, limit: 1 })).toHaveLength(Math.min(1, expected.size));
+
+              const { groups, total } = await fresh.groups({ filter, by: [by], limit: 1000, upTo: mark });
+              const counts = then.flatMap((entry) => valuesOf(entry, by)).filter((key) => key !== null);
+              expect(new Map(groups.map(({ keys: [key], count }) => [key, count]))).toEqual(
+                new Map(counts.map((key) => [key, counts.filter((other) => other === key).length])),
+              );
+              expect(total).toBe(then.length);
 
               const changes = clocks.map((offset, index) => ({ since: edges[index] ?? NOW + 20 + index, offset }));
               const hours = Array.from({ length: 168 }, () => 0);

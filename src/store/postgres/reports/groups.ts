@@ -9,6 +9,7 @@ import { counted, inTrail, momentText, timeText } from '../engine/index.js';
 import type { Connection, Generation } from '../engine/index.js';
 import { namesOf, readNames } from '../names/index.js';
 import { filterCondition, revertedBy } from '../trail/index.js';
+import type { Judged } from '../trail/index.js';
 
 /** A field to group by. */
 export interface Dimension {
@@ -42,10 +43,12 @@ type Row = [...keys: (string | null)[], count: number, first: string, last: stri
 export async function readGroups(
   connection: Connection,
   generations: readonly Generation[],
-  { filter, by, limit, seen }: GroupQuery,
+  { filter, by, limit, upTo, seen }: GroupQuery,
 ): Promise<Groups> {
   const dimensions = by.map((field) => DIMENSIONS[field]);
-  const condition = and([filterCondition(filter, { generations }), sql(dimensions[0]?.present ?? 'TRUE')]);
+  const judged = upTo === undefined ? { generations } : { generations, upTo };
+  const matching = and([filterCondition(filter, judged), ...(upTo === undefined ? [] : [inTrail(upTo, generations)])]);
+  const condition = and([matching, sql(dimensions[0]?.present ?? 'TRUE')]);
   const keys = dimensions.map(({ shown }, index) => `${shown} AS key${index}`).join(', ');
   const places = by.map((_, index) => index + 1).join(', ');
   const from = ` FROM daybook_entries AS e${expanded(by)} WHERE `;
@@ -58,7 +61,7 @@ export async function readGroups(
     ),
   );
   const groups = rows.slice(0, limit).map((row) => ({ keys: keysOf(row, by), row }));
-  const reverted = await revertedGroups(connection, generations, { by, keys, places, from, condition });
+  const reverted = await revertedGroups(connection, judged, { by, keys, places, from, condition });
   const names: ReadonlyMap<string, string>[] = [];
   for (const [index, field] of by.entries()) {
     const keysOfField = groups.flatMap((group) => group.keys[index] ?? []);
@@ -81,10 +84,7 @@ export async function readGroups(
       };
     }),
     more: rows.length > limit,
-    total: await counted(
-      connection,
-      concat('SELECT count(*) FROM daybook_entries AS e WHERE ', filterCondition(filter, { generations })),
-    ),
+    total: await counted(connection, concat('SELECT count(*) FROM daybook_entries AS e WHERE ', matching)),
   };
 }
 
@@ -143,7 +143,7 @@ interface Grouping {
 /** How many entries of each group are taken back: found from what takes back, which is little, as a rule. */
 async function revertedGroups(
   connection: Connection,
-  generations: readonly Generation[],
+  judged: Judged,
   { by, keys, places, from, condition }: Grouping,
 ): Promise<ReadonlyMap<string, number>> {
   const rows = await connection.rows<[...keys: (string | null)[], count: number]>(
@@ -151,7 +151,7 @@ async function revertedGroups(
       `SELECT ${keys}, count(*)`,
       from,
       'e.id IN (SELECT r.reverts FROM daybook_entries AS r WHERE r.reverts IS NOT NULL) AND ',
-      revertedBy('e', { generations }),
+      revertedBy('e', judged),
       ' IS NOT NULL AND ',
       condition,
       ` GROUP BY ${places}`,

@@ -11,6 +11,7 @@ export {
   settleCutOff,
 } from './accounts.js';
 export { checkpointReaches } from './checkpoints.js';
+export type { Judged } from './compile.js';
 export { doomed, fallsByAge, filterCondition, horizon, revertedBy, ruleMatches } from './compile.js';
 export { currentMark } from './extent.js';
 export { findEntry, findRecorded } from './find-entries.js';

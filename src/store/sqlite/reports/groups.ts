@@ -59,11 +59,16 @@ interface GroupRow {
 }
 
 /** Entries by what they have in common, most frequent first. */
-export function readGroups(connection: Connection, { filter, by, limit, seen }: GroupQuery): Groups {
+export function readGroups(connection: Connection, { filter, by, limit, upTo: mark, seen }: GroupQuery): Groups {
   return reading(connection, () => {
     const dimensions = by.map((field) => DIMENSIONS[field]);
-    const condition = and([filterCondition(filter), sql(dimensions[0]?.present ?? 'TRUE')]);
-    const changes = entriesToCount(connection, filter, { withFields: by.includes('field') });
+    const upTo = mark === undefined ? {} : { upTo: seqOf(mark) };
+    const matching = and([
+      filterCondition(filter, 'e', upTo.upTo),
+      ...(upTo.upTo === undefined ? [] : [sql('+e.seq <= ?', upTo.upTo)]),
+    ]);
+    const condition = and([matching, sql(dimensions[0]?.present ?? 'TRUE')]);
+    const changes = entriesToCount(connection, filter, { withFields: by.includes('field'), ...upTo });
     const entries = changes ?? sql('daybook_entries');
     const statement = concat(
       'SELECT ',
@@ -88,7 +93,7 @@ export function readGroups(connection: Connection, { filter, by, limit, seen }: 
     const reverted = revertedGroups(
       connection,
       dimensions,
-      { by, entries, condition },
+      { by, entries, condition, ...upTo },
       new Set(groups.map(({ keys }) => placeOf(keys))),
     );
     const entitiesOf = seen === undefined ? undefined : entitiesSeen(connection, seen);
@@ -104,7 +109,7 @@ export function readGroups(connection: Connection, { filter, by, limit, seen }: 
         ...(entitiesOf && { entities: entitiesOf(keys[0] ?? '') }),
       })),
       more: rows.length > limit,
-      total: total(connection, { by, entries, condition: filterCondition(filter) }, rows, limit),
+      total: total(connection, { by, entries, condition: matching }, rows, limit),
     };
   });
 }
@@ -114,6 +119,7 @@ interface Counted {
   readonly by: readonly GroupField[];
   readonly entries: Sql;
   readonly condition: Sql;
+  readonly upTo?: number;
 }
 
 /** Fields that every entry has, and one value of. */
@@ -199,7 +205,7 @@ function nameGroups(
 function revertedGroups(
   connection: Connection,
   dimensions: readonly Dimension[],
-  { by, entries, condition }: Counted,
+  { by, entries, condition, upTo }: Counted,
   wanted: ReadonlySet<string>,
 ): ReadonlyMap<string, number> {
   const statement = concat(
@@ -207,7 +213,7 @@ function revertedGroups(
      FROM (SELECT DISTINCT r.reverts AS id FROM daybook_entries AS r INDEXED BY daybook_entries_by_reverts WHERE r.reverts IS NOT NULL) AS t
      CROSS JOIN `,
     entries,
-    ` AS e ON e.id = t.id${expanded(by)} WHERE ${revertedBy('e')} IS NOT NULL AND `,
+    ` AS e ON e.id = t.id${expanded(by)} WHERE ${revertedBy('e', upTo)} IS NOT NULL AND `,
     condition,
     ` GROUP BY ${grouping(dimensions)}`,
   );
