@@ -12,6 +12,7 @@ import { databaseFlags } from './globals.js';
 import { withOptions } from './hints.js';
 import type { WrongValue } from './hints.js';
 import { programFor } from './program.js';
+import { nearestWord } from '../core/nearest.js';
 
 /**
  * Runs the program with the words of its command line and resolves to its exit code. The one place where errors become
@@ -155,10 +156,17 @@ function commanderMessage(error: CommanderError, command: Command): string {
   const message = error.message
     .replace(/^error: /, '')
     .replace(/\n(?=\(Did you mean)/, ' ')
-    .replace(/\.$/, '');
+    .replace(/\.$/, '')
+    .replace(/(?<=(?:argument|value) ('.*') is invalid.*\. Allowed choices are (.*))$/s, suggested);
   if (kindOf(command)?.opens === 'read') return message;
   // Filters have it; what records is asked for it as well, and for nothing that is spelt like it.
   return message.replace(/^(unknown option '--actor(?:=.*)?').*/s, '$1 (--as says who is acting)');
+}
+
+/** Behind the choices that there are, the one that may be meant, in commander's words. */
+function suggested(_end: string, typed: string, choices: string): string {
+  const nearest = nearestWord(typed.slice(1, -1), choices.split(', '));
+  return nearest === undefined ? '' : ` (Did you mean ${nearest}?)`;
 }
 
 function commandPath(command: Command): string {

@@ -1,7 +1,7 @@
 /** So many letters of a word are enough to mean it, where no other begins so. */
 const SHORTENED = 3;
 
-/** The word that a mistyped or shortened one is nearest to, where it is near enough to be meant. */
+/** The word that one which is mistyped, shortened or both is nearest to, where it is near enough to be meant. */
 export function nearestWord(typed: string, words: readonly string[]): string | undefined {
   const word = typed.toLowerCase();
   const longer = words.filter((candidate) => candidate.toLowerCase().startsWith(word));
@@ -10,9 +10,12 @@ export function nearestWord(typed: string, words: readonly string[]): string | u
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate.toLowerCase()) }))
     .toSorted((a, b) => a.distance - b.distance);
   // Of a short word one letter may be wrong, of a longer one a third.
-  return nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(nearest.candidate.length / 3))
-    ? nearest.candidate
-    : undefined;
+  if (nearest !== undefined && nearest.distance <= Math.max(1, Math.floor(nearest.candidate.length / 3))) {
+    return nearest.candidate;
+  }
+  if (word.length <= SHORTENED) return undefined;
+  const begun = words.filter((candidate) => editDistance(word, candidate.toLowerCase().slice(0, word.length)) <= 1);
+  return begun.length === 1 ? begun[0] : undefined;
 }
 
 /** What to say behind a wrong word: the one that may be meant, or nothing. */

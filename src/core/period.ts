@@ -238,7 +238,7 @@ export function resolveZone(text: string): string {
   if (!/^[a-z]/i.test(zone) || !IANAZone.isValidZone(zone)) {
     throw new DaybookError(
       'usage',
-      `time zone ${shown(text)} is not known: write local, UTC or a name such as Europe/Berlin`,
+      `time zone ${shown(text)} is not known${didYouMean(text, Intl.supportedValuesOf('timeZone'))}: write local, UTC or a name such as Europe/Berlin`,
     );
   }
   return zone;

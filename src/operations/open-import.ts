@@ -8,6 +8,7 @@ import { bytesOf, isDescriptor } from '../importers/file-bytes.js';
 import type { Presence } from '../core/presence.js';
 import { loadSorter, openRehearsed, openSourceTable } from '../store/open.js';
 import type { ImportOptions } from './import-entries.js';
+import { didYouMean } from '../core/nearest.js';
 
 /** How to read a source: what the options of `daybook import` say. */
 export interface ImportRequest {
@@ -140,7 +141,7 @@ export async function formatNamed(name: string): Promise<ImportFormat> {
   if (format !== undefined) return format;
   throw new DaybookError(
     'usage',
-    `${shown(name)} is no format: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
+    `${shown(name)} is no format${didYouMean(name, [...IMPORT_FORMATS.keys()])}: it is one of ${[...IMPORT_FORMATS.keys()].join(', ')}`,
     {
       hint: 'daybook import --list',
     },
