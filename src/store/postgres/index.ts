@@ -1,11 +1,11 @@
 import type { AuditStore } from '../audit-store.js';
 import { withCheckedQuestions } from '../checked.js';
-import { lacking } from '../lacking.js';
 import { capturesOf, evidenceOf } from './capture/index.js';
 import { openSession } from './engine/index.js';
 import type { PostgresOptions } from './engine/index.js';
 import { executesOf } from './exec/index.js';
 import { holdsOf } from './holds/index.js';
+import { mirrorsOf } from './mirrors/index.js';
 import { directoryOf } from './names/index.js';
 import { prunesOf, retainsOf } from './prune/index.js';
 import { reportsOf } from './reports/index.js';
@@ -40,20 +40,7 @@ export async function openPostgres(options: PostgresOptions): Promise<AuditStore
     ...executesOf(session),
     ...sealsOf(session),
     ...holdsOf(session),
-    // No trail has mirrors here yet.
-    mirrors: async () => [],
-    ...lacking('PostgreSQL', ROOMS_TO_COME),
+    ...mirrorsOf(session),
     close: () => session.close(),
   });
 }
-
-const mirror = 'mirror entries';
-
-/** What this engine does not do, in words. */
-const ROOMS_TO_COME = {
-  resolveMirror: mirror,
-  compareMirror: mirror,
-  mirrorPrunes: mirror,
-  addMirror: mirror,
-  removeMirror: mirror,
-} as const;

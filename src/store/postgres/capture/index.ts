@@ -8,8 +8,9 @@ export {
   readCaptures,
   refreshCapture,
 } from './installed.js';
+export type { Change } from './installed.js';
 export { rowText, typeOf } from './row-text.js';
 export type { RowText } from './row-text.js';
-export { describe } from './tables.js';
+export { describe, findTable } from './tables.js';
 export type { TableDescription } from './tables.js';
 export { capturesOf, evidenceOf } from './room.js';

@@ -227,6 +227,24 @@ function expectSettingNames({ actorSetting, actorTypeSetting, correlationSetting
   }
 }
 
+/** An entry changes a mirrored column: as a change that is captured, that would be an entry again. */
+async function expectMirroredIgnored(
+  connection: Connection,
+  table: TableDescription,
+  settings: CaptureSettings,
+): Promise<void> {
+  const columns = await connection.rows<[string]>(
+    sql('SELECT column_name FROM daybook_mirrors WHERE table_name = ? ORDER BY 1', table.name),
+  );
+  const mirrored = columns.flatMap(([column]) => (settings.ignore.includes(column) ? [] : [column]));
+  if (mirrored.length === 0) return;
+  throw new DaybookError(
+    'refused',
+    `${table.name} shows entries in ${mirrored.join(', ')}, so that each entry would make another one: put it under --ignore`,
+    { hint: `… --ignore ${mirrored.join(',')}` },
+  );
+}
+
 async function addCapture(
   connection: Connection,
   table: TableDescription,
@@ -236,6 +254,7 @@ async function addCapture(
   const settings = settledSettings(table, request);
   expectSettingNames(settings);
   expectDecided(table, settings);
+  await expectMirroredIgnored(connection, table, settings);
   const all = await allInstalled(connection);
   const known = all.find(({ relation }) => relation === table.oid) ?? all.find((one) => one.table === table.name);
   const rival = all.find((one) => one !== known && one.settings.entityType === settings.entityType);

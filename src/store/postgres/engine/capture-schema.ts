@@ -301,3 +301,15 @@ CREATE TABLE ${schema}.daybook_capture_spans (
 ${captureFunctions(schema)
   .map((made) => made.sql)
   .join('')}`;
+
+/** What is kept of mirrors; the names of their triggers and functions have their numbers. */
+export const MIRRORS = (schema: string): string => `
+CREATE TABLE ${schema}.daybook_mirrors (
+  mirror bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  table_name text COLLATE "C" NOT NULL,
+  column_name text COLLATE "C" NOT NULL,
+  entity_type text COLLATE "C" NOT NULL,
+  settings text COLLATE "C" NOT NULL,
+  UNIQUE (table_name, column_name)
+);
+`;

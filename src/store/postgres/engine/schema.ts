@@ -1,5 +1,5 @@
 import { ENTRY_FIELDS } from '../../../core/entry.js';
-import { captureFunctions, CAPTURES, TABLE_FUNCTIONS } from './capture-schema.js';
+import { captureFunctions, CAPTURES, MIRRORS, TABLE_FUNCTIONS } from './capture-schema.js';
 import { ERASURES, HELD, SEALS, SEAL_TABLES } from './seal-schema.js';
 
 /** The schema, as migrations that are only ever added to. Everything here runs in other programs too, and needs no extension. */
@@ -255,6 +255,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 4, name: 'erasures', sql: ERASURES },
   { version: 5, name: 'a function for each captured table', sql: TABLE_FUNCTIONS },
+  { version: 6, name: 'mirrors', sql: MIRRORS },
 ];
 
 /** Which migrations a trail has seen. */
@@ -283,6 +284,7 @@ export const TABLES = [
   'actors',
   'captures',
   'capture_spans',
+  'mirrors',
   ...SEAL_TABLES,
 ].map((name) => `daybook_${name}`);
 

@@ -125,7 +125,11 @@ export async function foreignTriggers(connection: Connection, schema: string): P
        WHERE c.relnamespace = ?::regnamespace AND c.relname = ANY (?::text[]) AND NOT t.tgisinternal ORDER BY 1`,
     parameters: [schema, TABLES],
   });
-  const own = new Set(objectsOf(schema).flatMap(({ type, name }) => (type === 'trigger' ? [name] : [])));
+  const mirrors = await connection.rows<[string]>(sql(`SELECT 'daybook_mirror_' || mirror FROM daybook_mirrors`));
+  const own = new Set([
+    ...objectsOf(schema).flatMap(({ type, name }) => (type === 'trigger' ? [name] : [])),
+    ...mirrors.map(([name]) => name),
+  ]);
   return rows
     .filter(({ name, table }) => table !== 'daybook_entries' || !own.has(name))
     .map(({ name, table }) => ({ name, table: `${schema}.${table}`, namedLikeOurs: own.has(name) }));

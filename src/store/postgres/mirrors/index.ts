@@ -1,0 +1,1 @@
+export { mirrorsOf } from './room.js';
