@@ -1,8 +1,17 @@
+import type { AuditStore } from '../store/audit-store.js';
+
 /** A batch keeps the write lock for about so long, where nothing else is asked. */
 const BATCH_MS = 20;
+/** In a server no writer keeps out the others. What arrives is durable within a second all the same. */
+const SERVER_BATCH_MS = 200;
 const SMALLEST_BATCH = 10;
 const LARGEST_BATCH = 2000;
 const FIRST_BATCH = 200;
+
+/** How many milliseconds a batch may take in this trail. One that is in no file is in a server, or in memory. */
+export function lockMs({ origin }: Pick<AuditStore, 'origin'>): number {
+  return origin.file === undefined ? SERVER_BATCH_MS : BATCH_MS;
+}
 
 /** How many entries to record at once, from how long it took before. */
 export interface BatchSizes {

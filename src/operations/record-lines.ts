@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { DaybookError } from '../core/errors.js';
 import type { AuditStore, RecordRequest } from '../store/audit-store.js';
-import { batchSizes } from './batches.js';
+import { batchSizes, lockMs } from './batches.js';
 
 /** A line of input as it came, without its line feed. */
 export interface InputLine {
@@ -35,7 +34,8 @@ type Pending = InputLine & { readonly request: RecordRequest };
 
 /**
  * Records entries from lines as they arrive, in batches that are each durable before the next begins; yields the totals
- * after each. Throws kind `data` at the first invalid line, after recording all before it, unless `reject` takes it.
+ * after each. While one is recorded, the lines of the next are read. Throws kind `data` at the first invalid line, after
+ * recording all before it, unless `reject` takes it.
  */
 export async function* recordLines(
   store: AuditStore,
@@ -45,13 +45,28 @@ export async function* recordLines(
   let totals: RecordedLines = { recorded: 0, skipped: 0, rejected: 0, line: 0 };
   let pending: Pending[] = [];
   let firstAt = 0;
-  const sizes = batchSizes();
+  /** The batch that is recorded now. None is while totals are told: they are all that is recorded. */
+  let working: Promise<RecordedLines> | undefined;
+  const sizes = batchSizes(() => lockMs(store));
 
-  const flush = async (): Promise<RecordedLines> => {
+  const begin = (): void => {
     const batch = pending;
     pending = [];
-    totals = await sizes.timed(batch.length, () => recordBatch(store, batch, totals, options));
+    working = sizes.timed(batch.length, () => recordBatch(store, batch, totals, options));
+    // Whoever waits for it is told.
+    working.catch(() => undefined);
+  };
+  const finish = async (): Promise<RecordedLines> => {
+    const last = working;
+    working = undefined;
+    totals = (await last) ?? totals;
     return totals;
+  };
+  const flush = async function* (): AsyncGenerator<RecordedLines> {
+    if (working !== undefined) yield await finish();
+    if (pending.length === 0) return;
+    begin();
+    yield await finish();
   };
 
   /** Input that breaks off ends there: what came before is recorded first. */
@@ -64,10 +79,12 @@ export async function* recordLines(
     }
   };
 
-  for await (const lines of paused(arriving(), () => (pending.length === 0 ? undefined : firstAt))) {
+  const waitingSince = (): number | undefined => (pending.length === 0 ? undefined : firstAt);
+  for await (const lines of paused(arriving(), waitingSince, () => working)) {
     if (options.signal?.aborted === true) break;
     if (lines === undefined) {
-      yield await flush();
+      if (working === undefined) begin();
+      else yield await finish();
       continue;
     }
     for (const line of lines) {
@@ -76,13 +93,15 @@ export async function* recordLines(
         if (line.bytes.length > 0) pending.push({ ...line, request: parseBytes(line, options) });
       } catch (error) {
         if (!(error instanceof DaybookError)) throw error;
-        if (pending.length > 0) yield await flush();
+        yield* flush();
         totals = await rejected(line, error.message, totals, options);
       }
-      if (pending.length >= sizes.next()) yield await flush();
+      if (pending.length < sizes.next()) continue;
+      if (working !== undefined) yield await finish();
+      begin();
     }
   }
-  if (pending.length > 0) yield await flush();
+  yield* flush();
   if (broken !== undefined) throw recordedBefore(totals, broken.error);
   return totals;
 }
@@ -155,23 +174,25 @@ export function recordedBefore({ recorded, skipped, line }: RecordedLines, error
 }
 
 /**
- * Passes the input on and puts an `undefined` in wherever it pauses while lines are waiting, or one has waited long.
- * `waitingSince` tells when the first of them came, by the clock of `performance`.
+ * Passes the input on and puts an `undefined` in wherever what works is done, and wherever it pauses while lines are waiting,
+ * or one has waited long. `waitingSince` tells when the first of them came, by the clock of `performance`.
  */
 async function* paused<T>(
   input: AsyncIterable<T>,
   waitingSince: () => number | undefined,
+  working: () => Promise<unknown> | undefined,
 ): AsyncGenerator<T | undefined> {
   const iterator = input[Symbol.asyncIterator]();
   try {
     for (let next = iterator.next(); ;) {
       const since = waitingSince();
-      if (since !== undefined) {
-        const patience = Math.min(PAUSE_MS, since + OLDEST_MS - performance.now());
-        const timer = new AbortController();
-        const pause = sleep(Math.max(patience, 0), undefined, { signal: timer.signal }).catch(() => undefined);
-        const first = patience <= 0 ? undefined : await Promise.race([next, pause]);
-        timer.abort();
+      const done = working()?.then(
+        () => undefined,
+        () => undefined,
+      );
+      if (since !== undefined || done !== undefined) {
+        const patience = since === undefined ? Infinity : Math.min(PAUSE_MS, since + OLDEST_MS - performance.now());
+        const first = patience <= 0 ? undefined : await firstOf(next, done, patience);
         if (first === undefined) {
           yield undefined;
           continue;
@@ -185,4 +206,19 @@ async function* paused<T>(
   } finally {
     await iterator.return?.();
   }
+}
+
+/** What comes first: the next of the input, or undefined where what works is done or the milliseconds are over. */
+async function firstOf<T>(
+  next: Promise<T>,
+  done: Promise<undefined> | undefined,
+  patience: number,
+): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<undefined>((resolve) => {
+    if (patience < Infinity) timer = setTimeout(() => resolve(undefined), patience);
+  });
+  const first = await Promise.race([done ?? over, next, over]);
+  clearTimeout(timer);
+  return first;
 }

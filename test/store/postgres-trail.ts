@@ -5,7 +5,7 @@ import type { AuditStore } from '../../src/store/audit-store.js';
 import { initialize, openPostgres } from '../../src/store/postgres/index.js';
 import { psql, serverPrograms, startCluster } from '../support/postgres-cluster.js';
 import { ACTOR, NOW } from './trail.js';
-import type { Trail } from './trail.js';
+import type { Circumstances, Trail } from './trail.js';
 
 /** Whether there is a PostgreSQL to test with; tests are skipped by name where there is none. */
 export const HAS_POSTGRES = serverPrograms() !== undefined;
@@ -13,6 +13,8 @@ export const HAS_POSTGRES = serverPrograms() !== undefined;
 export interface PostgresTrail extends Trail {
   /** The URL of the database, as its owner. */
   readonly url: string;
+  /** One more connection to the same trail, as another user where one is named. */
+  open(circumstances?: Partial<Circumstances> & { readonly user?: string }): Promise<AuditStore>;
   /** A connection as any other program would have it. */
   plain(): Promise<Client>;
 }
@@ -94,7 +96,7 @@ export async function makePostgresTrail(): Promise<PostgresTrail> {
     plain,
     open: async (circumstances) => {
       const store = await openPostgres({
-        address: addressOf(url),
+        address: addressOf(url.replace('user=owner', `user=${circumstances?.user ?? 'owner'}`)),
         schema: 'daybook',
         readonly: false,
         busyTimeout: 1000,

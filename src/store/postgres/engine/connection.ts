@@ -1,3 +1,4 @@
+import { Query } from 'pg';
 import type { Client } from 'pg';
 import type { Cell } from '../../../core/cell.js';
 import type { Sql } from '../../sql.js';
@@ -20,6 +21,27 @@ export interface Connection {
   run(statement: Statement): Promise<number>;
   /** Runs one statement as it stands, question marks and all, and gives its command tag and how many rows it changed. */
   script(text: string): Promise<{ readonly command: string; readonly rows: number }>;
+  /** Has the server take rows, in the text format of a COPY FROM STDIN, and gives how many it took. */
+  copy(statement: string, rows: Buffer): Promise<number>;
+}
+
+/** A COPY FROM STDIN with all its rows. What is sent behind an error, the server passes over. */
+class CopyIn extends Query {
+  readonly #rows: Buffer;
+
+  constructor(
+    text: string,
+    rows: Buffer,
+    callback: (error: Error | undefined, result: { rowCount: number | null }) => void,
+  ) {
+    super(text, undefined, callback);
+    this.#rows = rows;
+  }
+
+  handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
+    connection.sendCopyFromChunk(this.#rows);
+    connection.endCopyFrom();
+  }
 }
 
 const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23, 700, 701, 1700]);
@@ -55,6 +77,12 @@ export function connectionOf(client: Pick<Client, 'query'>, schema?: string): Co
       const { command, rowCount } = done as unknown as { command: string | null; rowCount: number | null };
       return { command: command ?? '', rows: rowCount ?? 0 };
     },
+    copy: (statement, rows) =>
+      new Promise((resolve, reject) => {
+        const done = (error: Error | undefined, result: { rowCount: number | null }): void =>
+          error ? reject(error) : resolve(result.rowCount ?? 0);
+        client.query(new CopyIn(numbered(statement, schema), rows, done));
+      }),
   };
 }
 

@@ -9,7 +9,7 @@ import { GIVEN_COLUMNS } from '../engine/index.js';
 import type { Connection, Generation, Statement } from '../engine/index.js';
 import { findEntries, findEntry } from './find-entries.js';
 
-const COLUMNS = GIVEN_COLUMNS as readonly (keyof NewEntry)[];
+export const COLUMNS = GIVEN_COLUMNS as readonly (keyof NewEntry)[];
 
 const TYPES: Readonly<Partial<Record<keyof NewEntry, string>>> = {
   ts: 'timestamptz',
@@ -29,8 +29,18 @@ function uuidV7(ms: number): string {
 /** More entries than these are taken to be new, until some were there: to look for them first takes as long as to record. */
 const FEW = 100;
 
-/** The connections on which entries came that were there already. */
+/** Whether entries are taken to be new. */
+export function areTakenToBeNew(connection: Connection, entries: readonly unknown[]): boolean {
+  return entries.length > FEW && !repeating.has(connection);
+}
+
+/** The connections on which entries came last that were there already. */
 const repeating = new WeakSet<Connection>();
+
+/** Has entries be looked for on this connection, until a batch is all new. */
+export function lookFirstOn(connection: Connection): void {
+  repeating.add(connection);
+}
 
 /**
  * All entries by one statement, in their order. What they say alike is one value, and each other column one list. What is
@@ -74,14 +84,14 @@ const NAMED = 'actor_to_name';
 type Column = keyof NewEntry | typeof NAMED;
 
 /** A request with an id and a time, and whose name the directory is to give. */
-interface Complete {
+export interface Complete {
   readonly id: string;
   readonly request: RecordRequest;
   readonly entry: NewEntry;
   readonly actorToName: string | null;
 }
 
-function complete(request: RecordRequest, clock: () => number): Complete {
+export function complete(request: RecordRequest, clock: () => number): Complete {
   const { entry } = request;
   const now = clock();
   const id = entry.id ?? uuidV7(now);
@@ -106,9 +116,10 @@ function isOfNow({ ts, recorded_at: recordedAt, source }: NewEntry): boolean {
 /** What the trail takes of these: the seqs by the ids. Those that it has already are left out. */
 async function insert(connection: Connection, all: readonly Complete[]): Promise<Map<string, number>> {
   if (all.length === 0) return new Map();
-  const lookFirst = all.length <= FEW || repeating.has(connection);
-  const recorded = await connection.rows<[seq: number, id: string]>(insertOf(all, lookFirst));
-  if (recorded.length < all.length) repeating.add(connection);
+  const recorded = await connection.rows<[seq: number, id: string]>(insertOf(all, !areTakenToBeNew(connection, all)));
+  if (recorded.length < all.length) lookFirstOn(connection);
+  // Where a run that broke off was begun again, what it had recorded comes first, and behind it all is new.
+  else if (all.length > FEW) repeating.delete(connection);
   return new Map(recorded.map(([seq, id]) => [id, seq]));
 }
 
@@ -210,7 +221,7 @@ export async function recordRevert(
   return recorded;
 }
 
-function notRecorded(count: number): DaybookError {
+export function notRecorded(count: number): DaybookError {
   const what = count === 1 ? 'the entry is not recorded' : `${count} entries are not recorded`;
   return new DaybookError('failed', `${what}: a trigger on daybook_entries kept one out`, { hint: 'daybook status' });
 }

@@ -1,6 +1,7 @@
 import type { Checkpoints, Reads, Records } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { settleCutOff } from './accounts.js';
+import { copyEntries } from './copied-entries.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
 import { erasedBetween, findErased } from './erased.js';
 import { currentMark, readExtent } from './extent.js';
@@ -9,10 +10,12 @@ import { findEntry } from './find-entries.js';
 import { readFields, readLines } from './joined-pages.js';
 import { explainPage } from './page-statement.js';
 import { readPage, readRows } from './pages.js';
-import { compareEntries, recordEntries, recordRevert } from './recording.js';
+import { areTakenToBeNew, compareEntries, recordEntries, recordRevert } from './recording.js';
 import { recordSigned, takesBack } from './signed-entries.js';
 
 const SETTLE_MS = 1000;
+
+const RECORDED = { outcome: 'recorded' } as const;
 
 /** What records entries. */
 export function recordsOf(session: Session): Records {
@@ -34,15 +37,29 @@ export function recordsOf(session: Session): Records {
         },
         { serializable: ofApplication && requests.some(takesBack) },
       ),
-    recordOneOfMany: (requests, { stopAtConflict = false, durable = false } = {}) =>
-      write(
+    recordOneOfMany: async (requests, { stopAtConflict = false, durable = false } = {}) => {
+      // Of many that follow each other, one in a second looks.
+      const settleNowAndThen = async (): Promise<void> => {
+        if (performance.now() - settled > SETTLE_MS) await settle();
+      };
+      if (areTakenToBeNew(connection, requests)) {
+        const copied = await write(
+          async () => {
+            await settleNowAndThen();
+            return copyEntries(connection, requests, clock);
+          },
+          { durable },
+        );
+        if (copied) return requests.map(() => RECORDED);
+      }
+      return write(
         async () => {
-          // Of many that follow each other, one in a second looks.
-          if (performance.now() - settled > SETTLE_MS) await settle();
+          await settleNowAndThen();
           return recordEntries(connection, requests, stopAtConflict, clock);
         },
         { durable },
-      ),
+      );
+    },
     compare: (requests) => read(() => compareEntries(connection, requests)),
     revert: (entry) =>
       write(
