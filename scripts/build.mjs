@@ -140,6 +140,8 @@ async function buildProgram() {
     build({
       ...program,
       entryPoints: Object.fromEntries(LIBRARIES.map((name) => [libraryFile(name), name])),
+      // By it, pg finds out whether it runs in a worker of Cloudflare's. Node loads all of fetch where it is named.
+      define: { ...shared.define, Response: 'undefined' },
       // Who requires a file as an ES module gets all of it as the default export: where there is no other, it is that.
       footer: { js: "if(Object.keys(module.exports).join()==='default')module.exports=module.exports.default;" },
       plugins: [lazyModules],
