@@ -71,14 +71,7 @@ export async function* exportPages(
   signal?: AbortSignal,
 ): AsyncGenerator<ExportPage, Exported> {
   const order: Order = request.since === undefined ? 'oldest' : 'recorded';
-  let after: Key | undefined;
-  let limit = 64;
-  let count = 0;
-  let firstSeq: number | null = null;
-  let lastSeq: number | null = null;
-  for (;;) {
-    if (signal !== undefined) await heard();
-    if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: no export was written');
+  const read = (after: Key | undefined, limit: number): Promise<AnyPage> => {
     const query: PageQuery = {
       filter: request.filter,
       order,
@@ -87,18 +80,35 @@ export async function* exportPages(
       ...(request.since === undefined ? {} : { beyond: request.since }),
       ...(after === undefined ? {} : { after }),
     };
-    const page = await readAny(store, query, request);
+    const page = readAny(store, query, request);
+    // Whoever waits for it is told.
+    page.catch(() => undefined);
+    return page;
+  };
+  // A server reads the next page while this one is written.
+  const ahead = store.origin.file === undefined;
+  let after: Key | undefined;
+  let limit = 64;
+  let reading: Promise<AnyPage> | undefined;
+  let count = 0;
+  let firstSeq: number | null = null;
+  let lastSeq: number | null = null;
+  for (;;) {
+    if (signal !== undefined) await heard();
+    if (signal?.aborted === true) throw new DaybookError('interrupted', 'interrupted: no export was written');
+    const page = await (reading ?? read(after, limit));
+    after = page.next ?? undefined;
     if (page.count > 0) {
+      const fitting = (PAGE_BYTES * page.count) / Math.max(page.size, 1);
+      // A power of two: a store that compiles the limit into its statement would else do so for each page.
+      limit = Math.max(1, Math.min(LARGEST_PAGE[request.shape], 2 ** Math.floor(Math.log2(fitting))));
+      reading = ahead && after !== undefined ? read(after, limit) : undefined;
       count += page.count;
       firstSeq = firstSeq === null || page.firstSeq < firstSeq ? page.firstSeq : firstSeq;
       lastSeq = lastSeq === null || page.lastSeq > lastSeq ? page.lastSeq : lastSeq;
       yield { ...page.content, done: count, total: extent.count };
-      const fitting = (PAGE_BYTES * page.count) / Math.max(page.size, 1);
-      // A power of two: a store that compiles the limit into its statement would else do so for each page.
-      limit = Math.max(1, Math.min(LARGEST_PAGE[request.shape], 2 ** Math.floor(Math.log2(fitting))));
     }
-    if (page.next === null) break;
-    after = page.next;
+    if (after === undefined) break;
   }
   if (count !== extent.count) {
     throw new DaybookError(

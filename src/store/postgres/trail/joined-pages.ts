@@ -1,14 +1,13 @@
 import { ENTRY_FIELDS, JSON_FIELDS } from '../../../core/entry.js';
 import type { HistoryField } from '../../../core/entry.js';
-import { parseTimestamp } from '../../../core/timestamp.js';
 import { EMPTY_TEXT, FIELD_END } from '../../../core/fields.js';
+import { joinedBytes } from '../../../core/joined-bytes.js';
 import type { FieldPage, LinePage, PageQuery } from '../../audit-store.js';
 import { concat } from '../../sql.js';
 import type { Sql } from '../../sql.js';
-import { timeText } from '../engine/index.js';
 import type { Connection, Generation, Statement } from '../engine/index.js';
 import { columnOf } from './pages.js';
-import { pageStatement, PLAIN_KEY } from './page-statement.js';
+import { pageStatement, NUMBER_KEY } from './page-statement.js';
 
 /** Quoting is what costs most in a line. A time holds nothing to escape. */
 const TIMES: ReadonlySet<HistoryField> = new Set(['ts', 'recorded_at'] as const);
@@ -27,7 +26,7 @@ function jsonColumn(field: HistoryField, generations: readonly Generation[], men
     : concat('coalesce(', column, `, 'null'::json)`);
 }
 
-/** A page as lines of JSON, joined by PostgreSQL: for a large export that moves each byte once. */
+/** A page as lines of JSON that PostgreSQL makes. */
 export async function readLines(
   connection: Connection,
   generations: readonly Generation[],
@@ -36,8 +35,8 @@ export async function readLines(
 ): Promise<LinePage> {
   return inWholeLines(connection, async (mending) => {
     const parts = lineParts(columns, generations, mending);
-    const { text, ...page } = await readJoined(connection, generations, query, parts);
-    return { lines: Buffer.from(text), ...page };
+    const { bytes, ...page } = await readTexts(connection, generations, query, parts);
+    return { lines: bytes, ...page };
   });
 }
 
@@ -51,12 +50,11 @@ export async function readRawLines(
 ): Promise<{ readonly lines: Buffer; readonly count: number }> {
   return inWholeLines(connection, async (mending) => {
     const line = concat(`concat('${before}', `, ...lineParts(ENTRY_FIELDS, [], mending), ')');
-    const [row] = await connection.rows<[string, number]>({
-      sql: `SELECT coalesce(string_agg(line, ''), ''), count(*) FROM (SELECT ${line.sql} AS line ${from.sql}) AS p`,
+    const rows = await connection.rows<[string]>({
+      sql: `SELECT ${line.sql} AS line ${from.sql}`,
       parameters: [...line.parameters, ...from.parameters],
     });
-    const [text, count] = row ?? ['', 0];
-    return { lines: Buffer.from(text), count };
+    return { lines: bytesOf(rows), count: rows.length };
   });
 }
 
@@ -91,9 +89,13 @@ const mended = new WeakSet<Connection>();
 /** Whether a text has so many lines, and nothing else in it that some readers take for the end of one. */
 function hasLines(text: Uint8Array, count: number): boolean {
   if (text.includes(CARRIAGE_RETURN)) return false;
-  let lines = 0;
-  for (let end = text.indexOf(LINE_FEED); end >= 0; end = text.indexOf(LINE_FEED, end + 1)) lines += 1;
-  return lines === count;
+  return countOf(text, LINE_FEED) === count;
+}
+
+function countOf(bytes: Uint8Array, byte: number): number {
+  let found = 0;
+  for (let place = bytes.indexOf(byte); place >= 0; place = bytes.indexOf(byte, place + 1)) found += 1;
+  return found;
 }
 
 const LINE_FEED = 0x0a;
@@ -116,10 +118,10 @@ function fieldColumn(field: HistoryField, generations: readonly Generation[]): S
   );
 }
 
-/** A longer page is not joined: as one text it could be too large for memory. */
-const JOINED_CHARACTERS = 32 * 1024 * 1024;
+/** A longer page is not taken so: as one text it could be too large for memory. */
+const JOINED_BYTES = 32 * 1024 * 1024;
 
-/** A page as one text of its fields, joined by PostgreSQL, or null where that would not say what they are. */
+/** A page as one text of its fields, or null where that would not say what they are. */
 export async function readFields(
   connection: Connection,
   generations: readonly Generation[],
@@ -131,32 +133,42 @@ export async function readFields(
     fieldColumn(field, generations),
     `, ${END_MARK}`,
   ]);
-  const { text, ...page } = await readJoined(connection, generations, query, members);
-  const marks = text.split(String.fromCharCode(FIELD_END)).length - 1;
-  if (marks !== page.count * columns.length || text.length > JOINED_CHARACTERS) return null;
-  return { fields: Buffer.from(text), ...page };
+  const { bytes, ...page } = await readTexts(connection, generations, query, members);
+  if (bytes.length > JOINED_BYTES || countOf(bytes, FIELD_END) !== page.count * columns.length) return null;
+  return { fields: bytes, ...page };
 }
 
-/** A page whose rows become texts, of the parts that are given, and these one. */
-async function readJoined(
+/**
+ * A page whose rows become texts, of the parts that are given. PostgreSQL could join them, and would take twice as long:
+ * it moves a text that grows again and again.
+ */
+async function readTexts(
   connection: Connection,
   generations: readonly Generation[],
   query: PageQuery,
   parts: readonly (Sql | string)[],
-): Promise<Omit<LinePage, 'lines'> & { readonly text: string }> {
-  const page = pageStatement(generations, query, concat('concat(', ...parts, ') AS line'), query.limit, {
-    key: PLAIN_KEY,
-  });
-  // The rows come in the order of the page, and are put together as they come.
-  const last = (column: string): string => `(array_agg(${column}))[count(*)]`;
-  const statement = concat(
-    `SELECT coalesce(string_agg(line, ''), ''), count(*), min(key_seq), max(key_seq), ${timeText(last('key_ts'))}, ${last('key_seq')} FROM (`,
-    page,
-    ') AS p',
+): Promise<Omit<LinePage, 'lines'> & { readonly bytes: Buffer }> {
+  const selected = concat('concat(', ...parts, ') AS line');
+  const rows = await connection.rows<[line: string, ms: number, seq: number]>(
+    pageStatement(generations, query, selected, query.limit, { key: NUMBER_KEY }),
   );
-  type Joined = [string, number, number | null, number | null, string | null, number | null];
-  const [row] = await connection.rows<Joined>(statement);
-  const [text, count, firstSeq, lastSeq, ts, seq] = row ?? ['', 0, null, null, null, null];
-  const full = ts !== null && seq !== null && count >= query.limit;
-  return { text, count, firstSeq, lastSeq, next: full ? { ms: parseTimestamp(ts), seq } : null };
+  let firstSeq: number | null = null;
+  let lastSeq: number | null = null;
+  for (const [, , seq] of rows) {
+    if (firstSeq === null || seq < firstSeq) firstSeq = seq;
+    if (lastSeq === null || seq > lastSeq) lastSeq = seq;
+  }
+  const [, ms, seq] = rows.at(-1) ?? [];
+  const full = ms !== undefined && seq !== undefined && rows.length >= query.limit;
+  return { bytes: bytesOf(rows), count: rows.length, firstSeq, lastSeq, next: full ? { ms, seq } : null };
+}
+
+/** What a row is expected to take, in bytes. */
+const ROW_BYTES = 1024;
+
+function bytesOf(rows: readonly (readonly [text: string, ...unknown[]])[]): Buffer {
+  return joinedBytes(
+    rows.map(([text]) => text),
+    ROW_BYTES * rows.length,
+  );
 }
