@@ -20,8 +20,8 @@ import { addAnchor, requestTimestamp } from '../../src/operations/anchors.js';
 import type { AnchorTold } from '../../src/operations/anchors.js';
 import { sealStatus, toldSeals } from '../../src/operations/seal-status.js';
 import { ACTOR, NOW, readAll } from '../store/trail.js';
-import { sealedTrail } from './sealed.js';
-import type { SealedTrail } from './sealed.js';
+import { ENGINES } from './sealed.js';
+import type { Sealed } from './sealed.js';
 
 const CONFIG = `[req]
 distinguished_name = dn
@@ -41,10 +41,10 @@ default_policy = 1.2.3.4.1
 digests = sha256,sha512
 `;
 
-const add = ({ store }: SealedTrail, content: Buffer, ...witnesses: PublicKey[]): Promise<AnchorTold> =>
+const add = ({ store }: Sealed, content: Buffer, ...witnesses: PublicKey[]): Promise<AnchorTold> =>
   addAnchor(store, { name: 'answer', content, witnesses, actor: ACTOR });
 
-const noteOf = ({ key }: SealedTrail): string => key().signed?.note ?? '';
+const noteOf = ({ key }: Sealed): string => key().signed?.note ?? '';
 
 /** An authority of its own for timestamps, by openssl. */
 function authority(folder: string): {
@@ -109,12 +109,12 @@ function cosigned(note: string, privateKey: Buffer, witness: PublicKey, seconds:
   return Buffer.from(noteText({ text: read.text, signatures: [...read.signatures.slice(0, 1), own] }));
 }
 
-describe('a timestamp of RFC 3161', () => {
+describe.each(ENGINES)('a timestamp of RFC 3161 in %s', (_engine, sealedTrail) => {
   test('is asked for, answered by an authority, kept, told, and checked by openssl', async () => {
     const sealed = await sealedTrail(20);
     await expect(requestTimestamp(sealed.store)).rejects.toMatchObject({ kind: 'refused' });
     await sealed.seal();
-    const { answer, check } = authority(sealed.trail.directory);
+    const { answer, check } = authority(sealed.directory);
     const { size, request } = await requestTimestamp(sealed.store);
     expect(size).toBe(20);
     const response = answer(request);
@@ -151,7 +151,7 @@ describe('a timestamp of RFC 3161', () => {
   });
 });
 
-describe('a file of OpenTimestamps', () => {
+describe.each(ENGINES)('a file of OpenTimestamps in %s', (_engine, sealedTrail) => {
   const ots = (note: string): Buffer =>
     Buffer.concat([
       Buffer.from('004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e892940108', 'hex'),
@@ -165,20 +165,20 @@ describe('a file of OpenTimestamps', () => {
     await expect(add(sealed, ots('another'))).rejects.toMatchObject({ kind: 'refused' });
     expect(await add(sealed, ots(noteOf(sealed)))).toEqual({ kind: 'ots', size: 20, at: null, by: [], checked: true });
     expect(await sealed.found()).toEqual(['intact']);
-    sealed.tamper('UPDATE daybook_anchors SET content = ?', ots('another'));
+    await sealed.tamper('UPDATE daybook_anchors SET content = ?', ots('another'));
     expect(await sealed.found()).toEqual(['found', 'bad-seal']);
-    sealed.tamper('UPDATE daybook_anchors SET content = ?', Buffer.from('nothing'));
+    await sealed.tamper('UPDATE daybook_anchors SET content = ?', Buffer.from('nothing'));
     expect(await sealed.verify()).toMatchObject({
       verdict: 'found',
       anchors: [],
       findings: [{ code: 'bad-seal', first: ['anchor 1'] }],
     });
-    sealed.tamper('UPDATE daybook_anchors SET size = 21, content = ?', ots(noteOf(sealed)));
+    await sealed.tamper('UPDATE daybook_anchors SET size = 21, content = ?', ots(noteOf(sealed)));
     expect(await sealed.found()).toEqual(['found', 'truncated']);
   });
 });
 
-describe('a cosignature of a witness', () => {
+describe.each(ENGINES)('a cosignature of a witness in %s', (_engine, sealedTrail) => {
   const privateKey = newPrivateKey();
   const witness = publicKeyOf(privateKey, 'witness.example.com/w1');
   const seconds = Math.floor(NOW / 1000) + 60;
@@ -210,10 +210,10 @@ describe('a cosignature of a witness', () => {
       witness,
       seconds,
     );
-    sealed.tamper('UPDATE daybook_anchors SET content = ?', other);
+    await sealed.tamper('UPDATE daybook_anchors SET content = ?', other);
     expect(await sealed.found({ witnesses: [witness] })).toEqual(['found', 'split-view']);
     const forged = Buffer.from(content.toString().replace('\n20\n', '\n21\n'));
-    sealed.tamper('UPDATE daybook_anchors SET content = ?', forged);
+    await sealed.tamper('UPDATE daybook_anchors SET content = ?', forged);
     expect(await sealed.found({ witnesses: [witness] })).toEqual(['found', 'bad-signature']);
   });
 

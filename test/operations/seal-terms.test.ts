@@ -9,15 +9,15 @@ import { sealStatus } from '../../src/operations/seal-status.js';
 import { seal } from '../../src/operations/seal.js';
 import { verifyTrail } from '../../src/operations/verify-trail.js';
 import { ACTOR, NOW, numbered, recordAll, sqliteTrail } from '../store/trail.js';
-import { ORIGIN, restoredFrom, sealedTrail } from './sealed.js';
-import type { SealedTrail } from './sealed.js';
+import { ENGINES, ORIGIN, restoredFrom, sealedTrail } from './sealed.js';
+import type { Sealed, SealedTrail } from './sealed.js';
 
-const rotate = ({ store, key }: SealedTrail): Promise<{ key: string; note: string }> =>
+const rotate = ({ store, key }: Sealed): Promise<{ key: string; note: string }> =>
   rotateKey(store, key(), { now: NOW, actor: ACTOR });
 
-describe('a key that was handed over', () => {
+describe.each(ENGINES)('a key that was handed over in %s', (_engine, makeTrail) => {
   test('leads to the next: the first public key is enough, and the old private one is gone', async () => {
-    const sealed = await sealedTrail(300);
+    const sealed = await makeTrail(300);
     const old = sealed.key();
     await rotate(sealed);
     await sealed.record(10);
@@ -37,7 +37,7 @@ describe('a key that was handed over', () => {
   });
 
   test('signs nothing outside its term', async () => {
-    const sealed = await sealedTrail(300);
+    const sealed = await makeTrail(300);
     const old = sealed.key();
     await rotate(sealed);
     await sealed.record(9);
@@ -45,7 +45,7 @@ describe('a key that was handed over', () => {
     const { signed } = sealed.key();
     const root = rootOf(signed?.frontier ?? { size: 0, nodes: [] });
     const note = signedCheckpoint({ origin: ORIGIN, size: 310, root }, old.privateKey, old.key, NOW / 1000);
-    sealed.tamper('UPDATE daybook_seals SET note = ? WHERE size = 310', note);
+    await sealed.tamper('UPDATE daybook_seals SET note = ? WHERE size = 310', note);
     expect(await sealed.found()).toEqual(['found', 'wrong-term']);
     expect(await sealed.found({ checkpoints: [{ name: 'paper', text: note }] })).toContain('wrong-term');
   });
@@ -56,18 +56,18 @@ describe('a key that was handed over', () => {
     ['is moved', 'UPDATE daybook_seal_keys SET size = 200', ['bad-seal']],
     ['is none', `UPDATE daybook_seal_keys SET note = 'none'`, ['bad-seal', 'never-sealed']],
   ])('whose handover %s is found out', async (_what, sql, codes) => {
-    const sealed = await sealedTrail(300);
+    const sealed = await makeTrail(300);
     await rotate(sealed);
     await sealed.record(9);
     await sealed.seal();
-    sealed.tamper(sql);
+    await sealed.tamper(sql);
     const [verdict, ...found] = await sealed.found();
     expect(verdict).toBe('found');
     expect(found).toEqual(expect.arrayContaining(codes));
   });
 
   test('and was cut off is finished by the next seal', async () => {
-    const sealed = await sealedTrail(300);
+    const sealed = await makeTrail(300);
     const { putHandover } = sealed.store;
     sealed.store.putHandover = async () => {
       throw new Error('killed');
@@ -93,12 +93,12 @@ describe('a key that was handed over', () => {
     expect(await sealed.found()).toEqual(['intact']);
     expect((await sealed.store.sealState()).handovers).toHaveLength(1);
   });
+});
 
-  test('is not handed over where nothing is sealed', async () => {
-    const { store } = await sqliteTrail();
-    const { key } = await sealedTrail(1);
-    await expect(rotateKey(store, key(), { now: NOW, actor: ACTOR })).rejects.toMatchObject({ kind: 'missing' });
-  });
+test('a key is not handed over where nothing is sealed', async () => {
+  const { store } = await sqliteTrail();
+  const { key } = await sealedTrail(1);
+  await expect(rotateKey(store, key(), { now: NOW, actor: ACTOR })).rejects.toMatchObject({ kind: 'missing' });
 });
 
 describe('a restored database', () => {

@@ -8,7 +8,7 @@ import { eachSeal } from '../../src/operations/anchors.js';
 import { sealStatus } from '../../src/operations/seal-status.js';
 import { seal } from '../../src/operations/seal.js';
 import { ACTOR, NOW, planOf, carryOut, rule, sqliteTrail } from '../store/trail.js';
-import { ORIGIN, sealedTrail } from './sealed.js';
+import { ENGINES, ORIGIN, sealedTrail } from './sealed.js';
 
 const notes = async (store: Parameters<typeof eachSeal>[0]): Promise<string[]> => {
   const all: string[] = [];
@@ -92,11 +92,11 @@ describe('a seal that was cut off', () => {
 });
 
 describe('beside others', () => {
-  test('two at once make one tree', async () => {
-    const { trail, seal: again, keyPath, record, found, store } = await sealedTrail(1000);
+  test.each(ENGINES)('two at once make one tree in %s', async (_engine, makeTrail) => {
+    const { trail, seal: again, keyPath, record, found, store } = await makeTrail(1000);
     const other = await trail.open({ presence: { host: 'here', pid: 2, lives: () => true } });
     for (let round = 0; round < 5; round++) {
-      const both = await Promise.allSettled([again(), seal(other, readSealKey(keyPath), { now: NOW + 1000 })]);
+      const both = await Promise.allSettled([again(), seal(other, readSealKey(keyPath), { now: NOW })]);
       for (const one of both) if (one.status === 'rejected') expect(one.reason).toMatchObject({ kind: 'busy' });
       expect(both.some(({ status }) => status === 'fulfilled')).toBe(true);
       await record(100);

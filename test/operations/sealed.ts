@@ -15,7 +15,7 @@ import { HAS_POSTGRES, makePostgresTrail } from '../store/postgres-trail.js';
 import type { PostgresTrail } from '../store/postgres-trail.js';
 import { temporaryDirectory } from '../support/program.js';
 import { ACTOR, makeSqliteTrail, NOW, numbered, recordAll, sqliteTrail } from '../store/trail.js';
-import type { SqliteTrail } from '../store/trail.js';
+import type { SqliteTrail, Trail } from '../store/trail.js';
 
 export const ORIGIN = 'example.com/audit';
 
@@ -28,7 +28,7 @@ export interface SealedTrail extends Sealed {
 /** A trail with a key, whatever engine has it. */
 export interface Sealed {
   readonly store: AuditStore;
-  readonly trail: { readonly clock: { now: number } };
+  readonly trail: Trail;
   /** Where the key file is, and room for others. */
   readonly directory: string;
   readonly keyPath: string;

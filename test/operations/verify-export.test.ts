@@ -12,8 +12,8 @@ import { executePrune, preparePrune } from '../../src/operations/prune.js';
 import { checkArchive, verifyExport } from '../../src/operations/verify-export.js';
 import type { CheckedArchive, Verification } from '../../src/operations/verify-trail.js';
 import { ACTOR, NOW, rule } from '../store/trail.js';
-import { ORIGIN, sealedTrail } from './sealed.js';
-import type { SealedTrail } from './sealed.js';
+import { ENGINES, ORIGIN, sealedTrail } from './sealed.js';
+import type { Sealed } from './sealed.js';
 
 /** What is written, in memory. */
 function memory(): ExportTarget & { text: () => string } {
@@ -28,14 +28,14 @@ function memory(): ExportTarget & { text: () => string } {
 
 /** Exports what matches, with its proofs. */
 async function exported(
-  { store, trail }: SealedTrail,
+  { store, directory }: Sealed,
   filter: Filter = {},
 ): Promise<{ file: string; lines: string[]; proofs: string }> {
   const [target, proof] = [memory(), memory()];
   const formatter = { reads: 'lines' as const, begin: () => '', page: (lines: Uint8Array) => lines, end: () => '' };
   const steps = exportInto(store, { filter, columns: ENTRY_FIELDS, proof }, { target, formatter });
   while ((await steps.next()).done !== true);
-  const file = path.join(trail.directory, 'export.ndjson');
+  const file = path.join(directory, 'export.ndjson');
   writeFileSync(file, target.text());
   return { file, lines: target.text().trimEnd().split('\n'), proofs: proof.text() };
 }
@@ -47,26 +47,26 @@ function verified(file: string, text: string, pinned: PublicKey | null): Promise
   return verifyExport({ path: file, proofs, pinned });
 }
 
-async function found(sealed: SealedTrail, file: string, proofs: string, pinned = sealed.pinned): Promise<string[]> {
+async function found(sealed: Sealed, file: string, proofs: string, pinned = sealed.pinned): Promise<string[]> {
   const { verdict, findings } = await verified(file, proofs, pinned);
   return [verdict, ...findings.map(({ code }) => code)];
 }
 
-async function twoSeals(): Promise<SealedTrail> {
-  const sealed = await sealedTrail(300);
+async function twoSeals(make: (count: number) => Promise<Sealed>): Promise<Sealed> {
+  const sealed = await make(300);
   await sealed.seal();
   await sealed.record(400);
   await sealed.seal();
   return sealed;
 }
 
-describe('an export with its proofs', () => {
+describe.each(ENGINES)('an export with its proofs in %s', (_engine, makeTrail) => {
   test.each([
     ['of everything', {}, 700],
     ['of some', { search: 'number 1' }, 222],
     ['of nothing', { search: 'nothing of the kind' }, 0],
   ])('%s is what was sealed', async (_name, filter: Filter, checked) => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const { file, proofs } = await exported(sealed, filter);
     expect(await verified(file, proofs, sealed.pinned)).toMatchObject({
       verdict: 'intact',
@@ -77,7 +77,7 @@ describe('an export with its proofs', () => {
   });
 
   test('tells what is younger than the seal, and misses it where it was cut off', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     await sealed.record(3);
     const { file, proofs, lines } = await exported(sealed);
     expect(await verified(file, proofs, sealed.pinned)).toMatchObject({
@@ -100,14 +100,14 @@ describe('an export with its proofs', () => {
     ['forged', ['inserted'], (lines) => [...lines, (lines[3] ?? '').replace('"seq":4,', '"seq":9000,')]],
     ['no entry', ['inserted'], (lines) => [...lines, 'nothing']],
   ])('in which a line is %s is found out', async (_name, codes, change) => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const { file, proofs, lines } = await exported(sealed);
     writeFileSync(file, change(lines).join('\n'));
     expect(await found(sealed, file, proofs)).toEqual(['found', ...codes]);
   });
 
   test('is not that of another key, nor with proofs that were edited', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const { file, proofs } = await exported(sealed, { search: 'number 1' });
     expect(await found(sealed, file, proofs, publicKeyOf(newPrivateKey(), ORIGIN))).toEqual(['found', 'bad-signature']);
     const flip = (text: string, part: RegExp): string =>
@@ -152,7 +152,7 @@ describe('an export with its proofs', () => {
   });
 
   test('is refused where nothing is sealed', async () => {
-    const sealed = await sealedTrail(10);
+    const sealed = await makeTrail(10);
     await expect(exported(sealed)).rejects.toMatchObject({ kind: 'refused' });
   });
 });
@@ -182,48 +182,50 @@ test('text that is no UTF-8 is proved as it was sealed, and shown as such', asyn
   expect(await found(sealed, file, edited)).toEqual(['found', 'altered-between', 'not-utf8']);
 });
 
-test('an archive of a sealed trail has its proofs beside it, checked before anything goes', async () => {
-  const sealed = await twoSeals();
-  const archive = path.join(sealed.trail.directory, 'archive.ndjson.gz');
-  const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
-  const prepared = await preparePrune(sealed.store, request, NOW);
-  const run = { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW };
-  await executePrune(sealed.store, prepared, run);
-  const proofs = readFileSync(`${archive}.proof`, 'utf8');
-  expect(await found(sealed, archive, proofs)).toEqual(['intact']);
-  expect(gunzipSync(readFileSync(archive)).toString().trimEnd().split('\n')).toHaveLength(601);
-  // The trail knows of nothing in it any more, and it still proves what it holds.
-  expect(await sealed.verify()).toMatchObject({ verdict: 'intact', entries: { pruned: 601 } });
-});
+describe.each(ENGINES)('in %s', (_engine, makeTrail) => {
+  test('an archive of a sealed trail has its proofs beside it, checked before anything goes', async () => {
+    const sealed = await twoSeals(makeTrail);
+    const archive = path.join(sealed.directory, 'archive.ndjson.gz');
+    const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
+    const prepared = await preparePrune(sealed.store, request, NOW);
+    const run = { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW };
+    await executePrune(sealed.store, prepared, run);
+    const proofs = readFileSync(`${archive}.proof`, 'utf8');
+    expect(await found(sealed, archive, proofs)).toEqual(['intact']);
+    expect(gunzipSync(readFileSync(archive)).toString().trimEnd().split('\n')).toHaveLength(601);
+    // The trail knows of nothing in it any more, and it still proves what it holds.
+    expect(await sealed.verify()).toMatchObject({ verdict: 'intact', entries: { pruned: 601 } });
+  });
 
-test('an archive that is not what was sealed is not pruned by', async () => {
-  const sealed = await twoSeals();
-  sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 5`);
-  const archive = path.join(sealed.trail.directory, 'archive.ndjson');
-  const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
-  const prepared = await preparePrune(sealed.store, request, NOW);
-  await expect(
-    executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW }),
-  ).rejects.toThrow(/is not what was sealed \(altered-between\): nothing was deleted/);
-  expect(existsSync(archive)).toBe(true);
-  expect((await sealed.store.extent({})).count).toBe(700);
+  test('an archive that is not what was sealed is not pruned by', async () => {
+    const sealed = await twoSeals(makeTrail);
+    await sealed.tamper(`UPDATE daybook_entries SET message = 'forged' WHERE seq = 5`);
+    const archive = path.join(sealed.directory, 'archive.ndjson');
+    const request = { command: 'prune' as const, rules: [rule({ keep: 100 })], actor: ACTOR, reason: null };
+    const prepared = await preparePrune(sealed.store, request, NOW);
+    await expect(
+      executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW }),
+    ).rejects.toThrow(/is not what was sealed \(altered-between\): nothing was deleted/);
+    expect(existsSync(archive)).toBe(true);
+    expect((await sealed.store.extent({})).count).toBe(700);
+  });
 });
 
 /** Prunes all but the newest into an archive; gives it with what was written beside it. */
-async function archived(sealed: SealedTrail, keep: number, name: string): Promise<{ path: string; lines: string[] }> {
-  const archive = path.join(sealed.trail.directory, name);
+async function archived(sealed: Sealed, keep: number, name: string): Promise<{ path: string; lines: string[] }> {
+  const archive = path.join(sealed.directory, name);
   const request = { command: 'prune' as const, rules: [rule({ keep })], actor: ACTOR, reason: null };
   const prepared = await preparePrune(sealed.store, request, NOW);
   await executePrune(sealed.store, prepared, { busyTimeout: 1000, archive, sealKey: sealed.key(), now: NOW });
   return { path: archive, lines: readFileSync(archive, 'utf8').trimEnd().split('\n') };
 }
 
-describe('an archive answers for what was pruned into it', () => {
+describe.each(ENGINES)('an archive answers in %s for what was pruned into it', (_engine, makeTrail) => {
   const answered = (...archives: readonly { path: string }[]): Promise<CheckedArchive[]> =>
     Promise.all(archives.map(({ path: file }) => checkArchive(file, `${file}.proof`)));
 
   test('each for its own, and all together for all', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const first = await archived(sealed, 500, 'first.ndjson');
     const second = await archived(sealed, 100, 'second.ndjson');
     const counts = async (...archives: CheckedArchive[]): Promise<number[]> => {
@@ -239,7 +241,7 @@ describe('an archive answers for what was pruned into it', () => {
   });
 
   test('only as it was sealed', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const archive = await archived(sealed, 100, 'first.ndjson');
     writeFileSync(
       archive.path,
@@ -251,7 +253,7 @@ describe('an archive answers for what was pruned into it', () => {
   });
 
   test('and only by a key of the trail, and for the same trail', async () => {
-    const [sealed, other] = [await twoSeals(), await twoSeals()];
+    const [sealed, other] = [await twoSeals(makeTrail), await twoSeals(makeTrail)];
     const stranger = await archived(other, 100, 'first.ndjson');
     expect(await sealed.found({ archives: await answered(stranger) })).toEqual(['found', 'bad-signature']);
     // The key of the trail, and another tree.
@@ -264,7 +266,7 @@ describe('an archive answers for what was pruned into it', () => {
   });
 
   test('also where the tile that it ended in is pruned since', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const first = await archived(sealed, 500, 'first.ndjson');
     await sealed.record(600);
     await sealed.seal(NOW + 86_400_000 * 2);

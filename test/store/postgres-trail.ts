@@ -83,6 +83,7 @@ export async function makePostgresTrail(): Promise<PostgresTrail> {
   const { url } = spare;
   const clock = { now: NOW };
   const now = (): number => clock.now;
+  let removed = false;
   const stores: AuditStore[] = [];
   const clients: Client[] = [];
   const plain = async (): Promise<Client> => {
@@ -107,6 +108,8 @@ export async function makePostgresTrail(): Promise<PostgresTrail> {
       return store;
     },
     remove: async () => {
+      if (removed) return;
+      removed = true;
       for (const store of stores) await store.close();
       for (const client of clients) await client.end();
       await spare.owner.query(EMPTY);
