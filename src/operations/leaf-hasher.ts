@@ -36,7 +36,13 @@ async function hashHere(lines: Buffer, salts: Buffer): Promise<Buffer> {
 
 function hashingThread(): LeafHasher {
   // What Node was told for the program is not meant for this.
-  const worker = new Worker(`(${String(serve)})(require)`, { eval: true, execArgv: [], env: {} });
+  const worker = new Worker(`(${String(serve)})(require)`, {
+    eval: true,
+    execArgv: [],
+    env: {},
+    // It keeps next to nothing: what it lets go of is to be collected soon.
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 },
+  });
   let waiting: { resolve: (hashes: Buffer) => void; reject: (error: unknown) => void } | undefined;
   worker.on('message', ({ buffer, byteOffset, length }: Uint8Array) =>
     waiting?.resolve(Buffer.from(buffer, byteOffset, length)),

@@ -346,7 +346,7 @@ function checkSeal(
 }
 
 /** Batches of tiles come with about so many bytes of entries. */
-const BATCH_BYTES = 2 * 1024 * 1024;
+const BATCH_BYTES = 1024 * 1024;
 const MOST_TILES = 16;
 
 interface Walked {
