@@ -131,7 +131,7 @@ describe.each(ENGINES)('an export with its proofs in %s', (_engine, makeTrail) =
   });
 
   test('is checked in any order of its lines, and until it is interrupted', async () => {
-    const sealed = await twoSeals();
+    const sealed = await twoSeals(makeTrail);
     const { file, proofs, lines } = await exported(sealed);
     writeFileSync(file, `${lines.toReversed().join('\n')}\n`);
     expect(await found(sealed, file, proofs)).toEqual(['intact']);
