@@ -119,7 +119,7 @@ test('an entity that is typed into the filter is a condition like any other', as
   await sees('page 1 of ');
   await resize(200, 50);
   await keys('Escape', 'End');
-  expect(await sees('3 of 3')).toMatch(/^>.{190,}$/m);
+  expect(await sees('3 of 3')).toMatch(/^ +seq time /m);
 }, 120_000);
 
 test('it shows itself where the environment speaks of continuous integration', async () => {

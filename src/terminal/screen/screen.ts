@@ -95,10 +95,10 @@ const CONTROLS: Readonly<Record<string, Key>> = {
 /** Keys that were pressed fast, or pasted, come together. */
 function keysOf(input: string, key: InkKey): Key[] {
   const named = NAMES.find(([ink]) => key[ink]);
-  if (named !== undefined) return [{ name: named[1] }];
+  // Esc and a key that come together look like a key with Alt, which means nothing here.
+  const escape: Key[] = key.meta && !key.escape ? [{ name: 'escape' }] : [];
+  if (named !== undefined) return [...escape, { name: named[1] }];
   if (key.ctrl) return listOf(CONTROLS[input]);
-  // Esc and a letter that come together look like a letter with Alt, which means nothing here.
-  const escape: Key[] = key.meta ? [{ name: 'escape' }] : [];
   return escape.concat(Array.from(input).flatMap(keysOfLetter));
 }
 

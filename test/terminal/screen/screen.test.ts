@@ -45,6 +45,8 @@ test.each([
   ['\x7f', 'this is the first filter'],
   ['?', 'keys (any key goes back)'],
   ['\rG', 'detail of 1\n'],
+  ['\x1b[4~', 'entry 1'],
+  ['?\x1b\x1b[4~', 'entry 1'],
   // Esc and a letter, fast.
   ['/entry 5\r\x1bn', 'note on file:6: '],
 ])('%j is a key, or some', async (keys, seen) => {
