@@ -32,7 +32,7 @@ export function addPruneOptions(command: Command): Command {
         'write the doomed entries there first, as NDJSON (gzip by a name that ends in .gz)',
       ).conflicts('archiveDir'),
     )
-    .option('--archive-dir <directory>', 'the same, with a name made of time and seq')
+    .option('--archive-dir <directory>', 'the same in this folder, under a name made of time and seq')
     .option('--reason <text>', 'why: it is kept with the account')
     .option('--yes', 'do not ask')
     .addOption(new Option('--format <format>', 'print the result as JSON').choices(['json']));

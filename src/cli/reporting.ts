@@ -36,7 +36,7 @@ export function addFormOptions(command: Command, usual: string): Command {
 /** The options of a report that counts. `limited` ones have a first part. */
 export function addReportOptions(command: Command, limited: boolean): Command {
   if (limited) {
-    command.addOption(new Option('-n, --limit <n>', 'at most so many rows').argParser(wholeNumber(1)).default(50));
+    command.addOption(new Option('-n, --limit <n>', 'at most this many rows').argParser(wholeNumber(1)).default(50));
   }
   return addArchivesOption(addFilterOptions(addFormOptions(command, 'table on a terminal, plain lines elsewhere')));
 }

@@ -64,7 +64,7 @@ function addAdd(group: Command, context: Context): void {
     .option('--name-column <column>', 'the name of the entity, as it was then')
     .addOption(lists('--ignore <columns>', 'a change of these alone is no entry'))
     .addOption(lists('--redact <columns>', 'the change is named, the value is not kept'))
-    .addOption(lists('--keep <columns>', 'these look like secrets and are none'))
+    .addOption(lists('--keep <columns>', 'columns that only look like secrets: keep their values'))
     .addOption(lists('--json <columns>', 'documents: changed fields are named inside them'))
     .option('--require-actor', 'refuse a change that does not say who makes it')
     .option('--actor-setting <name>', 'PostgreSQL: the setting that says who acts, such as app.actor_email')

@@ -51,7 +51,7 @@ export function addHistory(program: Command, context: Context): void {
   })
     .argument('[type:id]', 'only about this entity')
     .addOption(
-      new Option('-n, --limit <n>', 'at most so many entries, or all').argParser(wholeNumberOrAll(1)).default(50),
+      new Option('-n, --limit <n>', 'at most this many entries, or all').argParser(wholeNumberOrAll(1)).default(50),
     )
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .option('--oldest-first', 'oldest first')

@@ -61,7 +61,10 @@ export function addImport(program: Command, context: Context): void {
     .argument('[source]', 'the file, - for stdin, or postgres://user@host/database')
     .option('--list', 'describe the formats')
     .option('--table <table>', 'the table to read, in a SQLite file')
-    .option('--source <name>', "the entries' source (default: that of the format, else the name of the file)")
+    .option(
+      '--source <name>',
+      'the source that the entries name (default: that of the format, else the name of the file)',
+    )
     .addOption(
       new Option(
         '--map <field=key>',

@@ -63,16 +63,20 @@ function addAdd(group: Command, context: Context): void {
     .requiredOption('--entity-type <type>', 'the type of the entries')
     .requiredOption('--key <column>', 'the column that holds the id of the entity')
     .addOption(
-      new Option('--latest <n>', 'so many entries, newest first').argParser(wholeNumber(1)).default(DEFAULT_LATEST),
+      new Option('--latest <n>', 'how many entries it shows, newest first')
+        .argParser(wholeNumber(1))
+        .default(DEFAULT_LATEST),
     )
     .option('--template <text>', 'what is shown of an entry', DEFAULT_TEMPLATE)
-    .addOption(new Option('--separator <text>', 'what stands between entries').default(String.raw`\n`))
+    .addOption(new Option('--separator <text>', 'what separates two entries').default(String.raw`\n`))
     .addOption(
       new Option('--reverted <how>', 'leave out entries that were taken back, or mark them')
         .choices(['omit', 'mark'])
         .default('omit'),
     )
-    .addOption(new Option('--max-length <n>', 'cut what is longer than so many characters').argParser(wholeNumber(1)))
+    .addOption(
+      new Option('--max-length <n>', 'cut a text that has more characters than this').argParser(wholeNumber(1)),
+    )
     .option('--dry-run', 'say what would change, and change nothing')
     .option('--yes', 'do not ask')
     .addOption(

@@ -33,7 +33,9 @@ export function addPrune(program: Command, context: Context): void {
   })
     .option('--older-than <duration>', 'entries older than this, such as 90d, 6mo or 2y')
     .option('--before <time>', 'entries before this moment, or before the start of this period')
-    .addOption(new Option('--max-entries <n>', 'all but the newest so many that match').argParser(wholeNumber(0)));
+    .addOption(
+      new Option('--max-entries <n>', 'of what matches, all but this many of the newest').argParser(wholeNumber(0)),
+    );
   addPruneOptions(addFilterOptions(command)).action(async (options: Options, self: Command) => {
     const globals = await resolveGlobals(self, context);
     const { filter, any } = await readFilter(options, globals, context);

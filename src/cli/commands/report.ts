@@ -379,7 +379,7 @@ function addCase(parent: Command, context: Context): void {
     notes:
       'A case holds the history of the entity with diffs, oldest first; who took back what; its names; what else happened in the same units of work; and a checksum of its entries, with the command that computes it again.',
   }).argument('<type:id>', 'the entity');
-  addArchivesOption(addFormOptions(command, 'text to read, where it is not given')).action(
+  addArchivesOption(addFormOptions(command, 'text for people unless one is given')).action(
     async (entity: string, options: FormOptions & ArchivesOption, self: Command) => {
       const globals = await resolveGlobals(self, context);
       const { filter } = await readFilter({}, globals, context, entity);

@@ -42,9 +42,9 @@ function addSet(group: Command, context: Context): void {
       'An entry is deleted only if every policy that matches it allows that: with these two, auth entries stay for two\nyears and everything else for 90 days.',
   })
     .argument('<name>', 'the name of the policy')
-    .option('--max-age <duration>', 'entries older than this fall')
-    .addOption(new Option('--max-entries <n>', 'all but the newest so many fall').argParser(wholeNumber(0)))
-    .option('--yes', 'also with less than an hour of age');
+    .option('--max-age <duration>', 'keep no entry that is older than this')
+    .addOption(new Option('--max-entries <n>', 'keep at most this many entries: the newest').argParser(wholeNumber(0)))
+    .option('--yes', 'take an age of less than an hour as well');
   addFilterOptions(command).action(async (name: string, options: SetOptions, self: Command) => {
     const globals = await resolveGlobals(self, context);
     for (const option of ['since', 'until', 'in'] as const) {

@@ -31,7 +31,7 @@ export function addShow(program: Command, context: Context): void {
   })
     .argument('<seq|id>', 'the entry')
     .addOption(
-      new Option('--around <n>', 'also so many entries before and after it').argParser(wholeNumber(0)).default(0),
+      new Option('--around <n>', 'also this many entries before it and after it').argParser(wholeNumber(0)).default(0),
     )
     .addOption(new Option('--format <format>', 'print it as JSON').choices(['json']))
     .action(async (key: string, options: Options, command: Command) => {

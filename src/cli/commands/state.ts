@@ -49,7 +49,7 @@ export function addState(program: Command, context: Context): void {
       new Option('--at-entry <seq>', 'right after this entry').argParser(wholeNumber(1)).conflicts(['at', 'asOf']),
     )
     .addOption(new Option('--as-of <type:id>', 'when this record was made').conflicts(['at', 'atEntry']))
-    .option('--as-of-column <column>', 'where no entry tells of that, the column that does')
+    .option('--as-of-column <column>', 'the column with the time, where no entry tells it')
     .addOption(formatOption('json', 'ndjson'))
     .option('--no-pager', 'do not page long output')
     .action(async (asked: string, options: Options, self: Command) => {

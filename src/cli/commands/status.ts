@@ -36,7 +36,7 @@ export function addStatus(program: Command, context: Context): void {
       'With --check the exit code is 3 if there is a problem, or if entries have been due for longer than the grace. With --format nagios it is that of a Nagios plugin: 0, 1, 2, or 3 if the check itself could not run. --deep reads the whole file, in a copy in the temporary folder (TMPDIR).',
   })
     .option('--check', 'exit 3 when something is wrong')
-    .addOption(new Option('--grace <duration>', 'how long something may be due').default('26h'))
+    .addOption(new Option('--grace <duration>', 'how long something may be overdue').default('26h'))
     .option('--deep', 'look at every page, index and entry as well')
     .option('--strict', 'entries that no prune accounts for are a problem')
     .addOption(
