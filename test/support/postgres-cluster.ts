@@ -36,8 +36,13 @@ export default function oneCluster(project: TestProject): () => void {
   };
 }
 
-/** Where the programs of the newest PostgreSQL are; undefined where there is none. */
+/**
+ * Where the programs of PostgreSQL are: in the folder that DAYBOOK_TEST_POSTGRES names, else those of the newest that Debian
+ * has put here; undefined where there is none.
+ */
 export function serverPrograms(): string | undefined {
+  const named = process.env['DAYBOOK_TEST_POSTGRES'];
+  if (named !== undefined) return named;
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).toSorted((a, b) => Number(b) - Number(a)) : [];
   return versions.map((version) => path.join(root, version, 'bin')).find((bin) => existsSync(path.join(bin, 'initdb')));
