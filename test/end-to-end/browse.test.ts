@@ -119,7 +119,9 @@ test('an entity that is typed into the filter is a condition like any other', as
   await sees('page 1 of ');
   await resize(200, 50);
   await keys('Escape', 'End');
-  expect(await sees('3 of 3')).toMatch(/^ +seq time /m);
+  await sees('3 of 3');
+  // Only a wide screen has room for it.
+  await sees(' seq time ');
 }, 120_000);
 
 test('it shows itself where the environment speaks of continuous integration', async () => {

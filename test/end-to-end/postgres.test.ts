@@ -54,15 +54,7 @@ describe.skipIf(!HAS_POSTGRES)('the program on PostgreSQL', () => {
   });
 
   test('says which command it does not have there', async () => {
-    const { code, stderr } = await daybook(
-      'mirror',
-      'add',
-      'settlements.notes',
-      '--entity-type',
-      'settlement',
-      '--key',
-      'id',
-    );
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('PostgreSQL') });
+    const { code, stderr } = await daybook('backup', 'copy.db');
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('pg_dump') });
   });
 });
