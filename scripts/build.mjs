@@ -89,6 +89,7 @@ const SELDOM = {
   period: 'src/core/period.ts',
   'private-copy': 'src/store/sqlite/engine/private-copy.ts',
   states: 'src/cli/states.ts',
+  'verify-archives': 'src/operations/verify-archives.ts',
 };
 
 /** The parts of ours that have a file of their own, by the door that others import. */
