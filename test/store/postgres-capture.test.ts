@@ -7,7 +7,7 @@ import type { HistoryEntry } from '../../src/core/entry.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { stateOf } from '../../src/operations/state.js';
 import { initialize, openPostgres } from '../../src/store/postgres/index.js';
-import { HAS_POSTGRES, newDatabase, urlOf } from './postgres-trail.js';
+import { HAS_POSTGRES, isKnownThere, newDatabase, urlOf } from './postgres-trail.js';
 import { ACTOR, NOW } from './trail.js';
 
 let store: AuditStore;
@@ -119,7 +119,7 @@ describe.skipIf(!HAS_POSTGRES)('row changes in PostgreSQL', () => {
     expect(deleted?.old_values).toBe(updated?.new_values);
   });
 
-  test.each<[what: string, sql: string, expected: readonly string[]]>([
+  const changes: [what: string, sql: string, expected: readonly string[]][] = [
     ['many rows', `INSERT INTO T VALUES (3, 'c'), (4, 'd')`, ['create 3', 'create 4']],
     ['many rows by UPDATE', `UPDATE T SET v = v || '!'`, ['update 1', 'update 2']],
     ['an update that changes nothing', `UPDATE T SET v = v`, []],
@@ -155,7 +155,8 @@ describe.skipIf(!HAS_POSTGRES)('row changes in PostgreSQL', () => {
       `BEGIN; DELETE FROM T WHERE id = 2; PREPARE TRANSACTION 'p1'; COMMIT PREPARED 'p1'`,
       ['delete 2'],
     ],
-  ])('are told of %s', async (_what, sql, expected) => {
+  ];
+  test.each(changes.filter(isKnownThere))('are told of %s', async (_what, sql, expected) => {
     const table = await captured('id int PRIMARY KEY, v text');
     await run(table, `INSERT INTO T VALUES (1, 'a'), (2, 'b')`);
     for (const part of sql.includes('PREPARE') ? sql.split(';') : [sql]) await run(table, part);

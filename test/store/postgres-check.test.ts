@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CaptureRequest, CheckedCase } from '../../src/core/capture.js';
 import { NOTHING_ASKED, postgresScene } from './postgres-scene.js';
 import type { PostgresScene } from './postgres-scene.js';
-import { HAS_POSTGRES } from './postgres-trail.js';
+import { HAS_POSTGRES, isKnownThere } from './postgres-trail.js';
 import { ACTOR } from './trail.js';
 
 let scene: PostgresScene;
@@ -17,7 +17,8 @@ afterAll(async () => {
 
 async function amiss(table: string): Promise<string[]> {
   const cases = await scene.store.checkCaptures([table]);
-  return cases.filter(({ outcome }) => outcome !== 'holds').map((one) => `${one.case} ${one.outcome}: ${one.reason}`);
+  const wrong = cases.filter((one) => one.outcome !== 'holds' && isKnownThere([one.case]));
+  return wrong.map((one) => `${one.case} ${one.outcome}: ${one.reason}`);
 }
 
 const NONE_IGNORED = 'an update of ignored columns alone not tried: because no such column is ignored';
@@ -243,7 +244,8 @@ describe.skipIf(!HAS_POSTGRES)('capture check in PostgreSQL', () => {
         ],
       ],
     ])('where the function %s', async (_what, edit, expected) => {
-      expect((await withFunction(edit)).toSorted()).toEqual([...expected, 'triggers'].toSorted());
+      const tried = expected.filter((what) => isKnownThere([what]));
+      expect((await withFunction(edit)).toSorted()).toEqual([...tried, 'triggers'].toSorted());
     });
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ENTRY_FIELDS } from '../../src/core/entry.js';
 import { cli, ok } from '../support/cli.js';
 import { psql } from '../support/postgres-cluster.js';
-import { HAS_POSTGRES, makePostgresTrail, newDatabase, urlOf } from './postgres-trail.js';
+import { HAS_POSTGRES, isKnownThere, makePostgresTrail, newDatabase, urlOf } from './postgres-trail.js';
 import type { PostgresTrail } from './postgres-trail.js';
 import { carryOut, NOW, numbered, planOf, readAll, recordAll, rule } from './trail.js';
 
@@ -33,7 +33,7 @@ async function connectAs(trail: PostgresTrail, role: string): Promise<Client> {
 }
 
 describe.skipIf(!HAS_POSTGRES)('the guards of a trail in PostgreSQL', () => {
-  test.each([
+  const attempts: [what: string, sql: string][] = [
     ['UPDATE', `UPDATE ${ENTRIES} SET message = 'x'`],
     ['DELETE', `DELETE FROM ${ENTRIES}`],
     ['DELETE of nothing', `DELETE FROM ${ENTRIES} WHERE FALSE`],
@@ -53,7 +53,8 @@ describe.skipIf(!HAS_POSTGRES)('the guards of a trail in PostgreSQL', () => {
       'a tx of its own, in replica mode',
       `SET session_replication_role = replica; INSERT INTO ${ENTRIES} (action, tx) VALUES ('x', '1')`,
     ],
-  ])('refuse %s, to the owner and superuser as well', async (_what, sql) => {
+  ];
+  test.each(attempts.filter(isKnownThere))('refuse %s, to the owner and superuser as well', async (_what, sql) => {
     const trail = await newTrail();
     const store = await trail.open();
     await recordAll(store, [{ id: 'a' }]);

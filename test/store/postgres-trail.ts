@@ -3,12 +3,16 @@ import { inject } from 'vitest';
 import { addressOf } from '../../src/core/address.js';
 import type { AuditStore } from '../../src/store/audit-store.js';
 import { initialize, openPostgres } from '../../src/store/postgres/index.js';
-import { psql, serverPrograms, startCluster } from '../support/postgres-cluster.js';
+import { psql, serverPrograms, serverVersion, startCluster } from '../support/postgres-cluster.js';
 import { ACTOR, NOW } from './trail.js';
 import type { Circumstances, Trail } from './trail.js';
 
 /** Whether there is a PostgreSQL to test with; tests are skipped by name where there is none. */
 export const HAS_POSTGRES = serverPrograms() !== undefined;
+
+/** A case that another version of PostgreSQL does not have: MERGE came with 15. */
+export const isKnownThere = ([what]: readonly [what: string, ...rest: unknown[]]): boolean =>
+  what !== 'MERGE' || (serverVersion() ?? 0) >= 15;
 
 export interface PostgresTrail extends Trail {
   /** The URL of the database, as its owner. */

@@ -48,6 +48,14 @@ export function serverPrograms(): string | undefined {
   return versions.map((version) => path.join(root, version, 'bin')).find((bin) => existsSync(path.join(bin, 'initdb')));
 }
 
+/** Which PostgreSQL that is, such as 15; undefined where there is none. */
+export function serverVersion(): number | undefined {
+  const bin = serverPrograms();
+  if (bin === undefined) return undefined;
+  const said = execFileSync(path.join(bin, 'postgres'), ['--version'], { encoding: 'utf8' });
+  return Number(/\d+/.exec(said)?.[0]);
+}
+
 /** PostgreSQL refuses to run as root: then it is the user that Debian made for it, or nobody. */
 export function serverUser(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};

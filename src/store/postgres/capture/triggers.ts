@@ -162,7 +162,7 @@ export async function triggerProblem(
     sql(
       `SELECT t.tgrelid::regclass::text AS "of", t.tgname AS name, t.tgenabled AS enabled, encode(t.tgargs, 'hex') AS args,
          p.oid = to_regproc('daybook_capture') OR t.tgname = ? AND ${OF_A_TABLE} AS ours
-       FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND (t.tgrelid = ? OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(?::oid)))`,
+       FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid WHERE (NOT t.tgisinternal OR t.tgparentid <> 0) AND (t.tgrelid = ? OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(?::oid)))`,
       ROWS,
       table.oid,
       table.oid,
