@@ -34,7 +34,7 @@ export async function openPatiently(place: Place, options: OpenOptions): Promise
   const store = await patiently(busyTimeout, () =>
     'engine' in place ? openStore(place, hasty) : openOn(place, hasty),
   );
-  return withPatience(store, async (work) => patiently(busyTimeout, work));
+  return withPatience(store, busyTimeout);
 }
 
 /** Creates or upgrades a trail in the same way. */

@@ -8,7 +8,7 @@ import type { Presence } from '../core/presence.js';
 import type { AuditStore, Initialized } from './audit-store.js';
 import type { Gathering } from './gathering.js';
 import type { NamesTable } from './names.js';
-import { patientlyInSlices, SLICE_MS, withPatience } from './patience.js';
+import { patientlyInSlices, SLICE_MS } from './patience.js';
 import type { Listen } from './patience.js';
 import type * as Postgres from './postgres/index.js';
 import type * as Sqlite from './sqlite/index.js';
@@ -75,7 +75,7 @@ export async function openStore(address: Address, options: OpenOptions): Promise
     if (from !== 'itself') await onCopy?.(from);
     return opened;
   };
-  return wait === undefined ? read() : withPatience(await wait(read), wait);
+  return wait === undefined ? read() : wait(read);
 }
 
 /**

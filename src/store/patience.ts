@@ -70,11 +70,11 @@ function isLocked(error: unknown): error is DaybookError {
 const ONCE: ReadonlySet<string> = new Set(['importNames'] satisfies (keyof AuditStore)[]);
 
 /** The same store, whose methods wait in this way. Each is one transaction, or only reads: a try that failed did nothing. */
-export function withPatience(store: AuditStore, wait: <T>(work: () => Promise<T>) => Promise<T>): AuditStore {
+export function withPatience(store: AuditStore, patience: number): AuditStore {
   const patient = Object.entries(store).map(([name, method]: [string, unknown]) => {
     if (typeof method !== 'function' || ONCE.has(name)) return [name, method];
     const work = method as (...asked: unknown[]) => Promise<unknown>;
-    return [name, async (...asked: unknown[]) => wait(() => work(...asked))];
+    return [name, async (...asked: unknown[]) => patiently(patience, () => work(...asked))];
   });
   return Object.fromEntries(patient) as AuditStore;
 }
