@@ -30,6 +30,7 @@ const CHANGES: readonly (readonly [what: string, sql: string, name: string])[] =
     `CREATE OR REPLACE FUNCTION daybook.daybook_document(written text) RETURNS jsonb LANGUAGE sql AS 'SELECT NULL::jsonb'`,
     'daybook_document',
   ],
+  ['has a helper that was dropped', 'DROP FUNCTION daybook.daybook_shape(oid)', 'daybook_shape'],
   [
     'is the own one of a table and was changed',
     `CREATE OR REPLACE FUNCTION daybook.daybook_capture_T() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,

@@ -6,7 +6,7 @@ export {
   mendFunctions,
   outdatedCaptures,
   readCaptures,
-  refreshCapture,
+  renewCapture,
 } from './installed.js';
 export type { Change } from './installed.js';
 export { rowText, typeOf } from './row-text.js';

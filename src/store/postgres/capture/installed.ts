@@ -21,12 +21,12 @@ import {
 } from '../../capture-settings.js';
 import { sql } from '../../sql.js';
 import { answer, identifier, timeText } from '../engine/index.js';
-import type { Connection } from '../engine/index.js';
+import type { Connection, SchemaObject } from '../engine/index.js';
 import { insertOne } from '../trail/index.js';
 import { missingFunctions } from './functions.js';
 import { describe, describeTable, findTable } from './tables.js';
 import type { TableDescription } from './tables.js';
-import { dropUncalled, functionOf, install, lift, triggerProblem } from './triggers.js';
+import { dropUncalled, functionOf, install, lift, shapeOf, triggerProblem } from './triggers.js';
 
 /** Who changes a capture, in which schema the trail is, and the clock of the entry that tells of it. */
 export interface Change {
@@ -72,21 +72,39 @@ export async function readInstalled(connection: Connection, entityType: string):
 
 /** Every capture, by its table's name, with what is wrong with it. */
 export async function readCaptures(connection: Connection): Promise<Capture[]> {
+  const shared = await sharedFunctions(connection);
   const captures: Capture[] = [];
-  for (const installed of await allInstalled(connection)) captures.push(await examined(connection, installed));
+  for (const installed of await allInstalled(connection)) {
+    const { table, settings, columns, primaryKey } = installed;
+    const spans = await spansOf(connection, settings.entityType);
+    captures.push({
+      table,
+      settings,
+      columns,
+      primaryKey,
+      spans,
+      ...(await conditionOf(connection, installed, shared)),
+    });
+  }
   return captures;
 }
 
-async function examined(connection: Connection, installed: Installed): Promise<Capture> {
-  const { table, settings, columns, primaryKey } = installed;
-  const spans = await spansOf(connection, settings.entityType);
-  return { table, settings, columns, primaryKey, spans, ...(await conditionOf(connection, installed)) };
+/** The functions that all captures call. */
+interface SharedFunctions {
+  /** Quoted. */
+  readonly schema: string;
+  readonly missing: readonly SchemaObject[];
+}
+
+async function sharedFunctions(connection: Connection): Promise<SharedFunctions> {
+  const schema = identifier(await ourSchema(connection));
+  return { schema, missing: await missingFunctions(connection, schema) };
 }
 
 type Condition = Pick<Capture, 'problem' | 'outdated'>;
 
 /** What differs from what should be there, and whether the table has the function of an earlier daybook. */
-async function conditionOf(connection: Connection, installed: Installed): Promise<Condition> {
+async function conditionOf(connection: Connection, installed: Installed, known?: SharedFunctions): Promise<Condition> {
   const { table, relation, columns, settings } = installed;
   const wrong = (problem: string | null, outdated = false): Condition => ({ problem, outdated });
   const described = await describe(connection, relation);
@@ -101,16 +119,15 @@ async function conditionOf(connection: Connection, installed: Installed): Promis
   if (described.primaryKey.length === 0) {
     return wrong('has no primary key any more, so that its changes are refused');
   }
-  const schema = identifier(await ourSchema(connection));
-  const shared = await missingFunctions(connection, schema);
-  // The helpers may be gone that say what its own function should be.
-  const own = shared.length > 0 ? null : await functionOf(connection, schema, described, settings);
-  const changed = [...shared.map(({ name }) => name), ...(own?.state === 'changed' ? [own.name] : [])];
+  const { schema, missing } = known ?? (await sharedFunctions(connection));
+  const own = await functionOf(connection, schema, described, settings);
+  const changed = [...missing.map(({ name }) => name), ...(own?.state === 'changed' ? [own.name] : [])];
   if (changed.length > 0) {
     return wrong(`is captured by functions that are gone or were changed (${changed.join(', ')})`);
   }
   const problem = await triggerProblem(connection, described, settings);
-  const stale = own?.state === 'stale' ? 'has other types or another key than when it was captured' : null;
+  const isStale = own?.state === 'whole' && own.shape !== (await shapeOf(connection, described));
+  const stale = isStale ? 'has other types or another key than when it was captured' : null;
   return wrong(losesChanges(problem) ? problem : (stale ?? problem), own?.state === 'earlier');
 }
 
@@ -131,12 +148,12 @@ async function ourSchema(connection: Connection): Promise<string> {
  * in the open transaction.
  */
 export async function mendFunctions(connection: Connection, change: Change): Promise<void> {
-  const missing = await missingFunctions(connection, identifier(change.schema));
+  const shared = await sharedFunctions(connection);
   const captures: { readonly installed: Installed; readonly problem: string | null }[] = [];
   for (const installed of await allInstalled(connection)) {
-    captures.push({ installed, problem: await problemOf(connection, installed) });
+    captures.push({ installed, ...(await conditionOf(connection, installed, shared)) });
   }
-  for (const { sql: text } of missing) await connection.run(sql(text));
+  for (const { sql: text } of shared.missing) await connection.run(sql(text));
   for (const { installed, problem } of captures) {
     // What else is wrong with a table is for who refreshes it.
     if (problem === null || !isOfFunctions(problem)) continue;
@@ -355,6 +372,14 @@ export async function refreshCapture(connection: Connection, asked: string, chan
     return { ...unchanged(installed.table), changed: true, entry: seq ?? null };
   }
   return fit(connection, installed, { problem, change, before: installed.settings });
+}
+
+/** Gives a captured table a function of its own in place of that of an earlier daybook; what all call is as it should be. */
+export async function renewCapture(connection: Connection, table: string, change: Change): Promise<void> {
+  const installed = await named(connection, table);
+  if (installed === undefined) return;
+  const { problem, outdated } = await conditionOf(connection, installed);
+  if (outdated) await fit(connection, installed, { problem, change, before: installed.settings });
 }
 
 /** What there is to say of a table whose changes are recorded, but not by a function of its own. */

@@ -76,7 +76,8 @@ export async function dropUncalled(connection: Connection): Promise<void> {
   for (const [signature] of rows) await connection.script(`DROP FUNCTION ${signature}`);
 }
 
-async function shapeOf(connection: Connection, table: TableDescription): Promise<string> {
+/** What a table looks like to its own function. */
+export async function shapeOf(connection: Connection, table: TableDescription): Promise<string> {
   return (await answer<string>(connection, sql('SELECT daybook_shape(?::oid)', table.oid))) ?? '';
 }
 
@@ -119,8 +120,10 @@ const OWNER = `SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE
 /** What there is to say of the function that a table's trigger calls. */
 export interface TableFunction {
   readonly name: string;
-  /** `earlier` is the one that all tables had in common, and `stale` one that was made for another table than it is now. */
-  readonly state: 'whole' | 'earlier' | 'stale' | 'changed';
+  /** `earlier` is the one that all tables had in common. */
+  readonly state: 'whole' | 'earlier' | 'changed';
+  /** What the table looked like when it was made. */
+  readonly shape?: string | undefined;
 }
 
 /** The function that records the changes of a table; null where its trigger calls none of ours. `schema` is quoted. */
@@ -145,8 +148,7 @@ export async function functionOf(
   const shape = shapeIn(body);
   const { name: shown, oid: relation } = table;
   const whole = shape !== undefined && body === tableFunction(schema, { table: shown, relation, settings, shape });
-  if (!whole || pinned !== PINNED_AS_KEPT) return { name, state: 'changed' };
-  return { name, state: shape === (await shapeOf(connection, table)) ? 'whole' : 'stale' };
+  return { name, state: whole && pinned === PINNED_AS_KEPT ? 'whole' : 'changed', shape };
 }
 
 /** What is wrong with the triggers of a table, in words that go on behind its name; null where nothing is. */

@@ -4,7 +4,7 @@ import { DaybookError } from '../../../core/errors.js';
 import { formatTimestamp } from '../../../core/timestamp.js';
 import type { Initialized } from '../../audit-store.js';
 import { sql } from '../../sql.js';
-import { changedTableFunctions, mendFunctions, outdatedCaptures, refreshCapture } from '../capture/index.js';
+import { changedTableFunctions, mendFunctions, outdatedCaptures, renewCapture } from '../capture/index.js';
 import { renewHolds } from '../holds/index.js';
 import {
   answer,
@@ -47,7 +47,7 @@ export async function initialize(options: InitializeOptions): Promise<Initialize
 async function renewCaptures(server: Server, { actor, clock, schema }: InitializeOptions): Promise<boolean> {
   const tables = await server.read(() => outdatedCaptures(server.connection));
   for (const table of tables) {
-    await server.write(() => refreshCapture(server.connection, table, { actor, clock, schema }));
+    await server.write(() => renewCapture(server.connection, table, { actor, clock, schema }));
   }
   return tables.length > 0;
 }
