@@ -5,8 +5,16 @@ import type { Connection } from '../engine/index.js';
 import { COLUMNS, complete, lookFirstOn, notRecorded } from './recording.js';
 import type { Complete } from './recording.js';
 
-/** An id that is there already, and row-level security, which COPY does not know. */
-const REFUSED: ReadonlySet<string> = new Set(['23505', '0A000']);
+const ALREADY_THERE = '23505';
+const NOT_SUPPORTED = '0A000';
+
+/** The connections whose role has row-level security, which COPY does not know. */
+const uncopied = new WeakSet<Connection>();
+
+/** Whether entries that are taken to be new can be copied. */
+export function mayCopy(connection: Connection): boolean {
+  return !uncopied.has(connection);
+}
 
 /**
  * Records entries that are taken to be new by COPY, which is half of the work that one statement is, and says whether it did. An
@@ -30,13 +38,15 @@ export async function copyEntries(
     if (taken < all.length) throw notRecorded(all.length);
     return true;
   } catch (error) {
-    if (!REFUSED.has((error as { code?: string }).code ?? '')) throw error;
-    lookFirstOn(connection);
+    const { code } = error as { code?: string };
+    if (code === NOT_SUPPORTED) uncopied.add(connection);
+    else if (code === ALREADY_THERE) lookFirstOn(connection);
+    else throw error;
     return false;
   }
 }
 
-/** What the directory calls those whose names it is to give. */
+/** What the directory calls those whose names it is to give. A name that changes meanwhile may be that of before or of after. */
 async function namesFor(connection: Connection, all: readonly Complete[]): Promise<ReadonlyMap<string, string>> {
   const actors = [...new Set(all.flatMap(({ actorToName }) => actorToName ?? []))];
   if (actors.length === 0) return new Map();

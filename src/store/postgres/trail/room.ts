@@ -1,7 +1,7 @@
 import type { Checkpoints, Reads, Records } from '../../audit-store.js';
 import type { Session } from '../engine/index.js';
 import { settleCutOff } from './accounts.js';
-import { copyEntries } from './copied-entries.js';
+import { copyEntries, mayCopy } from './copied-entries.js';
 import { beginCheckpoint, moveCheckpoint, readCheckpoint, readMissed } from './checkpoints.js';
 import { erasedBetween, findErased } from './erased.js';
 import { currentMark, readExtent } from './extent.js';
@@ -42,7 +42,7 @@ export function recordsOf(session: Session): Records {
       const settleNowAndThen = async (): Promise<void> => {
         if (performance.now() - settled > SETTLE_MS) await settle();
       };
-      if (areTakenToBeNew(connection, requests)) {
+      if (areTakenToBeNew(connection, requests) && mayCopy(connection)) {
         const copied = await write(
           async () => {
             await settleNowAndThen();
