@@ -85,13 +85,13 @@ describe.skipIf(!HAS_POSTGRES)('a live table in PostgreSQL as a source', () => {
         folder,
         database,
         `CREATE SCHEMA other;
-         CREATE TABLE other.things (id int PRIMARY KEY, "Site Id" text, key uuid UNIQUE, name varchar(9) UNIQUE, price numeric UNIQUE);
-         INSERT INTO other.things SELECT n, CASE WHEN n % 3 > 0 THEN 's' || n % 3 END, ('00000000-0000-0000-0000-' || lpad(n::text, 12, 'a'))::uuid, 'n' || n, n
+         CREATE TABLE other.things (id int PRIMARY KEY, "Site Id" text, key uuid UNIQUE, name varchar(9) UNIQUE, price numeric UNIQUE, snowflake bigint UNIQUE);
+         INSERT INTO other.things SELECT n, CASE WHEN n % 3 > 0 THEN 's' || n % 3 END, ('00000000-0000-0000-0000-' || lpad(n::text, 12, 'a'))::uuid, 'n' || n, n, 9223372036854775808 - n
            FROM generate_series(1, 700) AS n;
          CREATE TABLE events (n int PRIMARY KEY, at timestamptz NOT NULL DEFAULT '2026-01-01 00:00:00Z', thing text);
          INSERT INTO events (n, thing) SELECT n, n FROM generate_series(1, 1203) AS n;
          INSERT INTO events (n, thing) VALUES (2001, 'x'), (2002, NULL), (2003, repeat('9', 30)), (2004, '00000000-0000-0000-0000-aaAaaaaaaaa1'),
-           (2005, 'n1'), (2006, '1.0')`,
+           (2005, 'n1'), (2006, '1.0'), (2007, '9223372036854775807'), (2008, '9223372036854775808')`,
       );
     });
 
@@ -112,6 +112,7 @@ describe.skipIf(!HAS_POSTGRES)('a live table in PostgreSQL as a source', () => {
       ['key', '00000000-0000-0000-0000-aaAaaaaaaaa1'],
       ['name', 'n1'],
       ['price', '1'],
+      ['snowflake', '9223372036854775807'],
     ])('compares a %s as what it is', async (column, thing) => {
       await ok(looking(`thing=other.things(${column}, id)`));
       expect((await scopes()).get(thing)).toBe('thing:1');
@@ -196,6 +197,14 @@ describe.skipIf(!HAS_POSTGRES)('a live table in PostgreSQL as a source', () => {
       const odd = from('"Odd."."Some ""one"""(id, "Full Name")', '--scope', 'team');
       expect(await json(odd, { db: url })).toMatchObject({ added: 1 });
       expect(await listed(url)).toContain('team:a,A,');
+      // A view is read as a table is: without what the database is set to.
+      psql(
+        folder,
+        database,
+        `CREATE VIEW core.days AS SELECT timestamptz '2026-01-02 03:04:05Z' AS at, 'a day' AS name; ALTER DATABASE ${database} SET datestyle = 'German'`,
+      );
+      expect(await json(from('core.days(at, name)'), { db: url })).toMatchObject({ added: 1 });
+      expect(await listed(url)).toContain('2026-01-02 03:04:05+00,a day,');
     });
 
     test('attached, they come from another database, also into a trail in a file', async () => {

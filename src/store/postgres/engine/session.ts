@@ -36,6 +36,8 @@ export interface Writing {
 export interface Server {
   readonly asked: Asked;
   readonly connection: Connection;
+  /** Statements for the beginning of each transaction: what holds in it, and no longer. */
+  readonly settings: readonly string[];
   /** Runs what only reads, on one moment of the database. */
   read<T>(work: () => Promise<T>): Promise<T>;
   /** Runs a write in one transaction. */
@@ -125,9 +127,8 @@ function serverOf(client: Client, asked: Asked, local: Readonly<Record<string, s
     last = next.catch(() => undefined);
     return next;
   };
-  const settings = Object.entries(local)
-    .map(([name, value]) => `SET LOCAL ${name} = ${value}`)
-    .join('; ');
+  const settings = Object.entries(local).map(([name, value]) => `SET LOCAL ${name} = ${value}`);
+  const first = settings.join('; ');
   const transaction = async <T>(begin: string, work: () => Promise<T>): Promise<T> => {
     let committing = false;
     try {
@@ -159,12 +160,13 @@ function serverOf(client: Client, asked: Asked, local: Readonly<Record<string, s
   return {
     asked,
     connection,
+    settings,
     read: (work) =>
-      alone(() => told(() => transaction(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${settings}`, work))),
+      alone(() => told(() => transaction(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${first}`, work))),
     write: (work, { durable = true, serializable = false, once = false } = {}) =>
       alone(() =>
         told(async () => {
-          const begin = `BEGIN ISOLATION LEVEL ${serializable ? 'SERIALIZABLE' : 'READ COMMITTED'} READ WRITE; ${settings}; ${durable ? DURABLE : 'SET LOCAL synchronous_commit = off'}`;
+          const begin = `BEGIN ISOLATION LEVEL ${serializable ? 'SERIALIZABLE' : 'READ COMMITTED'} READ WRITE; ${first}; ${durable ? DURABLE : 'SET LOCAL synchronous_commit = off'}`;
           for (let attempt = 1; ; attempt++) {
             try {
               return await transaction(begin, work);

@@ -35,6 +35,8 @@ export function lookups(server: Server): Required<Pick<Source, 'lookup' | 'fetch
     fetch: async () => {
       let any = false;
       for (const one of all) {
+        // The first time there is a look whether there is such a table.
+        if (one.query !== undefined && one.asked.size === 0) continue;
         any ||= one.asked.size > 0;
         await server.read(() => fetched(server, one));
       }
@@ -63,7 +65,9 @@ async function queryOf(
   { table, key, value, isOptional }: Lookup,
 ): Promise<(Lookup['query'] & {}) | null> {
   const found = await findTable(server, table);
-  const isThere = found !== undefined && [key, value].every((name) => found.columns.some((one) => one.name === name));
+  const has = (wanted: string): boolean =>
+    found?.columns.some(({ name }) => name.toLowerCase() === wanted.toLowerCase()) === true;
+  const isThere = has(key) && has(value);
   if (isOptional && !isThere) return null;
   if (found === undefined) {
     throw new DaybookError('usage', `${server.asked.shown}: no table ${shown(table)} to look into`);
@@ -77,13 +81,18 @@ async function queryOf(
   };
 }
 
+/** Whether a text is a number of 64 bits. */
+function isBigint(text: string): boolean {
+  return /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+}
+
 /** Compares with a text so that an index of the column helps: what cannot be a value of its type is not asked for. */
 function comparedAs(
   type: string,
   column: string,
 ): { readonly compared: string; readonly canBe: (key: string) => boolean } {
   if (/^(?:smallint|integer|bigint)$/.test(type)) {
-    return { compared: `${column} = a.key::bigint`, canBe: (key) => /^-?\d{1,18}$/.test(key) };
+    return { compared: `${column} = a.key::bigint`, canBe: isBigint };
   }
   if (type === 'uuid') {
     return {

@@ -7,7 +7,7 @@ import type { NamesTable } from '../../names.js';
 import { sql } from '../../sql.js';
 import { connect, explained, identifier } from '../engine/index.js';
 import type { Server } from '../engine/index.js';
-import { columnOf, findTable, tablePages } from './table.js';
+import { columnOf, findTable, tablePages, writeTimesAlike } from './table.js';
 import type { SourceTable } from './table.js';
 
 const PAGE = 1000;
@@ -56,13 +56,16 @@ function valuesOf(table: SourceTable, { id, name, email }: NamesTable): string[]
 
 /** Rows that nothing tells apart come out of one transaction: a second look at a view may give others. */
 async function* keylessPages(
-  { connection, asked }: Server,
+  { connection, asked, settings }: Server,
   { asked: table, name }: SourceTable,
   values: readonly string[],
 ): AsyncGenerator<readonly string[][]> {
   const cursor = `NO SCROLL CURSOR FOR SELECT ${values.join(', ')} FROM ${name} AS t`;
   try {
-    await connection.run(sql('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
+    for (const statement of ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', ...settings]) {
+      await connection.script(statement);
+    }
+    await writeTimesAlike(connection);
     await connection.run(sql(`DECLARE names ${cursor}`));
     for (let count = 0; ;) {
       const page = await connection.rows<string[]>(sql(`FETCH ${PAGE} FROM names`));
